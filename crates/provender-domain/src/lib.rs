@@ -1,1 +1,27 @@
-//! (being written)
+//! The words of Provender as types: names, versions, digests, files, facts, verdicts, events.
+//!
+//! Values here are proofs: a [`PackageName`] is normalized, a [`FileName`] is safe as one path
+//! segment, a [`Digest`] has the right length. No item of this crate does I/O.
+
+mod access;
+mod digest;
+mod event;
+mod file;
+mod name;
+mod problem;
+mod repository;
+mod timestamp;
+mod verdict;
+
+pub use access::{Actor, NamePattern, NamePatternError, Scope, TokenId};
+pub use digest::{Algorithm, BlobId, Digest, DigestError};
+pub use event::{Event, EventKind, NewEvent, Severity};
+pub use file::{Attributes, Companion, File, FileState, KeptFile, Listing, Origin, Yank};
+pub use name::{
+    EcosystemId, FILE_NAME_LIMIT_BYTES, FileName, NameError, PACKAGE_NAME_LIMIT_BYTES, PackageName,
+    REPOSITORY_NAME_LIMIT_BYTES, RepositoryName, UpstreamName, VERSION_LIMIT_BYTES, Version,
+};
+pub use problem::{Problem, ProblemCode};
+pub use repository::{OwnedName, Repository, Upstream, UpstreamTarget, Visibility};
+pub use timestamp::{Timestamp, TimestampError};
+pub use verdict::{Facts, Reason, Verdict};

@@ -1,1 +1,111 @@
-//! (being written)
+//! What an ecosystem is: the one trait that each implements, and the words it speaks in.
+//!
+//! An ecosystem is pure. It turns a request into an [`Operation`], an upstream's answer into a
+//! [`Listing`], an archive into an [`Inspection`], a view into a [`Document`]. It has no HTTP
+//! client, no database, no blob store, no policy and no clock; the registry's one path calls it.
+
+mod discovery;
+mod document;
+mod form;
+mod inspect;
+mod operation;
+mod path;
+mod upstream;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use discovery::{ClientSetup, Endpoint, Probe, ProbeSource};
+pub use document::{Document, PackageView, ProblemDocument, View};
+pub use form::{Form, Publication};
+pub use inspect::{
+    Archive, CompanionBytes, Depth, Expected, InspectError, InspectErrorClass, Inspection,
+};
+pub use operation::{
+    Change, Framing, Headers, Method, Operation, Rendition, RequestHead, Selection, Subject,
+};
+pub use path::{PATH_LIMIT_BYTES, PATH_SEGMENT_LIMIT, Path, PathError};
+pub use upstream::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
+
+use provender_domain::{
+    EcosystemId, FileName, Listing, NameError, NamePattern, PackageName, Problem, Version,
+};
+use url::Url;
+
+/// One ecosystem: its names, versions, archives and dialects.
+///
+/// Every method is a pure function of its arguments, bounded in time and memory by the size of its
+/// input, and never panics on any input. The conformance suite (feature `conformance`) holds each
+/// implementation to the sentences below.
+pub trait Ecosystem: Send + Sync {
+    /// Its purl type.
+    fn id(&self) -> EcosystemId;
+
+    /// Its name for people: `Python`.
+    fn title(&self) -> &'static str;
+
+    /// How to learn from the clients installed on this machine which upstreams they use, in the
+    /// order in which the answers are to be adopted.
+    fn probes(&self) -> Vec<Probe>;
+
+    /// What to type to point each client at a repository.
+    fn client_setup(&self, endpoint: &Endpoint) -> Vec<ClientSetup>;
+
+    /// Normalizes a name. Normalizing twice changes nothing more.
+    fn package_name(&self, raw: &str) -> Result<PackageName, NameError>;
+
+    /// Normalizes a name, a prefix with `*` behind it, or `*`, so that it matches what
+    /// [`Self::package_name`] returns.
+    fn name_pattern(&self, raw: &str) -> Result<NamePattern, NameError>;
+
+    /// Normalizes a version. Normalizing twice changes nothing more.
+    fn version(&self, raw: &str) -> Result<Version, NameError>;
+
+    /// The version that a file's name tells, if its name tells one and is right for the package.
+    fn version_of_file(&self, package: &PackageName, file: &FileName) -> Option<Version>;
+
+    /// Parses a request whose path has been decoded exactly once. Everything that is not this
+    /// ecosystem's protocol is a problem, in most cases `NotFound`.
+    fn route(&self, request: &RequestHead<'_>) -> Result<Operation, Problem>;
+
+    /// Renders what a client asked for. Each file of the view is linked so that [`Self::route`]
+    /// turns the link into the operation that fetches it.
+    fn render(&self, view: &View<'_>, rendition: Rendition) -> Document;
+
+    /// Renders a problem so that the client shows [`Problem::public`] to its user. Never shows
+    /// [`Problem::internal`].
+    fn render_problem(&self, problem: &Problem) -> ProblemDocument;
+
+    /// The request that asks an upstream for one package's index. `base` is what the operator named.
+    fn upstream_index(&self, base: &Url, package: &PackageName) -> UpstreamRequest;
+
+    /// Parses an upstream's answer to [`Self::upstream_index`]: links made absolute, names checked,
+    /// files that this ecosystem does not know or whose names are unsafe left out. Markup and URLs
+    /// of the upstream survive in nothing but [`provender_domain::File::url`] and companions' URLs.
+    fn read_upstream_index(
+        &self,
+        package: &PackageName,
+        document: &UpstreamDocument,
+    ) -> Result<Listing, UpstreamFormatError>;
+
+    /// The request for an upstream's complete list of names; `None` where the protocol has none.
+    fn upstream_catalogue(&self, base: &Url) -> Option<UpstreamRequest>;
+
+    /// Parses the answer to [`Self::upstream_catalogue`]; names that cannot be normalized are left out.
+    fn read_upstream_catalogue(
+        &self,
+        document: &UpstreamDocument,
+    ) -> Result<Vec<PackageName>, UpstreamFormatError>;
+
+    /// Reads a publication's form, before its archive: names normalized, digests taken as claims.
+    fn read_publication(&self, form: &Form) -> Result<Publication, Problem>;
+
+    /// Reads an archive under limits and holds it against what is expected of it: its own name and
+    /// version must agree. Returns the facts an index needs and the companions to keep beside it.
+    fn inspect(
+        &self,
+        expected: &Expected<'_>,
+        archive: &mut dyn Archive,
+        depth: Depth,
+    ) -> Result<Inspection, InspectError>;
+}
