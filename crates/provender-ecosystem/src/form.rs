@@ -14,7 +14,7 @@ pub struct Form {
 impl Form {
     /// The first value of a field.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.values(name).next()
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Every value of a field.
