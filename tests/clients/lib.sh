@@ -30,8 +30,11 @@ PATH=$CLIENTS:$PATH
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/provender-clients-XXXXXX")
 DATA=$SCRATCH/data
 URL=
-# Clients find no settings, caches or credentials of whoever runs this.
-export HOME=$SCRATCH/home XDG_CONFIG_HOME=$SCRATCH/home/.config XDG_CACHE_HOME=$SCRATCH/home/.cache
+# Clients find no settings, caches or credentials of whoever runs this; the server, which asks
+# what the machine's clients are configured to use, finds them all.
+operator_home=$HOME
+export HOME=$SCRATCH/home
+unset XDG_CONFIG_HOME XDG_CACHE_HOME
 mkdir -p "$HOME"
 
 server_pid=
@@ -62,7 +65,7 @@ start_server() {
   local address tries
   [ -n "$URL" ] || URL=http://127.0.0.1:$(free_port)
   address=${URL#http://}
-  "$PROVENDER" serve --data "$DATA" --listen "$address" "$@" >>"$SCRATCH/server.log" 2>&1 &
+  HOME=$operator_home "$PROVENDER" serve --data "$DATA" --listen "$address" "$@" >>"$SCRATCH/server.log" 2>&1 &
   server_pid=$!
   for tries in $(seq 1 100); do
     if curl --silent --fail --noproxy '*' --output /dev/null "$URL/-/health"; then return 0; fi
