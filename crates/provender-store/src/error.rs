@@ -1,0 +1,126 @@
+//! Conditions that the store can meet.
+
+use std::io;
+use std::sync::Arc;
+
+use provender_domain::{BlobId, Digest, FileState, Origin};
+
+/// Why metadata was not read or written.
+///
+/// When [`Metadata::commit`](crate::Metadata::commit) returns one of the conditions up to
+/// [`StoreError::OriginBound`], nothing was written. After any other error from `commit` the
+/// transaction is normally undone too, but if the failure hit the very moment of committing, it
+/// may have happened whole; repeating it is safe and then answers [`StoreError::SameFile`],
+/// [`StoreError::Exists`] or [`StoreError::Missing`].
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Something of this name is there already.
+    #[error("the {what} {name} exists already")]
+    Exists {
+        /// What kind of thing: `repository`, `upstream`, …
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// There is nothing of this name.
+    #[error("there is no {what} {name}")]
+    Missing {
+        /// What kind of thing: `repository`, `package`, …
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The file is recorded already, with the same bytes, and is not deleted.
+    #[error("this file is recorded already, with the same bytes")]
+    SameFile,
+    /// The file's name is taken, by other bytes or by a tombstone.
+    #[error("the file's name is taken by the bytes {existing}")]
+    FileExists {
+        /// The bytes that have the name.
+        existing: BlobId,
+        /// Their state; for a tombstone they may be equal to the new ones.
+        state: FileState,
+    },
+    /// The package's name is bound to another origin.
+    #[error("the package's name is bound to another origin: {bound:?}")]
+    OriginBound {
+        /// The origin it is bound to.
+        bound: Origin,
+    },
+    /// The database was written by a newer version of this program.
+    #[error(
+        "the database has schema {found}, this version knows only up to {known}; run the newer version again"
+    )]
+    NewerSchema {
+        /// The database's schema.
+        found: i64,
+        /// The newest schema that this version knows.
+        known: i64,
+    },
+    /// The disk, or the database's quota, is full.
+    #[error("no space is left for the database")]
+    Full(#[source] Arc<sqlx::Error>),
+    /// A row says what this program never writes.
+    #[error("the database holds a malformed {what}")]
+    Corrupt {
+        /// Which kind of fact.
+        what: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The address is neither an `SQLite` path nor a `PostgreSQL` URL.
+    #[error("a database address is postgres://… or sqlite:PATH")]
+    UnknownDatabase,
+    /// The store has been closed, or the runtime that it lives in is shutting down.
+    #[error("the database is closed")]
+    Closed,
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[source] Arc<sqlx::Error>),
+}
+
+/// Why bytes were not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// The disk, or the user's quota, is full.
+    #[error("no space is left for blobs")]
+    Full(#[source] io::Error),
+    /// The operating system forbids it.
+    #[error("the blob directory may not be accessed")]
+    PermissionDenied(#[source] io::Error),
+    /// The blob is larger than the caller wants to hold in memory.
+    #[error("the blob has {size_bytes} bytes, more than the {limit_bytes} asked for")]
+    TooLarge {
+        /// The blob's size, in bytes.
+        size_bytes: u64,
+        /// What the caller allowed, in bytes.
+        limit_bytes: u64,
+    },
+    /// An earlier write to this staged file failed, and its error was returned then.
+    #[error("an earlier write to this staged file failed")]
+    Abandoned,
+    /// Anything else that goes wrong with files.
+    #[error("the blob store failed")]
+    Io(#[source] io::Error),
+}
+
+/// Why staged bytes were not taken for verified. The staged file is removed.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The bytes are not those that somebody claimed.
+    #[error("{expected} was promised, the {size_bytes} bytes have {actual}")]
+    Mismatch {
+        /// The claim that does not hold.
+        expected: Digest,
+        /// The bytes' digest of the same algorithm.
+        actual: Digest,
+        /// The bytes' SHA-256.
+        id: BlobId,
+        /// How many there are.
+        size_bytes: u64,
+    },
+    /// The staged file could not be read again.
+    #[error("the staged file could not be read")]
+    Io(#[source] BlobError),
+}

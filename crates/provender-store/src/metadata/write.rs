@@ -1,0 +1,125 @@
+//! What writing is asked for.
+
+use provender_domain::{
+    FileName, KeptFile, NamePattern, Origin, OwnedName, Repository, RepositoryName, Timestamp,
+    TokenId, Upstream, UpstreamName, Visibility,
+};
+
+use super::{PackageKey, StoredListing, Token};
+
+/// One change of the metadata.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Makes a repository. `Exists` if there is one of that name.
+    CreateRepository(Repository),
+    /// Changes who may read a repository. `Missing` if there is none.
+    SetVisibility {
+        /// Which repository.
+        repository: RepositoryName,
+        /// Who may read it from now on.
+        visibility: Visibility,
+    },
+    /// Makes a name or prefix owned. `Exists` if it is; `Missing` without the repository.
+    Own(OwnedName),
+    /// Takes that back. `Missing` if it is not owned.
+    Disown {
+        /// Whose.
+        repository: RepositoryName,
+        /// Of which ecosystem, by purl type.
+        ecosystem: String,
+        /// Which names, as they were owned.
+        pattern: NamePattern,
+    },
+    /// Adds an upstream. `Exists` if its name is taken; `Missing` without the repository.
+    AddUpstream(Upstream),
+    /// Removes an upstream and what it listed. `Missing` if there is none.
+    RemoveUpstream {
+        /// Whose.
+        repository: RepositoryName,
+        /// Of which ecosystem, by purl type.
+        ecosystem: String,
+        /// Which.
+        name: UpstreamName,
+    },
+    /// Keeps a token. `Exists` if its id is taken.
+    CreateToken(Token),
+    /// Revokes a token; one that is revoked already stays so since then. `Missing` if there is none.
+    RevokeToken {
+        /// Which.
+        id: TokenId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Makes the package if it is missing, and binds its name to this origin if it has none yet.
+    /// `OriginBound` if it has another; `Missing` without the repository.
+    BindName {
+        /// Which package.
+        key: PackageKey,
+        /// Where its files come from.
+        origin: Origin,
+        /// When.
+        at: Timestamp,
+    },
+    /// Binds a package's name to this origin, whatever it was bound to: an administrator's claim.
+    /// Makes the package if it is missing. `Missing` without the repository.
+    RebindName {
+        /// Which package.
+        key: PackageKey,
+        /// Where its files come from now on.
+        origin: Origin,
+        /// When.
+        at: Timestamp,
+    },
+    /// Records a new file of a package that is there. `Missing` without the package; `SameFile`
+    /// if the name has these very bytes and is not deleted; `FileExists` if the name is taken
+    /// otherwise. The blobs it points to must have been committed before.
+    RecordFile {
+        /// Which package.
+        key: PackageKey,
+        /// The file.
+        file: KeptFile,
+    },
+    /// Replaces the facts of a recorded file. `Missing` if there is none; `FileExists` if the
+    /// bytes are others.
+    UpdateFile {
+        /// Which package.
+        key: PackageKey,
+        /// The file with its new facts.
+        file: KeptFile,
+    },
+    /// Forgets a quarantined file whose bytes were never kept. `Missing` if there is none in
+    /// quarantine.
+    RemoveFile {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        name: FileName,
+    },
+    /// Keeps what an upstream said of a package, in place of what it said before.
+    PutListing {
+        /// Which package; it need not be recorded here.
+        key: PackageKey,
+        /// Which upstream.
+        upstream: UpstreamName,
+        /// What it said.
+        listing: StoredListing,
+    },
+    /// Notes that what an upstream said is still true. `Missing` if nothing is kept.
+    TouchListing {
+        /// Which package.
+        key: PackageKey,
+        /// Which upstream.
+        upstream: UpstreamName,
+        /// When it said so.
+        fetched_at: Timestamp,
+    },
+}
+
+/// A commit that is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of its first event; `None` if it had none.
+    pub first_event: Option<i64>,
+    /// The number of its last event; `None` if it had none.
+    pub last_event: Option<i64>,
+}
