@@ -127,7 +127,7 @@ impl Record<'_> {
         let extra =
             Extra::parse(self.extra, self.name).map_err(|problem| problem.of(path.as_str()))?;
         let sizes = self.sizes().resolve(&extra).map_err(|problem| problem.of(path.as_str()))?;
-        if u32::from(u16_at(&self.fixed, 34)) != 0 && u16_at(&self.fixed, 34) != u16::MAX {
+        if ![0, u16::MAX].contains(&u16_at(&self.fixed, 34)) {
             return Err(ArchiveError::MultiDisk);
         }
         if sizes.unpacked > limits.entry_bytes {
