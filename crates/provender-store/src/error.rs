@@ -80,6 +80,35 @@ pub enum StoreError {
     Database(#[source] Arc<sqlx::Error>),
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) {
+            return Self::Closed;
+        }
+        let full = is_full(&error);
+        let source = Arc::new(error);
+        if full { Self::Full(source) } else { Self::Database(source) }
+    }
+}
+
+/// What the databases call a full disk: `SQLITE_FULL`; `SQLITE_IOERR_SHMSIZE`, since the shared
+/// index of `SQLite`'s log fails to grow for no other reason; `disk_full` of `PostgreSQL`.
+const FULL_CODES: [&str; 3] = ["13", "4874", "53100"];
+
+fn is_full(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => is_full_disk(error),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| FULL_CODES.contains(&&*code))
+        }
+        _ => false,
+    }
+}
+
+fn is_full_disk(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Why bytes were not read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -103,6 +132,18 @@ pub enum BlobError {
     /// Anything else that goes wrong with files.
     #[error("the blob store failed")]
     Io(#[source] io::Error),
+}
+
+impl From<io::Error> for BlobError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            _ if is_full_disk(&error) => Self::Full(error),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::PermissionDenied(error)
+            }
+            _ => Self::Io(error),
+        }
+    }
 }
 
 /// Why staged bytes were not taken for verified. The staged file is removed.

@@ -19,6 +19,7 @@ mod error;
 #[cfg(feature = "faults")]
 mod faults;
 mod metadata;
+mod steps;
 
 pub use blobs::{Blob, BlobFacts, Blobs, OpenBlob, Scrub, Staging, State, Unverified, Verified};
 pub use error::{BlobError, StoreError, VerifyError};

@@ -1,16 +1,30 @@
 //! Facts, in `SQLite` or `PostgreSQL`.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use provender_domain::{
     BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName,
     UpstreamName,
 };
-use tokio::sync::watch;
+use sqlx::Any;
+use sqlx::pool::PoolConnection;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
+use self::commit::{Member, Writer};
+use self::connect::Pools;
 use crate::StoreError;
+use crate::steps::Steps;
 
+mod apply;
+mod codec;
+mod commit;
+mod connect;
+mod events;
+mod read;
 mod rows;
+mod schema;
 mod url;
 mod write;
 
@@ -21,9 +35,21 @@ pub use rows::{
 pub use url::DatabaseUrl;
 pub use write::{Committed, Write};
 
+/// How many commits may wait for the writer before further callers wait to hand theirs in.
+const QUEUE_LIMIT: usize = 256;
+
 /// The metadata of one server. Clones share it.
 #[derive(Clone)]
-pub struct Metadata;
+pub struct Metadata(Arc<Shared>);
+
+struct Shared {
+    pools: Pools,
+    queue: Mutex<Option<mpsc::Sender<Member>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    last_event: watch::Receiver<i64>,
+    #[cfg(feature = "faults")]
+    steps: Steps,
+}
 
 impl Metadata {
     /// Opens the database, making or migrating its schema.
@@ -32,8 +58,27 @@ impl Metadata {
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`] for a database of a later version of this program.
-    pub async fn open(_url: &DatabaseUrl) -> Result<Self, StoreError> {
-        unimplemented!()
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let pools = Pools::open(url).await?;
+        let last = read::last_event(&mut *pools.readers.acquire().await?).await?;
+        let (last_event, watching) = watch::channel(last);
+        let (sender, receiver) = mpsc::channel(QUEUE_LIMIT);
+        let steps = Steps::default();
+        let writer = Writer {
+            dialect: pools.dialect,
+            pool: pools.writer.clone(),
+            last_event,
+            steps: steps.clone(),
+        };
+        let writer = tokio::spawn(writer.run(receiver));
+        Ok(Self(Arc::new(Shared {
+            pools,
+            queue: Mutex::new(Some(sender)),
+            writer: Mutex::new(Some(writer)),
+            last_event: watching,
+            #[cfg(feature = "faults")]
+            steps,
+        })))
     }
 
     /// Writes all of this in one atomic transaction, which is durable when this returns.
@@ -46,104 +91,123 @@ impl Metadata {
     /// See [`Write`] for the conditions of each; on any of them nothing of this call is written.
     pub async fn commit(
         &self,
-        _writes: Vec<Write>,
-        _events: Vec<NewEvent>,
+        writes: Vec<Write>,
+        events: Vec<NewEvent>,
     ) -> Result<Committed, StoreError> {
-        unimplemented!()
+        let queue = self.queue().clone().ok_or(StoreError::Closed)?;
+        let (answer, outcome) = oneshot::channel();
+        let member = Member { writes, events, answer };
+        queue.send(member).await.map_err(|_| StoreError::Closed)?;
+        outcome.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Everything small, as of one moment.
     pub async fn settings(&self) -> Result<Settings, StoreError> {
-        unimplemented!()
+        read::settings(&mut *self.reader().await?, self.0.pools.dialect).await
     }
 
     /// What is known of one package's name.
-    pub async fn package(&self, _key: &PackageKey) -> Result<Option<PackageRow>, StoreError> {
-        unimplemented!()
+    pub async fn package(&self, key: &PackageKey) -> Result<Option<PackageRow>, StoreError> {
+        read::package(&mut *self.reader().await?, key).await
     }
 
     /// Every package of one ecosystem in a repository, sorted by name.
     pub async fn packages(
         &self,
-        _repository: &RepositoryName,
-        _ecosystem: EcosystemId,
+        repository: &RepositoryName,
+        ecosystem: EcosystemId,
     ) -> Result<Vec<NamedPackage>, StoreError> {
-        unimplemented!()
+        read::packages(&mut *self.reader().await?, repository, ecosystem).await
     }
 
     /// The files of one package in every state, sorted by name.
-    pub async fn files(&self, _key: &PackageKey) -> Result<Vec<KeptFile>, StoreError> {
-        unimplemented!()
+    pub async fn files(&self, key: &PackageKey) -> Result<Vec<KeptFile>, StoreError> {
+        read::files(&mut *self.reader().await?, key).await
     }
 
     /// One file of a package, in whatever state.
     pub async fn file(
         &self,
-        _key: &PackageKey,
-        _name: &FileName,
+        key: &PackageKey,
+        name: &FileName,
     ) -> Result<Option<KeptFile>, StoreError> {
-        unimplemented!()
+        read::file(&mut *self.reader().await?, key, name).await
     }
 
     /// Every file in this state, of one repository or of all, sorted by key and name.
     pub async fn files_in_state(
         &self,
-        _state: FileState,
-        _repository: Option<&RepositoryName>,
+        state: FileState,
+        repository: Option<&RepositoryName>,
     ) -> Result<Vec<(StoredKey, KeptFile)>, StoreError> {
-        unimplemented!()
+        read::files_in_state(&mut *self.reader().await?, state, repository).await
     }
 
     /// What an upstream last said of a package.
     pub async fn listing(
         &self,
-        _key: &PackageKey,
-        _upstream: &UpstreamName,
+        key: &PackageKey,
+        upstream: &UpstreamName,
     ) -> Result<Option<StoredListing>, StoreError> {
-        unimplemented!()
+        read::listing(&mut *self.reader().await?, key, upstream).await
     }
 
     /// Recorded events that pass the filter.
-    pub async fn events(&self, _filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
-        unimplemented!()
+    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
+        events::select(&mut *self.reader().await?, filter).await
     }
 
     /// The number of the last event that this process knows of; changes with every commit here.
     /// Other servers on the same database do not show.
     pub fn watch_events(&self) -> watch::Receiver<i64> {
-        unimplemented!()
+        self.0.last_event.clone()
     }
 
     /// Whether any file that is not deleted, or a companion of one, has these bytes.
-    pub async fn references(&self, _blob: &BlobId) -> Result<bool, StoreError> {
-        unimplemented!()
+    pub async fn references(&self, blob: &BlobId) -> Result<bool, StoreError> {
+        Ok(self.blobs_in_use(&[*blob]).await?.contains(blob))
     }
 
     /// Which of these blobs are referred to, as [`Metadata::references`] says of one.
-    pub async fn blobs_in_use(&self, _blobs: &[BlobId]) -> Result<HashSet<BlobId>, StoreError> {
-        unimplemented!()
+    pub async fn blobs_in_use(&self, blobs: &[BlobId]) -> Result<HashSet<BlobId>, StoreError> {
+        read::blobs_in_use(&mut *self.reader().await?, blobs).await
     }
 
     /// Asks the database whether it answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        unimplemented!()
+        read::last_event(&mut *self.reader().await?).await.map(drop)
     }
 
     /// How much there is, from running totals: as cheap as one row.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
-        unimplemented!()
+        read::counts(&mut *self.reader().await?).await
     }
 
     /// Waits for commits under way, then closes every connection. Later calls on any clone answer
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
-        unimplemented!()
+        drop(self.queue().take());
+        let writer = self.0.writer.lock().expect("nobody panics while holding it").take();
+        if let Some(writer) = writer {
+            // It ends when the last commit is done; that it panicked is known by then.
+            let _ = writer.await;
+        }
+        self.0.pools.close().await;
     }
 
     /// Attaches injected faults; see [`crate::Faults`].
     #[cfg(feature = "faults")]
     #[must_use]
-    pub fn with_faults(self, _faults: crate::Faults) -> Self {
-        unimplemented!()
+    pub fn with_faults(self, faults: crate::Faults) -> Self {
+        self.0.steps.attach(faults);
+        self
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Any>, StoreError> {
+        Ok(self.0.pools.readers.acquire().await?)
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Member>>> {
+        self.0.queue.lock().expect("nobody panics while holding it")
     }
 }

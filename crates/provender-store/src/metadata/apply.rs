@@ -1,0 +1,104 @@
+//! Each [`Write`] as SQL that both databases take.
+
+use provender_domain::{EcosystemId, RepositoryName};
+use sqlx::AnyConnection;
+use sqlx::error::ErrorKind;
+
+use super::{PackageKey, Write};
+use crate::StoreError;
+
+mod files;
+mod listings;
+mod packages;
+mod settings;
+
+/// How much a transaction adds to the running totals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Growth {
+    pub(super) packages: i64,
+    pub(super) files: i64,
+    pub(super) bytes: i64,
+}
+
+/// Applies one write. On an error the transaction, or the savepoint around, must be rolled back.
+pub(super) async fn apply(
+    connection: &mut AnyConnection,
+    write: &Write,
+    growth: &mut Growth,
+) -> Result<(), StoreError> {
+    match write {
+        Write::CreateRepository(repository) => {
+            settings::create_repository(connection, repository).await
+        }
+        Write::SetVisibility { repository, visibility } => {
+            settings::set_visibility(connection, repository, *visibility).await
+        }
+        Write::Own(owned) => settings::own(connection, owned).await,
+        Write::Disown { repository, ecosystem, pattern } => {
+            settings::disown(connection, repository, ecosystem, pattern).await
+        }
+        Write::AddUpstream(upstream) => {
+            let (repository, ecosystem) = (&upstream.repository, &upstream.ecosystem);
+            listings::forget(connection, repository, ecosystem, &upstream.name).await?;
+            settings::add_upstream(connection, upstream).await
+        }
+        Write::RemoveUpstream { repository, ecosystem, name } => {
+            listings::forget(connection, repository, ecosystem, name).await?;
+            settings::remove_upstream(connection, repository, ecosystem, name).await
+        }
+        Write::CreateToken(token) => settings::create_token(connection, token).await,
+        Write::RevokeToken { id, at } => settings::revoke_token(connection, id, *at).await,
+        Write::BindName { key, origin, at } => {
+            packages::bind(connection, key, origin, *at, growth).await
+        }
+        Write::RebindName { key, origin, at } => {
+            packages::rebind(connection, key, origin, *at, growth).await
+        }
+        Write::RecordFile { key, file } => files::record(connection, key, file, growth).await,
+        Write::UpdateFile { key, file } => files::update(connection, key, file, growth).await,
+        Write::RemoveFile { key, name } => files::remove(connection, key, name, growth).await,
+        Write::PutListing { key, upstream, listing } => {
+            listings::put(connection, key, upstream, listing).await
+        }
+        Write::TouchListing { key, upstream, fetched_at } => {
+            listings::touch(connection, key, upstream, *fetched_at).await
+        }
+    }
+}
+
+/// Says `Missing` where a foreign key was violated: nothing else here can violate one but a
+/// repository that is not there.
+fn needs_repository(error: sqlx::Error, repository: &RepositoryName) -> StoreError {
+    let violated = error.as_database_error().map(sqlx::error::DatabaseError::kind);
+    match violated {
+        Some(ErrorKind::ForeignKeyViolation) => missing("repository", repository),
+        _ => error.into(),
+    }
+}
+
+fn missing(what: &'static str, name: impl std::fmt::Display) -> StoreError {
+    StoreError::Missing { what, name: name.to_string() }
+}
+
+fn exists(what: &'static str, name: impl std::fmt::Display) -> StoreError {
+    StoreError::Exists { what, name: name.to_string() }
+}
+
+/// `Missing` unless a row was hit.
+fn hit(
+    result: &sqlx::any::AnyQueryResult,
+    what: &'static str,
+    name: impl std::fmt::Display,
+) -> Result<(), StoreError> {
+    if result.rows_affected() == 0 {
+        return Err(missing(what, name));
+    }
+    Ok(())
+}
+
+impl PackageKey {
+    /// The three columns that name a package, in their order.
+    pub(super) fn columns(&self) -> (&str, &'static str, &str) {
+        (self.repository.as_str(), EcosystemId::as_str(self.ecosystem), self.package.as_str())
+    }
+}

@@ -1,0 +1,202 @@
+//! One writer per process, and group commit.
+//!
+//! Commits queue up; the writer takes all that wait, gives each a savepoint in one transaction,
+//! and pays for one fsync. A member that meets a condition is rolled back to its savepoint alone.
+//! When the database itself fails, nobody knows what is left of the transaction (`SQLite` undoes it
+//! whole when the disk is full): it is given up together with its connection, and the members are
+//! tried one by one.
+//!
+//! The row of totals is locked first by every transaction. So writers of several servers on one
+//! `PostgreSQL` follow each other, event numbers have no gaps, who reads events in order misses
+//! none, and transactions cannot deadlock.
+
+use provender_domain::NewEvent;
+use sqlx::{AnyConnection, AnyPool, Connection, Row};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::apply::{Growth, apply};
+use super::connect::Dialect;
+use super::{Committed, Write, events};
+use crate::StoreError;
+use crate::steps::Steps;
+
+/// Most commits that share one transaction: bounds how long the first of them waits.
+const GROUP_LIMIT: usize = 64;
+
+/// One caller's commit, and where the answer goes.
+pub(super) struct Member {
+    pub(super) writes: Vec<Write>,
+    pub(super) events: Vec<NewEvent>,
+    pub(super) answer: oneshot::Sender<Outcome>,
+}
+
+type Outcome = Result<Committed, StoreError>;
+
+/// The one that writes.
+pub(super) struct Writer {
+    pub(super) dialect: Dialect,
+    pub(super) pool: AnyPool,
+    pub(super) last_event: watch::Sender<i64>,
+    pub(super) steps: Steps,
+}
+
+impl Writer {
+    /// Commits what comes until every sender is gone.
+    pub(super) async fn run(self, mut queue: mpsc::Receiver<Member>) {
+        while let Some(first) = queue.recv().await {
+            let mut group = vec![first];
+            while group.len() < GROUP_LIMIT {
+                let Ok(next) = queue.try_recv() else {
+                    break;
+                };
+                group.push(next);
+            }
+            self.commit(group).await;
+        }
+    }
+
+    async fn commit(&self, group: Vec<Member>) {
+        match self.attempt(&group).await {
+            Ok(outcomes) => self.answer(group, outcomes),
+            Err(error) if group.len() == 1 => self.answer(group, vec![Err(error)]),
+            Err(_) => {
+                for member in group {
+                    let alone = [member];
+                    let outcome = self.attempt(&alone).await;
+                    let outcomes = outcome.unwrap_or_else(|error| vec![Err(error)]);
+                    self.answer(alone, outcomes);
+                }
+            }
+        }
+    }
+
+    fn answer(&self, group: impl IntoIterator<Item = Member>, outcomes: Vec<Outcome>) {
+        let last = outcomes.iter().flatten().filter_map(|committed| committed.last_event).max();
+        if let Some(last) = last {
+            self.last_event.send_replace(last);
+        }
+        for (member, outcome) in group.into_iter().zip(outcomes) {
+            // Whoever does not wait any more loses nothing but the answer.
+            let _ = member.answer.send(outcome);
+        }
+    }
+
+    /// One transaction for all. An error means that it was given up before its commit.
+    async fn attempt(&self, group: &[Member]) -> Result<Vec<Outcome>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let outcomes = self.transact(&mut connection, group).await;
+        let healthy = outcomes.as_ref().is_ok_and(|outcomes| {
+            outcomes.iter().all(|outcome| outcome.as_ref().err().is_none_or(is_condition))
+        });
+        if !healthy {
+            // It may still believe itself in a transaction that is no more.
+            let _ = connection.close().await;
+        }
+        outcomes
+    }
+
+    async fn transact(
+        &self,
+        connection: &mut AnyConnection,
+        group: &[Member],
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
+        let mut totals = Totals::lock(&mut transaction).await?;
+        let mut outcomes = Vec::with_capacity(group.len());
+        for member in group {
+            let before = totals;
+            let mut savepoint = transaction.begin().await?;
+            match member.apply(&mut savepoint, &mut totals).await {
+                Ok(committed) => {
+                    savepoint.commit().await?;
+                    outcomes.push(Ok(committed));
+                }
+                Err(condition) if is_condition(&condition) => {
+                    savepoint.rollback().await?;
+                    totals = before;
+                    outcomes.push(Err(condition));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if outcomes.iter().all(Result::is_err) {
+            transaction.rollback().await?;
+            return Ok(outcomes);
+        }
+        totals.save(&mut transaction).await?;
+        if let Err(error) = self.steps.sql(transaction.commit()).await {
+            // Nobody may try again here: it may have happened.
+            let error = StoreError::from(error);
+            for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
+                *outcome = Err(error.clone());
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Member {
+    async fn apply(&self, connection: &mut AnyConnection, totals: &mut Totals) -> Outcome {
+        for write in &self.writes {
+            apply(connection, write, &mut totals.growth).await?;
+        }
+        let first = totals.events + 1;
+        for event in &self.events {
+            totals.events += 1;
+            events::append(connection, totals.events, event).await?;
+        }
+        let any = !self.events.is_empty();
+        Ok(Committed {
+            first_event: any.then_some(first),
+            last_event: any.then_some(totals.events),
+        })
+    }
+}
+
+/// Whether the caller, not the database, is told something by this.
+fn is_condition(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Exists { .. }
+            | StoreError::Missing { .. }
+            | StoreError::SameFile
+            | StoreError::FileExists { .. }
+            | StoreError::OriginBound { .. }
+    )
+}
+
+/// The running totals, as of the transaction that has locked them.
+#[derive(Debug, Clone, Copy)]
+struct Totals {
+    events_before: i64,
+    events: i64,
+    growth: Growth,
+}
+
+impl Totals {
+    /// An update that changes nothing: the one lock on a row that both databases have words for.
+    async fn lock(connection: &mut AnyConnection) -> Result<Self, StoreError> {
+        let row = sqlx::query("UPDATE totals SET events = events WHERE id = 1 RETURNING events")
+            .fetch_one(connection)
+            .await?;
+        let events = row.try_get(0)?;
+        Ok(Self { events_before: events, events, growth: Growth::default() })
+    }
+
+    async fn save(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        if self.events == self.events_before && self.growth == Growth::default() {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE totals SET events = $1, packages = packages + $2, files = files + $3,
+             bytes = bytes + $4 WHERE id = 1",
+        )
+        .bind(self.events)
+        .bind(self.growth.packages)
+        .bind(self.growth.files)
+        .bind(self.growth.bytes)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}

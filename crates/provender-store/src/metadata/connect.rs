@@ -1,0 +1,150 @@
+//! Connections: one that writes, a few that read.
+
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, ConnectOptions, Executor};
+
+use super::schema;
+use super::url::{Address, DatabaseUrl};
+use crate::StoreError;
+
+/// How many connections read from `SQLite` at once; each is a thread and a page cache.
+const SQLITE_READERS: u32 = 3;
+/// How many connections one server reads with from `PostgreSQL` at once.
+const POSTGRES_READERS: u32 = 8;
+/// How long a caller waits for a free connection before it gets an error.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// `synchronous=FULL` fsyncs the log at every commit: what is acknowledged survives a power cut.
+/// The size limit gives space back after a burst has made the log long.
+const SQLITE_WRITER: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA busy_timeout = 10000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA temp_store = MEMORY;";
+const SQLITE_READER: &str = "
+    PRAGMA busy_timeout = 10000;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA query_only = ON;";
+
+/// Which database it is, for the few places where their words differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// Begins a transaction that will write. `SQLite` takes its one write lock at once, since
+    /// taking it halfway can fail for good.
+    pub(super) const fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// Begins a transaction that reads several tables as of one moment.
+    pub(super) const fn begin_read(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+}
+
+/// The two pools of one database, its schema up to date.
+pub(super) struct Pools {
+    pub(super) dialect: Dialect,
+    pub(super) writer: AnyPool,
+    pub(super) readers: AnyPool,
+}
+
+impl Pools {
+    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let pools = match &url.0 {
+            Address::Sqlite(path) => Self::sqlite(path)?,
+            Address::Postgres(url) => Self::postgres(url)?,
+        };
+        let mut connection = pools.writer.acquire().await?;
+        schema::migrate(&mut connection, pools.dialect).await?;
+        drop(connection);
+        Ok(pools)
+    }
+
+    fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        let path = std::path::absolute(path).map_err(sqlx::Error::Io)?;
+        create_private(&path).map_err(sqlx::Error::Io)?;
+        let options = AnyConnectOptions::from_str(&format!("sqlite://{}", percent_encoded(&path)))?
+            .disable_statement_logging();
+        // The connections are to a file, not to a server: they do not go away by themselves, and
+        // asking each time would cost a change of threads.
+        let pool = || {
+            AnyPoolOptions::new()
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let writer = pool().max_connections(1).after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SQLITE_WRITER).await.map(drop) })
+        });
+        let readers = pool().max_connections(SQLITE_READERS).after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SQLITE_READER).await.map(drop) })
+        });
+        Ok(Self {
+            dialect: Dialect::Sqlite,
+            writer: writer.connect_lazy_with(options.clone()),
+            readers: readers.connect_lazy_with(options),
+        })
+    }
+
+    fn postgres(url: &str) -> Result<Self, StoreError> {
+        let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
+        let pool = || AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        Ok(Self {
+            dialect: Dialect::Postgres,
+            writer: pool().max_connections(1).connect_lazy_with(options.clone()),
+            readers: pool().max_connections(POSTGRES_READERS).connect_lazy_with(options),
+        })
+    }
+
+    pub(super) async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+/// Makes the database's file before `SQLite` does, for its owner alone: it holds upstreams'
+/// credentials. `SQLite` gives the files beside it the same mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// The path as a URL's, so that no byte of it is taken for a query.
+fn percent_encoded(path: &Path) -> String {
+    let mut encoded = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                encoded.push(char::from(*byte));
+            }
+            _ => {
+                encoded.push('%');
+                encoded.push_str(&hex::encode([*byte]));
+            }
+        }
+    }
+    encoded
+}

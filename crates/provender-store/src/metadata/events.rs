@@ -1,0 +1,151 @@
+//! The append-only record.
+
+use provender_domain::{Event, NewEvent, Severity};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
+
+use super::EventFilter;
+use super::codec::{from_json, to_json};
+use crate::StoreError;
+
+/// Appends an event under this number.
+pub(super) async fn append(
+    connection: &mut AnyConnection,
+    number: i64,
+    event: &NewEvent,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO events
+         (number, kind, severity, repository, ecosystem, package, file, facts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(number)
+    .bind(event.kind.as_str())
+    .bind(rank(event.kind.severity()))
+    .bind(event.repository.as_ref().map(|name| name.as_str().to_owned()))
+    .bind(event.ecosystem.clone())
+    .bind(event.package.as_ref().map(|name| name.as_str().to_owned()))
+    .bind(event.file.as_ref().map(|name| name.as_str().to_owned()))
+    .bind(to_json(event))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The events that pass the filter, in its order.
+pub(super) async fn select(
+    connection: &mut AnyConnection,
+    filter: &EventFilter,
+) -> Result<Vec<Event>, StoreError> {
+    let (sql, values) = Selection::new(filter).finish();
+    let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    let rows = values.into_iter().fold(query, bind).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let event: NewEvent = from_json("event", row.try_get::<&str, _>(2)?)?;
+            Ok(Event { number: row.try_get(0)?, severity: severity(row.try_get(1)?), event })
+        })
+        .collect()
+}
+
+fn bind<'q>(query: Query<'q, Any, AnyArguments>, value: Value) -> Query<'q, Any, AnyArguments> {
+    match value {
+        Value::Number(number) => query.bind(number),
+        Value::Text(text) => query.bind(text),
+    }
+}
+
+enum Value {
+    Number(i64),
+    Text(String),
+}
+
+/// A query under construction: fixed words with numbered places, and the values for them.
+struct Selection {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Selection {
+    fn new(filter: &EventFilter) -> Self {
+        let sql = "SELECT number, severity, facts FROM events WHERE number > ".to_owned();
+        let mut selection = Self { sql, values: Vec::new() };
+        selection.place(Value::Number(filter.after.unwrap_or(0)));
+        if let Some(before) = filter.before {
+            selection.and("number < ", Value::Number(before));
+        }
+        if let Some(minimum) = filter.minimum_severity {
+            // The first half says again what the partial index says of itself.
+            selection.and("severity > 0 AND severity >= ", Value::Number(rank(Some(minimum))));
+        }
+        let texts = [
+            ("repository = ", filter.repository.as_ref().map(AsRef::as_ref)),
+            ("ecosystem = ", filter.ecosystem.as_deref()),
+            ("package = ", filter.package.as_ref().map(AsRef::as_ref)),
+            ("file = ", filter.file.as_ref().map(AsRef::as_ref)),
+        ];
+        for (condition, text) in texts {
+            if let Some(text) = text {
+                selection.and(condition, Value::Text(text.to_owned()));
+            }
+        }
+        selection.kinds(filter);
+        selection.order(filter);
+        selection
+    }
+
+    fn kinds(&mut self, filter: &EventFilter) {
+        let Some((first, others)) = filter.kinds.split_first() else {
+            return;
+        };
+        self.and("kind IN (", Value::Text(first.as_str().to_owned()));
+        for kind in others {
+            self.sql.push_str(", ");
+            self.place(Value::Text(kind.as_str().to_owned()));
+        }
+        self.sql.push(')');
+    }
+
+    fn order(&mut self, filter: &EventFilter) {
+        let order = if filter.newest_first { "DESC" } else { "ASC" };
+        self.sql.push_str(" ORDER BY number ");
+        self.sql.push_str(order);
+        self.sql.push_str(" LIMIT ");
+        self.place(Value::Number(i64::from(filter.limit)));
+    }
+
+    fn and(&mut self, condition: &'static str, value: Value) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+        self.place(value);
+    }
+
+    fn place(&mut self, value: Value) {
+        self.values.push(value);
+        self.sql.push('$');
+        self.sql.push_str(&self.values.len().to_string());
+    }
+
+    fn finish(self) -> (String, Vec<Value>) {
+        (self.sql, self.values)
+    }
+}
+
+const fn rank(severity: Option<Severity>) -> i64 {
+    match severity {
+        None => 0,
+        Some(Severity::Low) => 1,
+        Some(Severity::Medium) => 2,
+        Some(Severity::High) => 3,
+    }
+}
+
+const fn severity(rank: i64) -> Option<Severity> {
+    match rank {
+        1 => Some(Severity::Low),
+        2 => Some(Severity::Medium),
+        3.. => Some(Severity::High),
+        _ => None,
+    }
+}

@@ -1,0 +1,68 @@
+//! The schema and how it comes to be.
+//!
+//! One portable script per version; where the two databases have no common words (triggers), a
+//! small script for each beside it. A script that has been released is never changed.
+
+use sqlx::{AnyConnection, Connection, Row};
+
+use super::connect::Dialect;
+use crate::StoreError;
+
+struct Migration {
+    portable: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    portable: include_str!("schema/0001.sql"),
+    sqlite: include_str!("schema/0001-sqlite.sql"),
+    postgres: include_str!("schema/0001-postgres.sql"),
+}];
+
+/// Serializes migrations of several servers that start at once; any number will do.
+const LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(7811887440)";
+
+/// Brings the schema to the newest version that this program knows.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`] if it is newer than that already; nothing is changed then.
+pub(super) async fn migrate(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with(dialect.begin_write()).await?;
+    if dialect == Dialect::Postgres {
+        sqlx::raw_sql(LOCK_POSTGRES).execute(&mut *transaction).await?;
+    }
+    sqlx::query("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY NOT NULL)")
+        .execute(&mut *transaction)
+        .await?;
+    let found = sqlx::query("SELECT MAX(version) FROM schema_versions")
+        .fetch_one(&mut *transaction)
+        .await?
+        .try_get::<Option<i64>, _>(0)?
+        .unwrap_or(0);
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for (version, migration) in (1..).zip(MIGRATIONS) {
+        if version <= found {
+            continue;
+        }
+        let own_words = match dialect {
+            Dialect::Sqlite => migration.sqlite,
+            Dialect::Postgres => migration.postgres,
+        };
+        for script in [migration.portable, own_words] {
+            sqlx::raw_sql(script).execute(&mut *transaction).await?;
+        }
+        sqlx::query("INSERT INTO schema_versions (version) VALUES ($1)")
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
