@@ -1,0 +1,55 @@
+//! The measurements, one file each.
+
+mod big_index;
+mod index;
+mod install;
+mod memory;
+mod publish;
+mod start;
+mod wheel;
+
+use crate::machine::Workplace;
+use crate::report::Table;
+
+/// Something that is measured.
+pub(crate) struct Measurement {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) run: fn(&Workplace) -> anyhow::Result<Table>,
+}
+
+/// Every measurement, the quick ones first.
+pub(crate) const ALL: &[Measurement] = &[
+    Measurement {
+        name: "index",
+        title: "a cached index of 27 KB, 32 connections",
+        run: index::run,
+    },
+    Measurement {
+        name: "wheel",
+        title: "a cached wheel of 20 MB, 1, 4 and 32 connections",
+        run: wheel::run,
+    },
+    Measurement { name: "big-index", title: "an index of 10,000 files", run: big_index::run },
+    Measurement {
+        name: "memory",
+        title: "resident memory, idle and after 10,000 requests",
+        run: memory::run,
+    },
+    Measurement {
+        name: "publish",
+        title: "publishing small wheels, 8 at a time",
+        run: publish::run,
+    },
+    Measurement {
+        name: "start",
+        title: "start to first answer with 100,000 files",
+        run: start::run,
+    },
+    Measurement { name: "warm", title: "installing 50 packages that are kept", run: install::warm },
+    Measurement {
+        name: "cold",
+        title: "installing 50 packages that nobody asked for yet",
+        run: install::cold,
+    },
+];
