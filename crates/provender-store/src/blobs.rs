@@ -1,14 +1,22 @@
 //! Bytes, by their SHA-256.
 
-use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use provender_domain::{BlobId, Digest};
+use provender_domain::BlobId;
 
-use crate::{BlobError, VerifyError};
+use self::local::Local;
+use crate::BlobError;
+
+mod blob;
+mod local;
+mod staging;
+
+pub use blob::{Blob, State, Unverified, Verified};
+pub use staging::Staging;
 
 /// The blobs of one server. Clones share them.
 ///
@@ -16,7 +24,7 @@ use crate::{BlobError, VerifyError};
 /// `staging/` beside it for files that are being written. The root belongs to one process alone;
 /// the caller sees to that.
 #[derive(Debug, Clone)]
-pub struct Blobs;
+pub struct Blobs(Arc<Local>);
 
 /// A committed blob, open for reading. Removal does not disturb who has it open.
 #[derive(Debug)]
@@ -55,138 +63,85 @@ pub enum Scrub {
 impl Blobs {
     /// Opens the blobs below this directory, making directories (mode 0700) as needed, emptying
     /// `staging/` of what a crash left, and checking that it can write.
-    pub async fn open(_root: &Path) -> Result<Self, BlobError> {
-        unimplemented!()
+    pub async fn open(root: &Path) -> Result<Self, BlobError> {
+        let root = root.to_owned();
+        let local = blocking(move || Local::open(&root)).await?;
+        Ok(Self(Arc::new(local)))
     }
 
-    /// Begins a new staged file.
+    /// Begins a new staged file. It is made with the first bytes that are written.
+    #[expect(clippy::unused_async, reason = "a remote store begins with a request")]
     pub async fn stage(&self) -> Result<Staging, BlobError> {
-        unimplemented!()
+        Ok(Staging::new(Arc::clone(&self.0)))
     }
 
     /// Keeps a verified blob. When this returns, its bytes, its name and its directory entry are
-    /// durable. Committing what is there already is fine, also at the same moment, and renews
-    /// [`BlobFacts::committed_at`].
-    pub async fn commit(&self, _blob: Blob<Verified>) -> Result<BlobId, BlobError> {
-        unimplemented!()
+    /// durable. Committing what is there already is fine, also at the same moment: it renews
+    /// [`BlobFacts::committed_at`], and bytes that the disk has damaged since.
+    pub async fn commit(&self, blob: Blob<Verified>) -> Result<BlobId, BlobError> {
+        let local = Arc::clone(&self.0);
+        blocking(move || local.commit(blob.into_staged())).await
     }
 
     /// Opens a blob; `None` if there is none of that name.
-    pub async fn open_blob(&self, _id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
-        unimplemented!()
+    ///
+    /// This is on the path of every download, so it makes its two system calls (open, fstat) here
+    /// and now: a few microseconds, less than handing them to another thread. They read
+    /// directories and inodes, which the kernel keeps in memory for all that is asked for often.
+    #[expect(clippy::unused_async, reason = "a remote store opens with a request")]
+    pub async fn open_blob(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
+        self.0.open_blob(id)
     }
 
     /// Reads a small blob whole; `None` if there is none of that name.
     ///
     /// # Errors
     /// [`BlobError::TooLarge`] if it has more than `limit_bytes`.
-    pub async fn read(&self, _id: &BlobId, _limit_bytes: u64) -> Result<Option<Bytes>, BlobError> {
-        unimplemented!()
+    pub async fn read(&self, id: &BlobId, limit_bytes: u64) -> Result<Option<Bytes>, BlobError> {
+        self.0.read(id, limit_bytes).await
     }
 
     /// Removes a blob; one that is not there is fine.
-    pub async fn remove(&self, _id: &BlobId) -> Result<(), BlobError> {
-        unimplemented!()
+    pub async fn remove(&self, id: &BlobId) -> Result<(), BlobError> {
+        self.0.remove(id).await
     }
 
     /// Removes a blob unless it was committed (anew) at or after this moment. Answers whether it
-    /// is gone. Never races a [`Blobs::commit`] of the same blob: garbage collection should use
-    /// this, with the moment before it asked which blobs are in use, less a publication's time.
-    pub async fn remove_if_older(
-        &self,
-        _id: &BlobId,
-        _than: SystemTime,
-    ) -> Result<bool, BlobError> {
-        unimplemented!()
+    /// was there and is gone.
+    ///
+    /// Never races a [`Blobs::commit`] of the same blob in this process. So garbage collection
+    /// that removes nothing younger than the longest publication takes, and asks which blobs are
+    /// in use after it took that moment, never takes bytes from under a row.
+    pub async fn remove_if_older(&self, id: &BlobId, than: SystemTime) -> Result<bool, BlobError> {
+        let (local, id) = (Arc::clone(&self.0), *id);
+        blocking(move || local.remove_if_older(&id, than)).await
     }
 
     /// Every committed blob, in no order, in bounded memory.
     pub fn list(&self) -> impl Stream<Item = Result<BlobFacts, BlobError>> + Send + use<> {
-        futures_util::stream::empty()
+        self.0.list()
     }
 
     /// Reads a blob again and hashes it.
-    pub async fn scrub(&self, _id: &BlobId) -> Result<Scrub, BlobError> {
-        unimplemented!()
+    pub async fn scrub(&self, id: &BlobId) -> Result<Scrub, BlobError> {
+        let (local, id) = (Arc::clone(&self.0), *id);
+        blocking(move || local.scrub(&id)).await
     }
 
     /// Attaches injected faults; see [`crate::Faults`].
     #[cfg(feature = "faults")]
     #[must_use]
-    pub fn with_faults(self, _faults: crate::Faults) -> Self {
-        unimplemented!()
+    pub fn with_faults(self, faults: crate::Faults) -> Self {
+        self.0.steps().attach(faults);
+        self
     }
 }
 
-/// A file that is being written. Dropping it removes it.
-#[derive(Debug)]
-pub struct Staging;
-
-impl Staging {
-    /// Appends bytes. May return before they are hashed and written; an error then shows later.
-    pub async fn write(&mut self, _chunk: Bytes) -> Result<(), BlobError> {
-        unimplemented!()
-    }
-
-    /// How many bytes were appended.
-    pub fn size_bytes(&self) -> u64 {
-        unimplemented!()
-    }
-
-    /// Writes and hashes what is left.
-    pub async fn finish(self) -> Result<Blob<Unverified>, BlobError> {
-        unimplemented!()
-    }
-}
-
-/// Nobody has held the bytes against what was promised of them.
-#[derive(Debug)]
-pub enum Unverified {}
-
-/// The bytes have every digest that was promised of them.
-#[derive(Debug)]
-pub enum Verified {}
-
-/// [`Unverified`] or [`Verified`]; nothing else can be.
-pub trait State: sealed::Sealed + Send + Sync + 'static {}
-
-impl State for Unverified {}
-impl State for Verified {}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Unverified {}
-    impl Sealed for super::Verified {}
-}
-
-/// A whole staged file, not committed yet. Dropping it removes it.
-#[derive(Debug)]
-pub struct Blob<S: State> {
-    state: PhantomData<S>,
-}
-
-impl Blob<Unverified> {
-    /// Holds the bytes against every claim. Without claims they are trusted on first use, under
-    /// their own SHA-256.
-    pub async fn verify(self, _claims: &[Digest]) -> Result<Blob<Verified>, VerifyError> {
-        let _ = self.state;
-        unimplemented!()
-    }
-}
-
-impl<S: State> Blob<S> {
-    /// The bytes' SHA-256.
-    pub fn id(&self) -> BlobId {
-        unimplemented!()
-    }
-
-    /// How many bytes there are.
-    pub fn size_bytes(&self) -> u64 {
-        unimplemented!()
-    }
-
-    /// A fresh, independent handle at offset 0, for inspection.
-    pub fn reader(&self) -> Result<std::fs::File, BlobError> {
-        unimplemented!()
-    }
+/// Runs file work on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
+) -> Result<T, BlobError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(BlobError::Io(std::io::Error::other(error))))
 }

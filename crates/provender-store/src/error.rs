@@ -146,6 +146,25 @@ impl From<io::Error> for BlobError {
     }
 }
 
+impl From<object_store::Error> for BlobError {
+    fn from(error: object_store::Error) -> Self {
+        let kind = io_kind(&error).unwrap_or(io::ErrorKind::Other);
+        io::Error::new(kind, error).into()
+    }
+}
+
+/// The kind of the first I/O error in the chain of causes.
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<io::Error>() {
+            return Some(io.kind());
+        }
+        cause = current.source();
+    }
+    None
+}
+
 /// Why staged bytes were not taken for verified. The staged file is removed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {

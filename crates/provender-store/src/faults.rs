@@ -12,8 +12,8 @@ pub enum FaultMode {
     AfterPersisted,
 }
 
-/// Counts durable steps (create, write, fsync, rename, fsync of a directory, removal, SQL commit)
-/// and makes one of them fail. Clones count together, so one can be attached to both stores.
+/// Counts durable steps (create, write, fsync, rename, fsync of a directory, SQL commit) and makes
+/// one of them fail. Clones count together, so one can be attached to both stores.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Plan>);
 

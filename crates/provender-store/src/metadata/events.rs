@@ -49,7 +49,7 @@ pub(super) async fn select(
         .collect()
 }
 
-fn bind<'q>(query: Query<'q, Any, AnyArguments>, value: Value) -> Query<'q, Any, AnyArguments> {
+fn bind(query: Query<'_, Any, AnyArguments>, value: Value) -> Query<'_, Any, AnyArguments> {
     match value {
         Value::Number(number) => query.bind(number),
         Value::Text(text) => query.bind(text),

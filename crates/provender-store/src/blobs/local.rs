@@ -1,0 +1,214 @@
+//! Blobs on a local file system.
+//!
+//! Reading whole blobs, listing and removing go through `object_store`, as a remote store's would.
+//! Writing does not: its `rename` (as of 0.14, with fsync turned on) leaves the file's own fsync
+//! to the caller and adds one of the staging directory, which every concurrent writer dirties; and
+//! each step here must be one that a test can make fail.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use provender_domain::BlobId;
+use sha2::{Digest, Sha256};
+use tempfile::TempPath;
+
+use super::blob::{Staged, read_all};
+use super::{BlobFacts, OpenBlob, Scrub};
+use crate::BlobError;
+use crate::steps::Steps;
+
+/// How many directories blobs are spread over: one per value of their name's first byte.
+const SHARDS: usize = 256;
+
+/// The blobs below one directory.
+#[derive(Debug)]
+pub(super) struct Local {
+    blobs: PathBuf,
+    staging: PathBuf,
+    store: LocalFileSystem,
+    /// Held per shard while a name is put in place, or is looked at and taken away.
+    turns: Vec<Mutex<()>>,
+    steps: Steps,
+}
+
+impl Local {
+    pub(super) fn open(root: &Path) -> Result<Self, BlobError> {
+        let blobs = root.join("blobs");
+        let staging = root.join("staging");
+        make_directories(root, &blobs, &staging)?;
+        empty(&staging)?;
+        let store = LocalFileSystem::new_with_prefix(&blobs)?;
+        let turns = std::iter::repeat_with(Mutex::default).take(SHARDS).collect();
+        let local = Self { blobs, staging, store, turns, steps: Steps::default() };
+        let (mut file, _path) = local.create_staged()?;
+        file.write_all(b"can this be written?")?;
+        Ok(local)
+    }
+
+    pub(super) fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// An empty file in `staging/`, for its owner alone, removed with its path.
+    pub(super) fn create_staged(&self) -> Result<(File, TempPath), BlobError> {
+        let file =
+            self.steps.file(|| tempfile::Builder::new().prefix("").tempfile_in(&self.staging))?;
+        Ok(file.into_parts())
+    }
+
+    /// Bytes first, then the name, then the directory that has the name.
+    pub(super) fn commit(&self, staged: Staged) -> Result<BlobId, BlobError> {
+        let Staged { file, path, id, .. } = staged;
+        let place = self.path(&id);
+        file.set_modified(SystemTime::now())?;
+        self.steps.file(|| file.sync_all())?;
+        {
+            let _turn = self.turn(&id);
+            self.steps.file(|| path.persist(&place).map_err(io::Error::from))?;
+        }
+        self.steps.file(|| sync_directory(&self.shard(&id)))?;
+        Ok(id)
+    }
+
+    pub(super) fn open_blob(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
+        let Some(file) = present(File::open(self.path(id)))? else {
+            return Ok(None);
+        };
+        let size_bytes = file.metadata()?.len();
+        Ok(Some(OpenBlob { file, size_bytes }))
+    }
+
+    pub(super) async fn read(
+        &self,
+        id: &BlobId,
+        limit_bytes: u64,
+    ) -> Result<Option<Bytes>, BlobError> {
+        let found = match self.store.get(&key(id)).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found?,
+        };
+        let size_bytes = found.meta.size;
+        if size_bytes > limit_bytes {
+            return Err(BlobError::TooLarge { size_bytes, limit_bytes });
+        }
+        Ok(Some(found.bytes().await?))
+    }
+
+    pub(super) async fn remove(&self, id: &BlobId) -> Result<(), BlobError> {
+        match self.store.delete(&key(id)).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            done => Ok(done?),
+        }
+    }
+
+    pub(super) fn remove_if_older(&self, id: &BlobId, than: SystemTime) -> Result<bool, BlobError> {
+        let place = self.path(id);
+        let _turn = self.turn(id);
+        let Some(metadata) = present(fs::metadata(&place))? else {
+            return Ok(false);
+        };
+        if metadata.modified()? >= than {
+            return Ok(false);
+        }
+        fs::remove_file(&place)?;
+        Ok(true)
+    }
+
+    pub(super) fn list(&self) -> impl Stream<Item = Result<BlobFacts, BlobError>> + Send + use<> {
+        self.store.list(None).filter_map(async |found| match found {
+            Ok(meta) => facts(&meta).map(Ok),
+            // Removed between being listed and being looked at.
+            Err(object_store::Error::NotFound { .. }) => None,
+            Err(error) => Some(Err(error.into())),
+        })
+    }
+
+    pub(super) fn scrub(&self, id: &BlobId) -> Result<Scrub, BlobError> {
+        let Some(OpenBlob { mut file, .. }) = self.open_blob(id)? else {
+            return Ok(Scrub::Missing);
+        };
+        let mut hasher = Sha256::new();
+        read_all(&mut file, |bytes| hasher.update(bytes))?;
+        let actual = BlobId::from_bytes(hasher.finalize().into());
+        Ok(if actual == *id { Scrub::Intact } else { Scrub::Damaged { actual } })
+    }
+
+    fn turn(&self, id: &BlobId) -> MutexGuard<'_, ()> {
+        let turn = &self.turns[usize::from(id.as_bytes()[0])];
+        turn.lock().expect("nobody panics while holding it")
+    }
+
+    fn shard(&self, id: &BlobId) -> PathBuf {
+        self.blobs.join("sha256").join(hex::encode([id.as_bytes()[0]]))
+    }
+
+    fn path(&self, id: &BlobId) -> PathBuf {
+        self.shard(id).join(id.to_hex())
+    }
+}
+
+/// A blob's name as `object_store` has it.
+fn key(id: &BlobId) -> object_store::path::Path {
+    let hex = id.to_hex();
+    object_store::path::Path::from_iter(["sha256", &hex[..2], &hex])
+}
+
+/// `None` for what is no blob.
+fn facts(meta: &ObjectMeta) -> Option<BlobFacts> {
+    let id = meta.location.filename()?.parse().ok()?;
+    let committed_at = meta.last_modified.into();
+    Some(BlobFacts { id, size_bytes: meta.size, committed_at })
+}
+
+fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes every directory there will ever be, once, so that commits need not; durably.
+fn make_directories(root: &Path, blobs: &Path, staging: &Path) -> io::Result<()> {
+    let mut directory = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(root)?;
+    let names = blobs.join("sha256");
+    directory.create(&names)?;
+    directory.create(staging)?;
+    directory.recursive(false);
+    let mut made = false;
+    for shard in 0..SHARDS {
+        match directory.create(names.join(format!("{shard:02x}"))) {
+            Ok(()) => made = true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if made {
+        let above = root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        for changed in [Some(&*names), Some(blobs), Some(root), above].into_iter().flatten() {
+            sync_directory(changed)?;
+        }
+    }
+    Ok(())
+}
+
+fn empty(staging: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(staging)? {
+        fs::remove_file(entry?.path())?;
+    }
+    Ok(())
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
