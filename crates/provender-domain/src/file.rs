@@ -39,7 +39,8 @@ pub struct Companion {
     /// Where an upstream offers it. `None`: it is kept here, under the SHA-256 in `digest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// What its bytes must hash to, where anybody said so.
+    /// What its bytes must hash to. `None` only for a companion that carries its own proof (a
+    /// signature over a statement); an ecosystem lists no other companion without a digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }

@@ -1,1 +1,188 @@
-//! (being written)
+//! The one path: every index and every byte goes parse → authorize → resolve → decide → serve,
+//! whatever its ecosystem, and comes in by fetch → verify → inspect → record.
+//!
+//! This crate knows repositories, upstreams, owned names, policy and events. It knows no HTTP
+//! framing (that is `provender-server`) and no package format (that is each ecosystem's crate).
+//!
+//! | module | its part of the path |
+//! |---|---|
+//! | `access` | who is calling, what they may do: [`Caller`], [`Authorized`] |
+//! | `state` | repositories, tokens, owned names and upstreams, in memory, replaced whole |
+//! | `read` | indexes and files out |
+//! | `resolve` | the view of one package: here, or the first upstream that has it |
+//! | `decide` | facts → verdict |
+//! | `listing`, `mirror`, `companion` | what comes in from upstreams |
+//! | `publish`, `change` | what comes in from people |
+//! | `cache` | rendered indexes, and when they stop being true |
+//! | `names` | namesakes: our names held against an upstream's complete list |
+//! | `garbage` | bytes that nothing refers to any more |
+//! | `admin` | repositories, tokens, names, upstreams, reports |
+
+mod access;
+mod admin;
+mod cache;
+mod change;
+mod companion;
+mod decide;
+mod error;
+mod garbage;
+mod journal;
+mod listing;
+mod mirror;
+mod names;
+mod options;
+mod publish;
+mod read;
+mod remote;
+mod resolve;
+mod state;
+
+pub use access::{Authorized, Caller};
+pub use admin::packages::{FileReport, PackageReport, PackageSummary};
+pub use admin::status::{Status, UpstreamHealth};
+pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};
+pub use admin::upstreams::{NewUpstream, UpstreamSummary};
+pub use cache::{RenderedIndex, Stale};
+pub use error::RegistryError;
+pub use garbage::Collected;
+pub use names::Namesake;
+pub use options::{Clock, Options, SystemClock, Tuning};
+pub use publish::Published;
+pub use read::{Answer, FileAnswer};
+
+use std::sync::{Arc, RwLock};
+
+use provender_domain::{
+    Actor, EventKind, NewEvent, Problem, Repository, RepositoryName, Timestamp, Visibility,
+};
+use provender_ecosystem::Ecosystem;
+use provender_store::{Blobs, DatabaseUrl, Metadata, Write};
+
+use provender_upstream::SingleFlight;
+
+use crate::cache::{IndexCache, IndexKey};
+use crate::listing::Listings;
+use crate::mirror::Mirrors;
+use crate::remote::Remotes;
+use crate::state::State;
+
+/// The repository that every server has from its first start.
+pub const FIRST_REPOSITORY: &str = "main";
+
+/// A registry on one data directory. Cheap to clone; all clones are one registry.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    metadata: Metadata,
+    blobs: Blobs,
+    ecosystems: Vec<Arc<dyn Ecosystem>>,
+    tuning: Tuning,
+    clock: Arc<dyn Clock>,
+    state: RwLock<Arc<State>>,
+    /// Held while settings are written and read back, so that the newest is what stays in memory.
+    settings_gate: tokio::sync::Mutex<()>,
+    index_cache: IndexCache,
+    index_flights: SingleFlight<IndexKey, Arc<RenderedIndex>, Problem>,
+    listings: Listings,
+    mirrors: Mirrors,
+    remotes: Remotes,
+    /// Read-held from a blob's commit to its row's commit; write-held while garbage is removed.
+    garbage_gate: Arc<tokio::sync::RwLock<()>>,
+    background: std::sync::Mutex<tokio::task::JoinSet<()>>,
+    started_at: Timestamp,
+    is_new: bool,
+    /// Keeps every other process away from the data directory.
+    _lock: std::fs::File,
+}
+
+impl Registry {
+    /// Opens a data directory, making it where it is missing.
+    ///
+    /// Takes the directory's lock, migrates the database and, on the first start, makes the public
+    /// repository [`FIRST_REPOSITORY`]. Does nothing that grows with what is kept.
+    pub async fn open(options: Options) -> Result<Self, RegistryError> {
+        let Options { data, database, ecosystems, tuning, clock } = options;
+        let lock = options::lock_data_directory(&data)?;
+        let database =
+            database.unwrap_or_else(|| DatabaseUrl::sqlite(data.join("metadata.sqlite")));
+        let metadata = Metadata::open(&database).await?;
+        let blobs = Blobs::open(&data).await?;
+        let now = clock.now();
+        let mut settings = metadata.settings().await?;
+        let is_new = settings.repositories.is_empty();
+        if is_new {
+            metadata.commit(first_repository(now), vec![initialized(now)]).await?;
+            settings = metadata.settings().await?;
+        }
+        let remotes = Remotes::new()?;
+        let inner = Inner {
+            state: RwLock::new(Arc::new(State::new(settings))),
+            settings_gate: tokio::sync::Mutex::new(()),
+            index_cache: IndexCache::new(tuning.index_cache_bytes),
+            index_flights: SingleFlight::new(),
+            listings: Listings::new(tuning.listing_cache_files),
+            mirrors: Mirrors::new(tuning.concurrent_fetches),
+            remotes,
+            garbage_gate: Arc::default(),
+            background: std::sync::Mutex::default(),
+            started_at: now,
+            is_new,
+            metadata,
+            blobs,
+            ecosystems,
+            tuning,
+            clock,
+            _lock: lock,
+        };
+        let registry = Self { inner: Arc::new(inner) };
+        registry.watch_names_in_background();
+        Ok(registry)
+    }
+
+    /// Whether this was the first start on this data directory.
+    pub fn is_new(&self) -> bool {
+        self.inner.is_new
+    }
+
+    /// The compiled-in ecosystems.
+    pub fn ecosystems(&self) -> &[Arc<dyn Ecosystem>] {
+        &self.inner.ecosystems
+    }
+
+    /// One of them, by purl type.
+    pub fn ecosystem(&self, id: &str) -> Option<&Arc<dyn Ecosystem>> {
+        self.inner.ecosystems.iter().find(|ecosystem| ecosystem.id().as_str() == id)
+    }
+
+    /// Stops background work and waits until what was begun is recorded.
+    pub async fn close(&self) {
+        let mut tasks = {
+            let mut background =
+                self.inner.background.lock().expect("no task panics while it holds this lock");
+            std::mem::take(&mut *background)
+        };
+        tasks.shutdown().await;
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.inner.state.read().expect("state is replaced, never changed, under this lock").clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+}
+
+fn first_repository(now: Timestamp) -> Vec<Write> {
+    let name = RepositoryName::new(FIRST_REPOSITORY).expect("a constant and valid name");
+    let repository = Repository { name, visibility: Visibility::Public, created_at: now };
+    vec![Write::CreateRepository(repository)]
+}
+
+fn initialized(now: Timestamp) -> NewEvent {
+    let message = "the data directory was made, with the public repository main in it";
+    NewEvent::new(EventKind::Initialized, now, Actor::System, message)
+}

@@ -1,0 +1,319 @@
+//! Who is calling, and the proof that they may do what they ask.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use provender_domain::{
+    Actor, EventKind, PackageName, Problem, ProblemCode, RepositoryName, Scope, Timestamp,
+    Visibility,
+};
+use provender_ecosystem::{Ecosystem, Operation};
+use provender_store::{PackageKey, Token};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::Registry;
+use crate::state::{RepositoryState, State};
+
+/// What every token begins with, so that scanners for leaked secrets know one when they see it.
+pub(crate) const TOKEN_PREFIX: &str = "pvd_";
+
+#[derive(Debug, Clone)]
+enum Identity {
+    Anonymous,
+    Token(Arc<Token>),
+    Operator,
+    System,
+}
+
+/// Whoever makes a request, as far as they proved it.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    identity: Identity,
+    client: Option<IpAddr>,
+}
+
+impl Caller {
+    /// The server itself, in the background.
+    pub(crate) fn system() -> Self {
+        Self { identity: Identity::System, client: None }
+    }
+
+    /// Who they are, for events.
+    pub fn actor(&self) -> Actor {
+        match &self.identity {
+            Identity::Anonymous => Actor::Anonymous,
+            Identity::Token(token) => {
+                Actor::Token { id: token.id.clone(), name: token.name.clone() }
+            }
+            Identity::Operator => Actor::Operator,
+            Identity::System => Actor::System,
+        }
+    }
+
+    /// Whether they showed no token.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.identity, Identity::Anonymous)
+    }
+
+    /// The address that the request came from.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// Whether their rights include `scope` on a package of a repository; without a package, on
+    /// the repository as a whole. Visibility is not considered.
+    pub(crate) fn holds(
+        &self,
+        scope: Scope,
+        repository: Option<&RepositoryName>,
+        package: Option<&PackageName>,
+    ) -> bool {
+        match &self.identity {
+            Identity::Anonymous => false,
+            Identity::Operator | Identity::System => true,
+            Identity::Token(token) => token_holds(token, scope, repository, package),
+        }
+    }
+
+    /// Like [`Self::holds`] for a publication whose package is not known yet: a token for some
+    /// names may begin; the name is checked when the form is read.
+    fn may_begin_publishing(&self, repository: &RepositoryName) -> bool {
+        match &self.identity {
+            Identity::Token(token) => {
+                token.scope >= Scope::Publish && covers_repository(token, Some(repository))
+            }
+            _ => self.holds(Scope::Publish, Some(repository), None),
+        }
+    }
+}
+
+fn covers_repository(token: &Token, repository: Option<&RepositoryName>) -> bool {
+    token.repository.is_none() || token.repository.as_ref() == repository
+}
+
+fn token_holds(
+    token: &Token,
+    scope: Scope,
+    repository: Option<&RepositoryName>,
+    package: Option<&PackageName>,
+) -> bool {
+    let covers_package = match (&token.pattern, package) {
+        (None, _) => true,
+        (Some(pattern), Some(package)) => pattern.matches(package),
+        (Some(_), None) => false,
+    };
+    token.scope >= scope && covers_repository(token, repository) && covers_package
+}
+
+/// An operation that its caller may carry out: only [`Registry::authorize`] makes one.
+#[derive(Clone)]
+pub struct Authorized<T> {
+    pub(crate) operation: T,
+    pub(crate) caller: Caller,
+    pub(crate) repository: Arc<RepositoryState>,
+    pub(crate) ecosystem: Arc<dyn Ecosystem>,
+}
+
+impl<T> Authorized<T> {
+    /// What was authorized.
+    pub fn operation(&self) -> &T {
+        &self.operation
+    }
+
+    /// Whether anybody may read the repository, so that shared caches may keep answers.
+    pub fn is_public(&self) -> bool {
+        self.repository.repository.visibility == Visibility::Public
+    }
+
+    pub(crate) fn key(&self, package: &PackageName) -> PackageKey {
+        PackageKey {
+            repository: self.repository.repository.name.clone(),
+            ecosystem: self.ecosystem.id(),
+            package: package.clone(),
+        }
+    }
+}
+
+impl Registry {
+    /// Who the bearer of this credential is. No credential is nobody; a wrong one is a problem,
+    /// also where nobody would be let in, so that a stale token is noticed.
+    pub fn identify(
+        &self,
+        credential: Option<&str>,
+        client: Option<IpAddr>,
+    ) -> Result<Caller, Problem> {
+        let Some(credential) = credential else {
+            return Ok(Caller { identity: Identity::Anonymous, client });
+        };
+        let token = check_token(&self.state(), credential, self.now())
+            .map_err(|message| Problem::new(ProblemCode::AuthenticationRequired, message))?;
+        Ok(Caller { identity: Identity::Token(token), client })
+    }
+
+    /// Whoever can open the data directory's socket, or the data directory: may do everything.
+    pub fn operator(&self) -> Caller {
+        Caller { identity: Identity::Operator, client: None }
+    }
+
+    /// Whether the caller may know that this repository exists.
+    pub fn may_read(&self, caller: &Caller, repository: &str) -> Result<(), Problem> {
+        self.readable(caller, repository, None).map(drop)
+    }
+
+    /// Deny is the default: only what this returns can go on.
+    ///
+    /// A repository that the caller may not read does not exist for them, or asks an anonymous
+    /// caller for a token whether it exists or not.
+    pub fn authorize(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        ecosystem: &str,
+        operation: Operation,
+    ) -> Result<Authorized<Operation>, Problem> {
+        let repository = self.readable(caller, repository, operation.package())?;
+        let ecosystem = self
+            .ecosystem(ecosystem)
+            .ok_or_else(|| Problem::not_found("this server has no such ecosystem"))?
+            .clone();
+        if !is_allowed(caller, &repository, &operation) {
+            return Err(self.denied(caller, &repository.repository.name, operation.scope()));
+        }
+        Ok(Authorized { operation, caller: caller.clone(), repository, ecosystem })
+    }
+
+    /// Checks a right that is not about one ecosystem's protocol.
+    pub(crate) fn require(
+        &self,
+        caller: &Caller,
+        scope: Scope,
+        repository: Option<&RepositoryName>,
+    ) -> Result<(), Problem> {
+        if caller.holds(scope, repository, None) {
+            return Ok(());
+        }
+        if caller.is_anonymous() {
+            return Err(authentication_required());
+        }
+        Err(permission_denied(scope))
+    }
+
+    /// The repository, if the caller may read it.
+    pub(crate) fn readable(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        package: Option<&PackageName>,
+    ) -> Result<Arc<RepositoryState>, Problem> {
+        let state = self.state();
+        if let Some(found) = state.repository(repository) {
+            let name = &found.repository.name;
+            let is_public = found.repository.visibility == Visibility::Public;
+            if is_public || caller.holds(Scope::Read, Some(name), package) {
+                return Ok(found.clone());
+            }
+            // A token for some names may know the repository; each operation is checked again.
+            if package.is_none() && caller.reaches(name) {
+                return Ok(found.clone());
+            }
+            if !caller.is_anonymous() {
+                self.record_denial(caller, name, Scope::Read);
+            }
+        }
+        if caller.is_anonymous() {
+            let message =
+                "no public repository of this name; a token is needed to see private ones";
+            return Err(Problem::new(ProblemCode::AuthenticationRequired, message));
+        }
+        Err(Problem::not_found("no repository of this name that this token can read"))
+    }
+
+    pub(crate) fn denied(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        scope: Scope,
+    ) -> Problem {
+        if caller.is_anonymous() {
+            return authentication_required();
+        }
+        self.record_denial(caller, repository, scope);
+        permission_denied(scope)
+    }
+
+    fn record_denial(&self, caller: &Caller, repository: &RepositoryName, scope: Scope) {
+        let message =
+            format!("{} was refused scope {} on {repository}", caller.actor(), scope.as_str());
+        let mut event = self.event(EventKind::AccessDenied, caller, message);
+        event.repository = Some(repository.clone());
+        event.detail.set_text("scope", scope.as_str());
+        self.record_in_background(event);
+    }
+}
+
+impl Caller {
+    /// Whether a token is for this repository at all, whatever names it is limited to.
+    fn reaches(&self, repository: &RepositoryName) -> bool {
+        match &self.identity {
+            Identity::Token(token) => covers_repository(token, Some(repository)),
+            Identity::Operator | Identity::System => true,
+            Identity::Anonymous => false,
+        }
+    }
+}
+
+fn is_allowed(caller: &Caller, repository: &RepositoryState, operation: &Operation) -> bool {
+    let name = &repository.repository.name;
+    match operation {
+        Operation::Publish { .. } => caller.may_begin_publishing(name),
+        _ if operation.scope() > Scope::Read => {
+            caller.holds(operation.scope(), Some(name), operation.package())
+        }
+        Operation::Redirect { .. } => true,
+        _ => {
+            repository.repository.visibility == Visibility::Public
+                || caller.holds(Scope::Read, Some(name), operation.package())
+        }
+    }
+}
+
+fn authentication_required() -> Problem {
+    Problem::new(ProblemCode::AuthenticationRequired, "this needs a token")
+}
+
+fn permission_denied(scope: Scope) -> Problem {
+    let message = format!("this token does not give scope {} here", scope.as_str());
+    Problem::new(ProblemCode::PermissionDenied, message)
+}
+
+/// The hash that a token is kept as. Its secret has 256 bits of entropy, so that a fast hash is safe.
+pub(crate) fn token_hash(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+fn check_token(
+    state: &State,
+    credential: &str,
+    now: Timestamp,
+) -> Result<Arc<Token>, &'static str> {
+    const UNKNOWN: &str = "this token is not known here; check that it was copied whole";
+    let id = credential
+        .strip_prefix(TOKEN_PREFIX)
+        .and_then(|rest| rest.split_once('_'))
+        .map(|(id, _)| id)
+        .ok_or("this is not one of this server's tokens, which begin with pvd_")?;
+    let token = state.token(id).ok_or(UNKNOWN)?;
+    let hashes_agree: bool =
+        token_hash(credential).as_bytes().ct_eq(token.secret_hash.as_bytes()).into();
+    if !hashes_agree {
+        return Err(UNKNOWN);
+    }
+    if token.revoked_at.is_some() {
+        return Err("this token has been revoked");
+    }
+    if token.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        return Err("this token has expired");
+    }
+    Ok(token.clone())
+}

@@ -1,0 +1,175 @@
+//! What is kept, as people look at it.
+
+use provender_domain::{
+    FileState, KeptFile, Origin, PackageName, Problem, RepositoryName, Scope, Timestamp, Verdict,
+};
+use provender_store::PackageKey;
+use serde::Serialize;
+
+use super::repositories::invalid;
+use crate::decide::decide;
+use crate::error::store_problem;
+use crate::resolve::{Query, bound_origin};
+use crate::{Caller, Registry};
+
+/// One package of a repository.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PackageSummary {
+    /// Its name.
+    pub package: PackageName,
+    /// What its name is bound to.
+    pub origin: Option<Origin>,
+    /// Whether the name is owned here.
+    pub is_owned: bool,
+    /// Since when it is known here.
+    pub created_at: Timestamp,
+}
+
+/// One package with its kept files.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PackageReport {
+    /// In which repository.
+    pub repository: RepositoryName,
+    /// Of which ecosystem.
+    pub ecosystem: String,
+    /// Its name.
+    pub package: PackageName,
+    /// What its name is bound to.
+    pub origin: Option<Origin>,
+    /// Whether the name is owned here.
+    pub is_owned: bool,
+    /// Its kept files, tombstones and quarantined ones too.
+    pub files: Vec<FileReport>,
+}
+
+/// One kept file and what policy says of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FileReport {
+    /// In which repository.
+    pub repository: RepositoryName,
+    /// Of which ecosystem.
+    pub ecosystem: String,
+    /// Of which package.
+    pub package: PackageName,
+    /// The file and its facts.
+    #[serde(flatten)]
+    pub kept: KeptFile,
+    /// What policy says of serving it now.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+impl Registry {
+    /// The packages that a repository knows: published here, or with a file mirrored.
+    pub async fn packages(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        ecosystem: &str,
+    ) -> Result<Vec<PackageSummary>, Problem> {
+        let found = self.readable(caller, repository, None)?;
+        self.check_readable(caller, &found.repository, None)?;
+        let ecosystem = self.known_ecosystem(ecosystem)?;
+        let packages = self.inner.metadata.packages(&found.repository.name, ecosystem.id()).await;
+        let packages = packages.map_err(|error| store_problem(&error))?;
+        let summaries = packages.into_iter().map(|package| {
+            let is_owned = found.owns(ecosystem.id().as_str(), &package.name);
+            PackageSummary {
+                origin: bound_origin(is_owned, Some(&package.row)),
+                is_owned,
+                created_at: package.row.created_at,
+                package: package.name,
+            }
+        });
+        Ok(summaries.collect())
+    }
+
+    /// One package with its kept files.
+    pub async fn package(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        ecosystem: &str,
+        package: &str,
+    ) -> Result<PackageReport, Problem> {
+        let ecosystem = self.known_ecosystem(ecosystem)?;
+        let package = ecosystem.package_name(package).map_err(|error| invalid(&error))?;
+        let repository = self.readable(caller, repository, Some(&package))?;
+        self.check_readable(caller, &repository.repository, Some(&package))?;
+        let query = Query { repository, ecosystem, package, depth: 0 };
+        let key = query.key();
+        let row = self.inner.metadata.package(&key).await.map_err(|error| store_problem(&error))?;
+        let is_owned = query.repository.owns(key.ecosystem.as_str(), &key.package);
+        if row.is_none() && !is_owned {
+            let message = format!("nothing of {} is kept in {}", key.package, key.repository);
+            return Err(Problem::not_found(message));
+        }
+        let origin = bound_origin(is_owned, row.as_ref());
+        let kept = self.inner.metadata.files(&key).await.map_err(|error| store_problem(&error))?;
+        let report = |kept| file_report(&key, kept, origin.clone());
+        Ok(PackageReport {
+            repository: key.repository.clone(),
+            ecosystem: key.ecosystem.to_string(),
+            package: key.package.clone(),
+            is_owned,
+            files: kept.into_iter().map(report).collect(),
+            origin,
+        })
+    }
+
+    /// Files in quarantine, in one repository or in all that the caller administers.
+    pub async fn quarantined(
+        &self,
+        caller: &Caller,
+        repository: Option<&str>,
+    ) -> Result<Vec<FileReport>, Problem> {
+        let repository = match repository {
+            Some(name) => Some(self.administered(caller, name)?.repository.name.clone()),
+            None => {
+                self.require(caller, Scope::Admin, None)?;
+                None
+            }
+        };
+        let state = FileState::Quarantined;
+        let found = self.inner.metadata.files_in_state(state, repository.as_ref()).await;
+        let found = found.map_err(|error| store_problem(&error))?;
+        let reports = found.into_iter().filter_map(|(stored, kept)| {
+            let ecosystem = self.ecosystem(&stored.ecosystem)?.id();
+            let key =
+                PackageKey { repository: stored.repository, ecosystem, package: stored.package };
+            Some(file_report(&key, kept, None))
+        });
+        Ok(reports.collect())
+    }
+
+    /// A token for some names may read those names only, also in reports.
+    fn check_readable(
+        &self,
+        caller: &Caller,
+        repository: &provender_domain::Repository,
+        package: Option<&PackageName>,
+    ) -> Result<(), Problem> {
+        let is_public = repository.visibility == provender_domain::Visibility::Public;
+        if is_public || caller.holds(Scope::Read, Some(&repository.name), package) {
+            return Ok(());
+        }
+        Err(self.denied(caller, &repository.name, Scope::Read))
+    }
+}
+
+fn file_report(key: &PackageKey, kept: KeptFile, name_origin: Option<Origin>) -> FileReport {
+    let facts = provender_domain::Facts {
+        origin: kept.origin.clone(),
+        name_origin,
+        state: Some(kept.state),
+        state_reason: kept.state_reason.clone(),
+        uploaded_at: kept.file.uploaded_at,
+    };
+    FileReport {
+        repository: key.repository.clone(),
+        ecosystem: key.ecosystem.to_string(),
+        package: key.package.clone(),
+        verdict: decide(&facts),
+        kept,
+    }
+}

@@ -1,0 +1,78 @@
+//! Repositories.
+
+use std::sync::Arc;
+
+use provender_domain::{
+    EventKind, Problem, ProblemCode, Repository, RepositoryName, Scope, Visibility,
+};
+use provender_store::Write;
+
+use crate::state::RepositoryState;
+use crate::{Caller, Registry};
+
+impl Registry {
+    /// The repositories that the caller may read, by name.
+    pub fn repositories(&self, caller: &Caller) -> Vec<Repository> {
+        let state = self.state();
+        state
+            .repositories()
+            .map(|found| &found.repository)
+            .filter(|repository| {
+                repository.visibility == Visibility::Public
+                    || caller.holds(Scope::Read, Some(&repository.name), None)
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// Makes a repository.
+    pub async fn create_repository(
+        &self,
+        caller: &Caller,
+        name: &str,
+        visibility: Visibility,
+    ) -> Result<Repository, Problem> {
+        self.require(caller, Scope::Admin, None)?;
+        let name = RepositoryName::new(name).map_err(|error| invalid(&error))?;
+        let repository = Repository { name: name.clone(), visibility, created_at: self.now() };
+        let message = format!("{} repository {name} was made", visibility.as_str());
+        let mut event = self.event(EventKind::RepositoryCreated, caller, message);
+        event.repository = Some(name);
+        self.write_settings(vec![Write::CreateRepository(repository.clone())], vec![event]).await?;
+        Ok(repository)
+    }
+
+    /// Changes who may read a repository.
+    pub async fn set_visibility(
+        &self,
+        caller: &Caller,
+        name: &str,
+        visibility: Visibility,
+    ) -> Result<Repository, Problem> {
+        let found = self.administered(caller, name)?;
+        let repository = Repository { visibility, ..found.repository.clone() };
+        let name = repository.name.clone();
+        let message = format!("repository {name} is {} now", visibility.as_str());
+        let mut event = self.event(EventKind::RepositoryChanged, caller, message);
+        event.repository = Some(name.clone());
+        let write = Write::SetVisibility { repository: name, visibility };
+        self.write_settings(vec![write], vec![event]).await?;
+        Ok(repository)
+    }
+
+    /// A repository that the caller administers.
+    pub(crate) fn administered(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<Arc<RepositoryState>, Problem> {
+        let repository = self.readable(caller, name, None)?;
+        self.require(caller, Scope::Admin, Some(&repository.repository.name))?;
+        Ok(repository)
+    }
+}
+
+/// A value that its own type refused, told to who sent it.
+pub(crate) fn invalid(error: &(dyn std::error::Error + 'static)) -> Problem {
+    Problem::new(ProblemCode::InvalidRequest, error.to_string())
+}

@@ -1,0 +1,72 @@
+//! How the registry is doing.
+
+use provender_domain::{Problem, Timestamp};
+use provender_store::Counts;
+use serde::Serialize;
+
+use crate::Registry;
+use crate::error::store_problem;
+
+/// How the registry is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// This program's version.
+    pub version: &'static str,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// Repositories.
+    pub repositories: u64,
+    /// Packages known.
+    pub packages: u64,
+    /// Files kept.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Events recorded.
+    pub events: u64,
+    /// The origins of upstreams that were asked since the start.
+    pub upstreams: Vec<UpstreamHealth>,
+}
+
+/// How one upstream origin is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpstreamHealth {
+    /// Scheme, host and port.
+    pub origin: String,
+    /// `answering`, `failing` or `left-alone`.
+    pub state: &'static str,
+}
+
+impl Registry {
+    /// How the registry is doing; also shows that the database answers.
+    pub async fn status(&self) -> Result<Status, Problem> {
+        let counts = self.inner.metadata.counts().await;
+        let Counts { packages, files, bytes, events } =
+            counts.map_err(|error| store_problem(&error))?;
+        let upstreams = self
+            .inner
+            .remotes
+            .health()
+            .into_iter()
+            .map(|health| UpstreamHealth { state: word(&health.state), origin: health.origin });
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: self.inner.started_at,
+            repositories: self.state().repositories().count() as u64,
+            packages,
+            files,
+            bytes,
+            events,
+            upstreams: upstreams.collect(),
+        })
+    }
+}
+
+fn word(state: &provender_upstream::BreakerState) -> &'static str {
+    use provender_upstream::BreakerState;
+    match state {
+        BreakerState::Closed { failures: 0 } => "answering",
+        BreakerState::Closed { .. } | BreakerState::Probing => "failing",
+        BreakerState::Open { .. } => "left-alone",
+    }
+}

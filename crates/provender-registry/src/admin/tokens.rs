@@ -1,0 +1,180 @@
+//! Tokens.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use provender_domain::{
+    EventKind, NamePattern, Problem, ProblemCode, RepositoryName, Scope, Timestamp, TokenId,
+};
+use provender_store::{Token, Write};
+use serde::Serialize;
+
+use super::repositories::invalid;
+use crate::access::{TOKEN_PREFIX, token_hash};
+use crate::{Caller, Registry};
+
+/// Random bytes in a token's secret: 256 bits, so that a fast hash keeps it safely.
+const SECRET_BYTES: usize = 32;
+/// Random bytes in a token's public part.
+const ID_BYTES: usize = 6;
+/// Longest name of a token, in bytes.
+const NAME_LIMIT_BYTES: usize = 128;
+
+/// What a new token is to be.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// What its maker calls it.
+    pub name: String,
+    /// For which repository; `None` for every one.
+    pub repository: Option<String>,
+    /// What it allows.
+    pub scope: Scope,
+    /// For which package names; `None` for every one.
+    pub pattern: Option<String>,
+    /// How long it is valid; `None` until revoked.
+    pub lifetime: Option<Duration>,
+}
+
+/// A token without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenSummary {
+    /// Its public part.
+    pub id: TokenId,
+    /// What its maker calls it.
+    pub name: String,
+    /// For which repository; `None` for every one.
+    pub repository: Option<RepositoryName>,
+    /// What it allows.
+    pub scope: Scope,
+    /// For which package names; `None` for every one.
+    pub pattern: Option<NamePattern>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A token just made: the only time its secret is seen.
+#[derive(Debug, Clone)]
+pub struct CreatedToken {
+    /// The token.
+    pub token: TokenSummary,
+    /// Its whole text, to be given to its user. Kept nowhere.
+    pub secret: String,
+}
+
+impl Registry {
+    /// The tokens that the caller administers, revoked ones too, oldest first.
+    pub fn tokens(&self, caller: &Caller) -> Result<Vec<TokenSummary>, Problem> {
+        let state = self.state();
+        let mut tokens: Vec<TokenSummary> = state
+            .tokens()
+            .filter(|token| holds_over(caller, token))
+            .map(|token| summary(token))
+            .collect();
+        if tokens.is_empty() {
+            self.require(caller, Scope::Admin, None)?;
+        }
+        tokens.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(tokens)
+    }
+
+    /// Makes a token. Its maker must hold what it gives.
+    pub async fn create_token(
+        &self,
+        caller: &Caller,
+        request: NewToken,
+    ) -> Result<CreatedToken, Problem> {
+        let repository = match &request.repository {
+            Some(name) => Some(self.administered(caller, name)?.repository.name.clone()),
+            None => {
+                self.require(caller, Scope::Admin, None)?;
+                None
+            }
+        };
+        let name = checked_name(&request.name)?;
+        let pattern = request.pattern.as_deref().map(NamePattern::new).transpose();
+        let now = self.now();
+        let id = TokenId(hex::encode(random::<ID_BYTES>()?));
+        let secret =
+            format!("{TOKEN_PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(random::<SECRET_BYTES>()?));
+        let token = Token {
+            id: id.clone(),
+            name: name.clone(),
+            secret_hash: token_hash(&secret),
+            repository: repository.clone(),
+            scope: request.scope,
+            pattern: pattern.map_err(|error| invalid(&error))?,
+            created_at: now,
+            expires_at: request.lifetime.map(|lifetime| now.plus(lifetime)),
+            revoked_at: None,
+        };
+        let message = format!("token {name} ({id}) with scope {} was made", token.scope.as_str());
+        let mut event = self.event(EventKind::TokenCreated, caller, message);
+        event.repository = repository;
+        event.detail.set_text("token", id.0);
+        let created = CreatedToken { token: summary(&token), secret };
+        self.write_settings(vec![Write::CreateToken(token)], vec![event]).await?;
+        Ok(created)
+    }
+
+    /// Revokes a token; from when this returns it opens nothing.
+    pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<TokenSummary, Problem> {
+        let unknown = || Problem::not_found("no token of this id that you administer");
+        let token = self.state().token(id).cloned().ok_or_else(unknown)?;
+        if !holds_over(caller, &token) {
+            return Err(match caller.is_anonymous() {
+                true => Problem::new(ProblemCode::AuthenticationRequired, "this needs a token"),
+                false => unknown(),
+            });
+        }
+        if token.revoked_at.is_some() {
+            return Err(Problem::new(ProblemCode::Conflict, "this token is revoked already"));
+        }
+        let now = self.now();
+        let message = format!("token {} ({id}) was revoked", token.name);
+        let mut event = self.event(EventKind::TokenRevoked, caller, message);
+        event.repository.clone_from(&token.repository);
+        event.detail.set_text("token", id);
+        let write = Write::RevokeToken { id: token.id.clone(), at: now };
+        self.write_settings(vec![write], vec![event]).await?;
+        Ok(TokenSummary { revoked_at: Some(now), ..summary(&token) })
+    }
+}
+
+/// Whether the caller administers all that a token reaches.
+fn holds_over(caller: &Caller, token: &Token) -> bool {
+    caller.holds(Scope::Admin, token.repository.as_ref(), None)
+}
+
+fn checked_name(name: &str) -> Result<String, Problem> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > NAME_LIMIT_BYTES || name.chars().any(char::is_control) {
+        let message = "a token's name is 1 to 128 printable characters";
+        return Err(Problem::new(ProblemCode::InvalidRequest, message));
+    }
+    Ok(name.to_owned())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Problem::internal(&std::io::Error::other(error.to_string())))?;
+    Ok(bytes)
+}
+
+fn summary(token: &Token) -> TokenSummary {
+    TokenSummary {
+        id: token.id.clone(),
+        name: token.name.clone(),
+        repository: token.repository.clone(),
+        scope: token.scope,
+        pattern: token.pattern.clone(),
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        revoked_at: token.revoked_at,
+    }
+}

@@ -1,0 +1,236 @@
+//! Rendered indexes, and when they stop being true.
+//!
+//! An entry is true while three things hold: no setting changed, the package did not change in any
+//! repository of this server, and the moment has not come at which time itself changes the answer
+//! (an upstream's index is to be revalidated). The first two are counters that are read before
+//! anything is resolved, so that a change during rendering makes the entry false at birth.
+
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use provender_domain::{BlobId, EcosystemId, PackageName, RepositoryName, Timestamp, UpstreamName};
+use provender_ecosystem::{Document, Rendition, Subject};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use sha2::{Digest as _, Sha256};
+
+/// An upstream fails; this is what it said then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    /// When the upstream last answered for this.
+    pub since: Timestamp,
+    /// Which upstream.
+    pub upstream: UpstreamName,
+}
+
+/// An index, rendered and ready for any number of clients.
+#[derive(Debug)]
+pub struct RenderedIndex {
+    /// Its media type.
+    pub content_type: &'static str,
+    /// A strong entity tag of the identity bytes, with its quotes.
+    pub etag: String,
+    /// The bytes.
+    pub identity: Bytes,
+    /// Set where an upstream fails and this is old.
+    pub stale: Option<Stale>,
+    gzip: OnceLock<Bytes>,
+}
+
+/// Fast rather than small: the first client waits for it, and links of an index repeat so much
+/// that the higher levels gain little.
+const GZIP_LEVEL: u32 = 2;
+
+impl RenderedIndex {
+    pub(crate) fn new(document: Document, stale: Option<Stale>) -> Self {
+        let digest: [u8; 32] = Sha256::digest(&document.body).into();
+        let etag = format!("\"{}\"", &BlobId::from_bytes(digest).to_hex()[..32]);
+        Self {
+            content_type: document.content_type,
+            etag,
+            identity: document.body.into(),
+            stale,
+            gzip: OnceLock::new(),
+        }
+    }
+
+    /// The bytes, compressed by gzip (RFC 1952); made at the first call and kept.
+    pub fn gzip(&self) -> &Bytes {
+        self.gzip.get_or_init(|| {
+            use std::io::Write as _;
+            let buffer = Vec::with_capacity(self.identity.len() / 4);
+            let mut encoder = GzEncoder::new(buffer, Compression::new(GZIP_LEVEL));
+            encoder
+                .write_all(&self.identity)
+                .and_then(|()| encoder.finish())
+                .expect("writing to memory does not fail")
+                .into()
+        })
+    }
+}
+
+/// What a rendered index is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct IndexKey {
+    pub(crate) repository: RepositoryName,
+    pub(crate) ecosystem: EcosystemId,
+    pub(crate) subject: Subject,
+    pub(crate) rendition: Rendition,
+}
+
+/// The counters as they were before something was resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    settings: u64,
+    subject: u64,
+}
+
+#[derive(Clone)]
+struct Entry {
+    rendered: Arc<RenderedIndex>,
+    stamp: Stamp,
+    valid_until: Timestamp,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<IndexKey, Entry> for ByBytes {
+    fn weight(&self, _: &IndexKey, entry: &Entry) -> u64 {
+        // The compressed form is made later and is a fraction; counted in advance.
+        const OVERHEAD_BYTES: u64 = 512;
+        let identity_bytes = entry.rendered.identity.len() as u64;
+        identity_bytes + identity_bytes / 4 + OVERHEAD_BYTES
+    }
+}
+
+/// Packages share counters by hash; a collision costs one needless rendering.
+const SLOTS: usize = 4096;
+/// A typical index is some tens of kilobytes; only sizes the cache's tables.
+const EXPECTED_ENTRIES: usize = 2_000;
+
+pub(crate) struct IndexCache {
+    entries: Cache<IndexKey, Entry, ByBytes>,
+    settings: AtomicU64,
+    slots: Box<[AtomicU64]>,
+    hasher: RandomState,
+}
+
+impl IndexCache {
+    pub(crate) fn new(capacity_bytes: u64) -> Self {
+        Self {
+            entries: Cache::with_weighter(EXPECTED_ENTRIES, capacity_bytes, ByBytes),
+            settings: AtomicU64::new(0),
+            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    pub(crate) fn find(&self, key: &IndexKey, now: Timestamp) -> Option<Arc<RenderedIndex>> {
+        let entry = self.entries.get(key)?;
+        let is_true =
+            now < entry.valid_until && entry.stamp == self.stamp(key.ecosystem, &key.subject);
+        is_true.then_some(entry.rendered)
+    }
+
+    pub(crate) fn keep(
+        &self,
+        key: IndexKey,
+        rendered: Arc<RenderedIndex>,
+        stamp: Stamp,
+        valid_until: Timestamp,
+    ) {
+        self.entries.insert(key, Entry { rendered, stamp, valid_until });
+    }
+
+    pub(crate) fn stamp(&self, ecosystem: EcosystemId, subject: &Subject) -> Stamp {
+        Stamp {
+            settings: self.settings.load(Ordering::Acquire),
+            subject: self.slot(ecosystem, subject).load(Ordering::Acquire),
+        }
+    }
+
+    pub(crate) fn settings_changed(&self) {
+        self.settings.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Repositories may be upstreams of each other, so the package changed in all of them.
+    pub(crate) fn package_changed(&self, ecosystem: EcosystemId, package: &PackageName) {
+        let subject = Subject::Package(package.clone());
+        self.slot(ecosystem, &subject).fetch_add(1, Ordering::AcqRel);
+        self.slot(ecosystem, &Subject::Catalogue).fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn slot(&self, ecosystem: EcosystemId, subject: &Subject) -> &AtomicU64 {
+        let hash = self.hasher.hash_one((ecosystem, subject));
+        let index = usize::try_from(hash % SLOTS as u64).expect("less than SLOTS");
+        &self.slots[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::sync::Arc;
+
+    use provender_domain::{EcosystemId, PackageName, RepositoryName, Timestamp};
+    use provender_ecosystem::{Document, Rendition, Subject};
+
+    use super::{IndexCache, IndexKey, RenderedIndex};
+
+    fn key(package: &str) -> IndexKey {
+        IndexKey {
+            repository: RepositoryName::new("main").unwrap(),
+            ecosystem: EcosystemId::new("demo"),
+            subject: Subject::Package(PackageName::new(package).unwrap()),
+            rendition: Rendition(0),
+        }
+    }
+
+    fn rendered(body: &str) -> Arc<RenderedIndex> {
+        let document = Document { content_type: "text/plain", body: body.into() };
+        Arc::new(RenderedIndex::new(document, None))
+    }
+
+    #[test]
+    fn an_entry_is_dropped_by_time_settings_and_changes_and_by_nothing_else() {
+        let cache = IndexCache::new(1 << 20);
+        let (early, late) = (Timestamp::from_microseconds(1), Timestamp::from_microseconds(9));
+        let keep = |key: &IndexKey| {
+            let stamp = cache.stamp(key.ecosystem, &key.subject);
+            cache.keep(key.clone(), rendered("a"), stamp, late);
+        };
+        keep(&key("a"));
+        assert!(cache.find(&key("a"), early).is_some());
+        assert!(cache.find(&key("b"), early).is_none());
+        assert!(cache.find(&key("a"), late).is_none());
+        cache.package_changed(EcosystemId::new("demo"), &PackageName::new("a").unwrap());
+        assert!(cache.find(&key("a"), early).is_none());
+        keep(&key("a"));
+        cache.settings_changed();
+        assert!(cache.find(&key("a"), early).is_none());
+    }
+
+    #[test]
+    fn a_change_while_rendering_makes_the_entry_false_at_birth() {
+        let cache = IndexCache::new(1 << 20);
+        let key = key("a");
+        let stamp = cache.stamp(key.ecosystem, &key.subject);
+        cache.package_changed(key.ecosystem, &PackageName::new("a").unwrap());
+        cache.keep(key.clone(), rendered("old"), stamp, Timestamp::from_microseconds(9));
+        assert!(cache.find(&key, Timestamp::from_microseconds(1)).is_none());
+    }
+
+    #[test]
+    fn gzip_is_the_same_bytes() {
+        let rendered = rendered(&"index ".repeat(1000));
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&rendered.gzip()[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text.as_bytes(), &rendered.identity[..]);
+        assert!(rendered.gzip().len() < 200);
+    }
+}

@@ -1,0 +1,147 @@
+//! Changes to what is kept: yank, unyank, delete, release.
+
+use provender_domain::{
+    EventKind, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode, Yank,
+};
+use provender_ecosystem::{Change, Operation, Selection};
+use provender_store::{PackageKey, Write};
+
+use crate::Registry;
+use crate::access::Authorized;
+use crate::error::{blob_problem, store_problem};
+
+/// What a change makes of one file.
+enum Outcome {
+    Updated(Box<KeptFile>),
+    /// Forgotten, so that it is fetched anew when somebody asks.
+    Forgotten(FileName),
+}
+
+impl Registry {
+    /// Carries out a change and returns the files that it changed. All of them change, or none.
+    pub async fn change(
+        &self,
+        authorized: Authorized<Operation>,
+    ) -> Result<Vec<FileName>, Problem> {
+        let Operation::Change { package, selection, change } = &authorized.operation else {
+            return Err(Problem::new(ProblemCode::MethodNotAllowed, "this is not a change"));
+        };
+        let key = authorized.key(package);
+        let selected = self.selected(&key, selection).await?;
+        let mut names = Vec::new();
+        let mut writes = Vec::new();
+        let mut events = Vec::new();
+        let mut freed = Vec::new();
+        for kept in selected {
+            let before = kept.clone();
+            let Some(outcome) = self.apply(change, kept).await? else {
+                continue;
+            };
+            names.push(before.file.name.clone());
+            events.push(self.change_event(&authorized, &key, change, &before));
+            writes.push(match outcome {
+                Outcome::Updated(file) => Write::UpdateFile { key: key.clone(), file: *file },
+                Outcome::Forgotten(name) => Write::RemoveFile { key: key.clone(), name },
+            });
+            if matches!(change, Change::Delete { .. }) {
+                freed.push(before.blob);
+            }
+        }
+        if writes.is_empty() {
+            return Err(Problem::new(ProblemCode::Conflict, nothing_to_do(change)));
+        }
+        let outcome = self.inner.metadata.commit(writes, events).await;
+        self.package_changed(key.ecosystem, &key.package);
+        outcome.map_err(|error| store_problem(&error))?;
+        self.remove_unreferenced(&freed).await?;
+        Ok(names)
+    }
+
+    async fn selected(
+        &self,
+        key: &PackageKey,
+        selection: &Selection,
+    ) -> Result<Vec<KeptFile>, Problem> {
+        let files = self.inner.metadata.files(key).await.map_err(|error| store_problem(&error))?;
+        let selected: Vec<KeptFile> = files
+            .into_iter()
+            .filter(|kept| match selection {
+                Selection::Version(version) => kept.file.version.as_ref() == Some(version),
+                Selection::File(name) => kept.file.name == *name,
+            })
+            .collect();
+        if selected.is_empty() {
+            let what = match selection {
+                Selection::Version(version) => format!("version {version}"),
+                Selection::File(name) => format!("file {name}"),
+            };
+            let message = format!("no {what} of {} is kept in {}", key.package, key.repository);
+            return Err(Problem::not_found(message));
+        }
+        Ok(selected)
+    }
+
+    /// `None` where the file is that way already.
+    async fn apply(&self, change: &Change, mut kept: KeptFile) -> Result<Option<Outcome>, Problem> {
+        match change {
+            Change::Yank { reason } if kept.state != FileState::Deleted => {
+                let yank = Some(Yank { reason: reason.clone() });
+                if kept.file.yank == yank {
+                    return Ok(None);
+                }
+                kept.file.yank = yank;
+            }
+            Change::Unyank if kept.file.yank.is_some() => kept.file.yank = None,
+            Change::Delete { reason } if kept.state != FileState::Deleted => {
+                kept.state = FileState::Deleted;
+                kept.state_reason.clone_from(reason);
+            }
+            Change::Release { .. } if kept.state == FileState::Quarantined => {
+                let open = self.inner.blobs.open_blob(&kept.blob).await;
+                if open.map_err(|error| blob_problem(&error))?.is_none() {
+                    return Ok(Some(Outcome::Forgotten(kept.file.name)));
+                }
+                kept.state = FileState::Present;
+                kept.state_reason = None;
+            }
+            _ => return Ok(None),
+        }
+        Ok(Some(Outcome::Updated(Box::new(kept))))
+    }
+
+    fn change_event(
+        &self,
+        authorized: &Authorized<Operation>,
+        key: &PackageKey,
+        change: &Change,
+        before: &KeptFile,
+    ) -> NewEvent {
+        let (kind, verb, reason) = match change {
+            Change::Yank { reason } => (EventKind::Yanked, "yanked", reason.as_ref()),
+            Change::Unyank => (EventKind::Unyanked, "unyanked", None),
+            Change::Delete { reason } => (EventKind::Deleted, "deleted", reason.as_ref()),
+            Change::Release { reason } => {
+                (EventKind::Released, "released from quarantine", reason.as_ref())
+            }
+        };
+        let name = &before.file.name;
+        let message = match reason {
+            Some(reason) => format!("{name} was {verb}: {reason}"),
+            None => format!("{name} was {verb}"),
+        };
+        let mut event = self.package_event(kind, &authorized.caller, key, message);
+        event.file = Some(name.clone());
+        event.version.clone_from(&before.file.version);
+        event.detail.set_text("sha256", before.blob.to_hex());
+        event
+    }
+}
+
+fn nothing_to_do(change: &Change) -> &'static str {
+    match change {
+        Change::Yank { .. } => "already yanked for this reason, or deleted",
+        Change::Unyank => "not yanked",
+        Change::Delete { .. } => "already deleted",
+        Change::Release { .. } => "not in quarantine",
+    }
+}

@@ -1,0 +1,97 @@
+//! Bytes that nothing refers to any more.
+//!
+//! A blob is committed before its row, so a crash between the two leaves bytes without a row; and
+//! a deleted file leaves its bytes to whoever else refers to them. Removal takes the gate that
+//! publications hold between the two commits, in small batches, so that it never races them.
+
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt as _;
+use provender_domain::{BlobId, Problem, Scope};
+use provender_store::BlobFacts;
+use serde::Serialize;
+
+use crate::error::{blob_problem, store_problem};
+use crate::{Caller, Registry};
+
+/// What a collection found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Collected {
+    /// Blobs removed, or that would be.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether nothing was really removed.
+    pub dry_run: bool,
+}
+
+/// Blobs looked at in one step; publications wait no longer than such a step takes.
+const BATCH: usize = 256;
+/// Younger blobs are left alone: companions are fetched before the file that refers to them.
+const GRACE: Duration = Duration::from_hours(1);
+
+impl Registry {
+    /// Removes every blob that no file refers to and that is older than an hour, in bounded steps
+    /// beside traffic.
+    pub async fn collect_garbage(
+        &self,
+        caller: &Caller,
+        dry_run: bool,
+    ) -> Result<Collected, Problem> {
+        self.require(caller, Scope::Admin, None)?;
+        let before = self.now().to_system().checked_sub(GRACE).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut collected = Collected { dry_run, ..Collected::default() };
+        let blobs = self.inner.blobs.list();
+        let mut batches = std::pin::pin!(blobs.chunks(BATCH));
+        while let Some(batch) = batches.next().await {
+            let batch: Vec<BlobFacts> = batch
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map_err(|error| blob_problem(&error))?;
+            let old: Vec<BlobFacts> =
+                batch.into_iter().filter(|blob| blob.committed_at < before).collect();
+            self.collect_batch(&old, before, &mut collected).await?;
+        }
+        Ok(collected)
+    }
+
+    async fn collect_batch(
+        &self,
+        batch: &[BlobFacts],
+        before: SystemTime,
+        collected: &mut Collected,
+    ) -> Result<(), Problem> {
+        let _gate = self.inner.garbage_gate.write().await;
+        let ids: Vec<BlobId> = batch.iter().map(|blob| blob.id).collect();
+        let in_use = self.inner.metadata.blobs_in_use(&ids).await;
+        let in_use = in_use.map_err(|error| store_problem(&error))?;
+        for blob in batch.iter().filter(|blob| !in_use.contains(&blob.id)) {
+            let is_gone = match collected.dry_run {
+                true => true,
+                false => {
+                    let removed = self.inner.blobs.remove_if_older(&blob.id, before).await;
+                    removed.map_err(|error| blob_problem(&error))?
+                }
+            };
+            if is_gone {
+                collected.blobs += 1;
+                collected.bytes += blob.size_bytes;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the bytes of deleted files at once, where nothing else refers to them.
+    pub(crate) async fn remove_unreferenced(&self, blobs: &[BlobId]) -> Result<(), Problem> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let _gate = self.inner.garbage_gate.write().await;
+        let in_use = self.inner.metadata.blobs_in_use(blobs).await;
+        let in_use = in_use.map_err(|error| store_problem(&error))?;
+        for blob in blobs.iter().filter(|blob| !in_use.contains(blob)) {
+            self.inner.blobs.remove(blob).await.map_err(|error| blob_problem(&error))?;
+        }
+        Ok(())
+    }
+}

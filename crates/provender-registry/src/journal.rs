@@ -1,0 +1,90 @@
+//! Writing: settings and their copy in memory, events on their own.
+
+use std::sync::Arc;
+
+use provender_domain::{EventKind, NewEvent, PackageName, Problem};
+use provender_store::{StoreError, Write};
+
+use crate::error::store_problem;
+use crate::state::State;
+use crate::{Caller, Registry};
+
+impl Registry {
+    /// An event of this kind by this caller, now.
+    pub(crate) fn event(
+        &self,
+        kind: EventKind,
+        caller: &Caller,
+        message: impl Into<String>,
+    ) -> NewEvent {
+        let mut event = NewEvent::new(kind, self.now(), caller.actor(), message);
+        event.client = caller.client().map(|address| address.to_string());
+        event
+    }
+
+    /// An event about a package.
+    pub(crate) fn package_event(
+        &self,
+        kind: EventKind,
+        caller: &Caller,
+        key: &provender_store::PackageKey,
+        message: impl Into<String>,
+    ) -> NewEvent {
+        let mut event = self.event(kind, caller, message);
+        event.repository = Some(key.repository.clone());
+        event.ecosystem = Some(key.ecosystem.to_string());
+        event.package = Some(key.package.clone());
+        event
+    }
+
+    /// Writes settings and events durably, then replaces the copy in memory and drops every
+    /// rendered index. When this returns, each later request sees the change.
+    pub(crate) async fn write_settings(
+        &self,
+        writes: Vec<Write>,
+        events: Vec<NewEvent>,
+    ) -> Result<(), Problem> {
+        let _gate = self.inner.settings_gate.lock().await;
+        let outcome = self.inner.metadata.commit(writes, events).await;
+        // Read back also after a failure: an error may have come after the commit was durable.
+        let settings =
+            self.inner.metadata.settings().await.map_err(|error| store_problem(&error))?;
+        *self.inner.state.write().expect("state is replaced, never changed, under this lock") =
+            Arc::new(State::new(settings));
+        self.inner.index_cache.settings_changed();
+        outcome.map(drop).map_err(|error| match error {
+            StoreError::Exists { .. } => {
+                Problem::new(provender_domain::ProblemCode::Conflict, error.to_string())
+            }
+            StoreError::Missing { .. } => Problem::not_found(error.to_string()),
+            _ => store_problem(&error),
+        })
+    }
+
+    /// Records an event that nobody waits for. If it can't be recorded, the operator's log says so.
+    pub(crate) fn record_in_background(&self, event: NewEvent) {
+        let metadata = self.inner.metadata.clone();
+        self.spawn(async move {
+            if let Err(error) = metadata.commit(Vec::new(), vec![event.clone()]).await {
+                tracing::error!(%error, kind = event.kind.as_str(), message = event.message, "an event could not be recorded");
+            }
+        });
+    }
+
+    /// Runs a task that [`Registry::close`] waits for or ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut background =
+            self.inner.background.lock().expect("no task panics while it holds this lock");
+        while background.try_join_next().is_some() {}
+        background.spawn(task);
+    }
+
+    /// What is rendered of this package is no longer true, in whatever repository.
+    pub(crate) fn package_changed(
+        &self,
+        ecosystem: provender_domain::EcosystemId,
+        package: &PackageName,
+    ) {
+        self.inner.index_cache.package_changed(ecosystem, package);
+    }
+}

@@ -1,0 +1,355 @@
+//! What upstreams say of packages: kept, revalidated, served stale where an upstream fails.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use provender_domain::{
+    EventKind, File, KeptFile, Listing, NewEvent, Problem, ProblemCode, Timestamp, Upstream,
+    UpstreamName,
+};
+use provender_ecosystem::{Ecosystem, UpstreamDocument};
+use provender_store::{ListingOutcome, PackageKey, StoredListing, Write};
+use provender_upstream::{Document, FlightError, Page, Remote, SingleFlight, Validators};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::error::store_problem;
+use crate::remote::fetch_problem;
+use crate::{Caller, Registry};
+
+/// What one upstream says of one package.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    /// `None`: the upstream has no such package.
+    pub(crate) listing: Option<Arc<Listing>>,
+    /// When the upstream last said so.
+    pub(crate) fetched_at: Timestamp,
+    /// Set while the upstream fails: until when this is served without asking again.
+    pub(crate) stale_until: Option<Timestamp>,
+    validators: Validators,
+}
+
+/// What a listing is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ListingKey {
+    package: PackageKey,
+    upstream: UpstreamName,
+}
+
+#[derive(Clone)]
+struct ByFiles;
+
+impl Weighter<ListingKey, Listed> for ByFiles {
+    fn weight(&self, _: &ListingKey, listed: &Listed) -> u64 {
+        1 + listed.listing.as_ref().map_or(0, |listing| listing.files.len() as u64)
+    }
+}
+
+/// A package lists some dozens of files; only sizes the cache's tables.
+const EXPECTED_ENTRIES: usize = 1_000;
+
+/// Listings in memory, and those being fetched.
+pub(crate) struct Listings {
+    cache: Cache<ListingKey, Listed, ByFiles>,
+    flights: SingleFlight<ListingKey, Listed, Problem>,
+}
+
+impl Listings {
+    pub(crate) fn new(capacity_files: u64) -> Self {
+        Self {
+            cache: Cache::with_weighter(EXPECTED_ENTRIES, capacity_files, ByFiles),
+            flights: SingleFlight::new(),
+        }
+    }
+}
+
+/// Everything that asking one upstream about one package takes.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) key: PackageKey,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) ecosystem: Arc<dyn Ecosystem>,
+    pub(crate) remote: Remote,
+}
+
+impl Question {
+    fn listing_key(&self) -> ListingKey {
+        ListingKey { package: self.key.clone(), upstream: self.upstream.name.clone() }
+    }
+}
+
+impl Registry {
+    /// What a remote upstream says of a package: from memory or the database while it is fresh,
+    /// else asked for; stale where asking fails. A failure without anything kept is a problem,
+    /// never "there is no such package".
+    pub(crate) async fn listing(&self, question: Question) -> Result<Listed, Problem> {
+        let key = question.listing_key();
+        if let Some(listed) = self.inner.listings.cache.get(&key)
+            && self.is_fresh(&listed)
+        {
+            return Ok(listed);
+        }
+        let registry = self.clone();
+        let flight = self.inner.listings.flights.run(key, move || async move {
+            let listed = registry.load_or_fetch(&question).await?;
+            registry.inner.listings.cache.insert(question.listing_key(), listed.clone());
+            Ok(listed)
+        });
+        flight.await.map_err(|error| shared_problem(&error))
+    }
+
+    /// Until when a listing may be used without asking.
+    pub(crate) fn fresh_until(&self, listed: &Listed) -> Timestamp {
+        let tuning = &self.inner.tuning;
+        let lifetime =
+            if listed.listing.is_some() { tuning.listing_fresh } else { tuning.missing_fresh };
+        let fresh_until = listed.fetched_at.plus(lifetime);
+        listed.stale_until.map_or(fresh_until, |stale_until| stale_until.max(fresh_until))
+    }
+
+    fn is_fresh(&self, listed: &Listed) -> bool {
+        self.now() < self.fresh_until(listed)
+    }
+
+    async fn load_or_fetch(&self, question: &Question) -> Result<Listed, Problem> {
+        let stored = self
+            .inner
+            .metadata
+            .listing(&question.key, &question.upstream.name)
+            .await
+            .map_err(|error| store_problem(&error))?
+            .map(Listed::from_stored);
+        match stored {
+            Some(listed) if self.is_fresh(&listed) => Ok(listed),
+            stored => self.fetch_listing(question, stored).await,
+        }
+    }
+
+    async fn fetch_listing(
+        &self,
+        question: &Question,
+        stored: Option<Listed>,
+    ) -> Result<Listed, Problem> {
+        match self.ask(question, stored.as_ref()).await {
+            Ok(listed) => {
+                self.upstream_answered(&question.upstream);
+                Ok(listed)
+            }
+            Err(problem) if problem.code == ProblemCode::Internal => Err(problem),
+            Err(problem) => {
+                self.upstream_failed(&question.upstream, &problem);
+                let mut stale = stored.filter(|listed| listed.listing.is_some()).ok_or(problem)?;
+                stale.stale_until = Some(self.now().plus(self.inner.tuning.stale_retry));
+                Ok(stale)
+            }
+        }
+    }
+
+    async fn ask(&self, question: &Question, stored: Option<&Listed>) -> Result<Listed, Problem> {
+        let Question { key, upstream, ecosystem, remote } = question;
+        let request = ecosystem.upstream_index(remote.base(), &key.package);
+        let validators = stored.and_then(Listed::usable_validators);
+        let limit = self.inner.tuning.document_limit_bytes;
+        let document = self
+            .inner
+            .remotes
+            .client
+            .document(remote, &request.url, request.accept, validators, limit)
+            .await
+            .map_err(|error| fetch_problem(upstream, &error))?;
+        let now = self.now();
+        match (document, stored) {
+            (Document::NotModified, Some(stored)) => {
+                self.touch_listing(question, now).await;
+                Ok(Listed { fetched_at: now, stale_until: None, ..stored.clone() })
+            }
+            (Document::Modified(page), _) => self.take_page(question, stored, *page, now).await,
+            (Document::Missing { .. } | Document::NotModified, _) => {
+                let listed = Listed::missing(now);
+                self.put_listing(question, &listed, Vec::new()).await;
+                Ok(listed)
+            }
+        }
+    }
+
+    async fn take_page(
+        &self,
+        question: &Question,
+        stored: Option<&Listed>,
+        page: Page,
+        now: Timestamp,
+    ) -> Result<Listed, Problem> {
+        let validators = page.validators.clone();
+        let listing = parse_page(question, page).await?;
+        let listed = Listed {
+            listing: Some(Arc::new(listing)),
+            fetched_at: now,
+            stale_until: None,
+            validators,
+        };
+        let events = self.changed_files(question, stored, &listed).await?;
+        self.put_listing(question, &listed, events).await;
+        Ok(listed)
+    }
+
+    async fn put_listing(&self, question: &Question, listed: &Listed, events: Vec<NewEvent>) {
+        let write = Write::PutListing {
+            key: question.key.clone(),
+            upstream: question.upstream.name.clone(),
+            listing: listed.to_stored(),
+        };
+        self.commit_listing(question, write, events).await;
+    }
+
+    async fn touch_listing(&self, question: &Question, fetched_at: Timestamp) {
+        let write = Write::TouchListing {
+            key: question.key.clone(),
+            upstream: question.upstream.name.clone(),
+            fetched_at,
+        };
+        self.commit_listing(question, write, Vec::new()).await;
+    }
+
+    /// Keeping a listing is a convenience: a full disk must not stop reading.
+    async fn commit_listing(&self, question: &Question, write: Write, events: Vec<NewEvent>) {
+        if let Err(error) = self.inner.metadata.commit(vec![write], events).await {
+            let package = &question.key.package;
+            tracing::error!(%error, %package, "an upstream's index could not be kept");
+        }
+    }
+
+    /// Red flags for files of which the upstream now promises other bytes than it did, or than
+    /// those that are kept.
+    async fn changed_files(
+        &self,
+        question: &Question,
+        stored: Option<&Listed>,
+        fresh: &Listed,
+    ) -> Result<Vec<NewEvent>, Problem> {
+        let before = stored.and_then(|listed| listed.listing.clone());
+        let now_listed = fresh.listing.as_deref().map(|listing| &listing.files[..]).unwrap_or(&[]);
+        if before.is_none() {
+            return Ok(Vec::new());
+        }
+        let kept = self
+            .inner
+            .metadata
+            .files(&question.key)
+            .await
+            .map_err(|error| store_problem(&error))?;
+        let known = promises(before.as_deref());
+        let events = now_listed
+            .iter()
+            .filter(|file| known.get(file.name.as_str()).is_some_and(|old| contradict(old, file)))
+            .map(|file| self.changed_event(question, file, &kept))
+            .collect();
+        Ok(events)
+    }
+
+    fn changed_event(&self, question: &Question, file: &File, kept: &[KeptFile]) -> NewEvent {
+        let upstream = &question.upstream.name;
+        let kept = kept.iter().find(|kept| kept.file.name == file.name);
+        let consequence = match kept {
+            Some(_) => "the bytes kept here stay as they are",
+            None => "it was not kept here before",
+        };
+        let message = format!(
+            "upstream {upstream} now promises other bytes for {}; {consequence}",
+            file.name
+        );
+        let mut event = self.package_event(
+            EventKind::UpstreamChanged,
+            &Caller::system(),
+            &question.key,
+            message,
+        );
+        event.file = Some(file.name.clone());
+        event.version.clone_from(&file.version);
+        event.detail.set_text("upstream", upstream.as_str());
+        if let Some(digest) = file.digests.first() {
+            event.detail.set_text("promised", digest.to_string());
+        }
+        if let Some(kept) = kept {
+            event.detail.set_text("kept", kept.blob.digest().to_string());
+        }
+        event
+    }
+}
+
+/// Documents up to this size are parsed where they arrive; larger ones off the threads that serve.
+const PARSE_INLINE_BYTES: usize = 64 << 10;
+
+async fn parse_page(question: &Question, page: Page) -> Result<Listing, Problem> {
+    let ecosystem = question.ecosystem.clone();
+    let package = question.key.package.clone();
+    let is_small = page.body.len() <= PARSE_INLINE_BYTES;
+    let document = UpstreamDocument {
+        url: page.final_url,
+        content_type: page.content_type,
+        body: page.body.into(),
+    };
+    let parse = move || ecosystem.read_upstream_index(&package, &document);
+    let parsed = match is_small {
+        true => parse(),
+        false => {
+            tokio::task::spawn_blocking(parse).await.map_err(|error| Problem::internal(&error))?
+        }
+    };
+    parsed.map_err(|error| {
+        let message =
+            format!("upstream {} sent an index that makes no sense", question.upstream.name);
+        Problem::new(ProblemCode::UpstreamFailed, message).because(&error)
+    })
+}
+
+/// What a listing promised of each file.
+fn promises(listing: Option<&Listing>) -> HashMap<&str, &File> {
+    listing
+        .map(|listing| listing.files.iter().map(|file| (file.name.as_str(), file)).collect())
+        .unwrap_or_default()
+}
+
+/// Whether two promises of one file cannot both be true.
+fn contradict(old: &File, new: &File) -> bool {
+    old.digests.iter().any(|digest| {
+        new.digests.iter().any(|other| other.algorithm() == digest.algorithm() && other != digest)
+    })
+}
+
+/// The problem of a shared piece of work, for each who waited for it.
+pub(crate) fn shared_problem(error: &FlightError<Problem>) -> Problem {
+    match error {
+        FlightError::Failed(problem) => Problem::clone(problem),
+        FlightError::Lost => Problem::internal(error),
+    }
+}
+
+impl Listed {
+    fn missing(fetched_at: Timestamp) -> Self {
+        Self { listing: None, fetched_at, stale_until: None, validators: Validators::default() }
+    }
+
+    /// What to ask with, where there is something that an answer "not modified" could mean.
+    fn usable_validators(&self) -> Option<&Validators> {
+        (self.listing.is_some() && self.validators != Validators::default())
+            .then_some(&self.validators)
+    }
+
+    fn from_stored(stored: StoredListing) -> Self {
+        let listing = match stored.outcome {
+            ListingOutcome::Found(listing) => Some(Arc::new(listing)),
+            ListingOutcome::Missing => None,
+        };
+        let validators = Validators { etag: stored.etag, last_modified: stored.last_modified };
+        Self { listing, fetched_at: stored.fetched_at, stale_until: None, validators }
+    }
+
+    fn to_stored(&self) -> StoredListing {
+        let outcome = match &self.listing {
+            Some(listing) => ListingOutcome::Found(Listing::clone(listing)),
+            None => ListingOutcome::Missing,
+        };
+        let Validators { etag, last_modified } = self.validators.clone();
+        StoredListing { outcome, etag, last_modified, fetched_at: self.fetched_at }
+    }
+}

@@ -1,0 +1,413 @@
+//! Files from upstreams: fetched once however many wait, verified, inspected, recorded, kept.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use provender_domain::{
+    Companion, Digest, EventKind, File, FileState, KeptFile, NewEvent, Origin, Problem,
+    ProblemCode, Upstream, UpstreamTarget,
+};
+use provender_ecosystem::{
+    CompanionBytes, Depth, Expected, InspectError, InspectErrorClass, Inspection,
+};
+use provender_store::{Blob, PackageKey, StoreError, Unverified, Verified, VerifyError, Write};
+use provender_upstream::SingleFlight;
+use tokio::sync::Semaphore;
+
+use crate::error::{blob_problem, store_problem};
+use crate::listing::shared_problem;
+use crate::remote::{fetch_problem, remote_of};
+use crate::resolve::{Entry, Query, without_doubles};
+use crate::{Caller, Registry};
+
+/// What a file on its way in is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct MirrorKey {
+    package: PackageKey,
+    file: provender_domain::FileName,
+}
+
+/// Files on their way in.
+pub(crate) struct Mirrors {
+    flights: SingleFlight<MirrorKey, KeptFile, Problem>,
+    slots: Arc<Semaphore>,
+}
+
+impl Mirrors {
+    pub(crate) fn new(concurrent_fetches: usize) -> Self {
+        Self { flights: SingleFlight::new(), slots: Arc::new(Semaphore::new(concurrent_fetches)) }
+    }
+}
+
+/// One file to bring in.
+#[derive(Clone)]
+pub(crate) struct Errand {
+    pub(crate) query: Query,
+    pub(crate) file: File,
+    pub(crate) upstream: Arc<Upstream>,
+    /// Who asked first, for the event.
+    pub(crate) caller: Caller,
+}
+
+impl Errand {
+    /// Brings in an entry of a resolution; `None` for one that only exists here.
+    pub(crate) fn new(query: &Query, entry: Entry, caller: &Caller) -> Option<Self> {
+        let upstream = entry.upstream?;
+        Some(Self { query: query.clone(), file: entry.file, upstream, caller: caller.clone() })
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Mirrored { upstream: self.upstream.name.clone() }
+    }
+
+    fn event(&self, registry: &Registry, kind: EventKind, message: String) -> NewEvent {
+        let mut event = registry.package_event(kind, &self.caller, &self.query.key(), message);
+        event.file = Some(self.file.name.clone());
+        event.version.clone_from(&self.file.version);
+        event.detail.set_text("upstream", self.upstream.name.as_str());
+        event
+    }
+}
+
+impl Registry {
+    /// Brings a file in, or waits for whoever is already doing so. Whoever asks, the file is kept
+    /// when this returns, or nothing of it is.
+    pub(crate) fn mirror<'a>(
+        &'a self,
+        errand: Errand,
+    ) -> Pin<Box<dyn Future<Output = Result<KeptFile, Problem>> + Send + 'a>> {
+        // Boxed: a repository behind this one comes back here.
+        Box::pin(self.mirror_once(errand))
+    }
+
+    async fn mirror_once(&self, errand: Errand) -> Result<KeptFile, Problem> {
+        let key = MirrorKey { package: errand.query.key(), file: errand.file.name.clone() };
+        let registry = self.clone();
+        let flight = self.inner.mirrors.flights.run(key, move || async move {
+            match &errand.upstream.target {
+                UpstreamTarget::Repository { repository } => {
+                    let name = repository.to_string();
+                    registry.take_over(errand, &name).await
+                }
+                UpstreamTarget::Remote { .. } => registry.fetch_and_keep(errand).await,
+            }
+        });
+        flight.await.map_err(|error| shared_problem(&error))
+    }
+
+    /// From another repository of this server: the same blob, a row and an event of its own.
+    async fn take_over(&self, errand: Errand, repository: &str) -> Result<KeptFile, Problem> {
+        let inner = self.nested(&errand.query, repository)?;
+        let there = self.kept_file(&inner, &errand.file.name, &errand.caller).await?;
+        let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        let kept = KeptFile {
+            file: File { yank: None, ..there.file },
+            origin: errand.origin(),
+            recorded_at: self.now(),
+            publisher: None,
+            ..there
+        };
+        let message = format!("{} was taken over from repository {repository}", kept.file.name);
+        self.record_mirrored(&errand, kept, EventKind::Mirrored, message).await
+    }
+
+    async fn fetch_and_keep(&self, errand: Errand) -> Result<KeptFile, Problem> {
+        let slots = self.inner.mirrors.slots.clone();
+        let _slot = slots.acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+        let staged = self.download(&errand).await?;
+        let blob = match staged.verify(&errand.file.digests).await {
+            Ok(blob) => blob,
+            Err(error) => return Err(self.refuse_mismatch(&errand, error).await),
+        };
+        let (blob, inspected) = self.inspect_mirrored(&errand, blob).await?;
+        match inspected {
+            Ok(inspection) => self.keep_mirrored(&errand, blob, inspection).await,
+            Err(error) => Err(self.quarantine(&errand, blob, &error).await),
+        }
+    }
+
+    async fn download(&self, errand: &Errand) -> Result<Blob<Unverified>, Problem> {
+        let upstream = &errand.upstream;
+        let remote = remote_of(upstream)?.expect("the caller matched a remote target");
+        let url = errand
+            .file
+            .url
+            .as_deref()
+            .and_then(|url| url::Url::parse(url).ok())
+            .ok_or_else(|| Problem::not_found("the upstream lists this file without a URL"))?;
+        let limit = self.inner.tuning.file_limit_bytes;
+        let limit = errand.file.size_bytes.map_or(limit, |size_bytes| size_bytes.min(limit));
+        let failed = |error| {
+            let problem = fetch_problem(upstream, &error);
+            tracing::warn!(upstream = %upstream.name, file = %errand.file.name, cause = problem.internal, "a file could not be fetched");
+            problem
+        };
+        let client = &self.inner.remotes.client;
+        let mut download = client.file(&remote, &url, limit).await.map_err(failed)?;
+        let mut staging = self.inner.blobs.stage().await.map_err(|error| blob_problem(&error))?;
+        while let Some(chunk) = download.chunk().await.map_err(failed)? {
+            staging.write(chunk).await.map_err(|error| blob_problem(&error))?;
+        }
+        staging.finish().await.map_err(|error| blob_problem(&error))
+    }
+
+    /// Bytes that are not what the index promised: none are kept, and the file is closed until an
+    /// administrator releases it, so that a liar does not get to try until somebody is careless.
+    async fn refuse_mismatch(&self, errand: &Errand, error: VerifyError) -> Problem {
+        let VerifyError::Mismatch { expected, actual, id, size_bytes } = &error else {
+            return Problem::internal(&error);
+        };
+        let name = &errand.file.name;
+        let reason = format!(
+            "upstream {} sent bytes with {actual} where its index promises {expected}",
+            errand.upstream.name
+        );
+        let kept = KeptFile {
+            file: File {
+                size_bytes: Some(*size_bytes),
+                companions: Vec::new(),
+                ..errand.file.clone()
+            },
+            blob: *id,
+            origin: errand.origin(),
+            recorded_at: self.now(),
+            publisher: None,
+            state: FileState::Quarantined,
+            state_reason: Some(reason.clone()),
+        };
+        let message = format!("{name} was refused: {reason}");
+        match self.record_mirrored(errand, kept, EventKind::DigestMismatch, message).await {
+            Ok(_) => Problem::new(
+                ProblemCode::PolicyDenied,
+                format!("this file is in quarantine: {reason}"),
+            ),
+            Err(problem) => problem,
+        }
+    }
+
+    async fn inspect_mirrored(
+        &self,
+        errand: &Errand,
+        blob: Blob<Verified>,
+    ) -> Result<(Blob<Verified>, Result<Inspection, InspectError>), Problem> {
+        let query = &errand.query;
+        let (ecosystem, package) = (query.ecosystem.clone(), query.package.clone());
+        let file = errand.file.name.clone();
+        let inspect = move || {
+            let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
+            let expected = Expected { package: &package, version: None, file: &file };
+            let inspected = ecosystem.inspect(&expected, &mut archive, Depth::Structure);
+            Ok((blob, inspected))
+        };
+        let (blob, inspected) = tokio::task::spawn_blocking(inspect)
+            .await
+            .map_err(|error| Problem::internal(&error))??;
+        match inspected {
+            Err(error) if error.class == InspectErrorClass::Unreadable => {
+                Err(Problem::internal(&error))
+            }
+            Ok(inspection) => Ok((blob, agrees_with_index(&errand.file, inspection))),
+            Err(error) => Ok((blob, Err(error))),
+        }
+    }
+
+    async fn keep_mirrored(
+        &self,
+        errand: &Errand,
+        blob: Blob<Verified>,
+        inspection: Inspection,
+    ) -> Result<KeptFile, Problem> {
+        let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        let companions =
+            self.keep_companions(inspection.companions, &errand.file.companions).await?;
+        let file = kept_facts(errand, &blob, inspection.version, inspection.attributes, companions);
+        let kept = KeptFile {
+            file,
+            blob: blob.id(),
+            origin: errand.origin(),
+            recorded_at: self.now(),
+            publisher: None,
+            state: FileState::Present,
+            state_reason: None,
+        };
+        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
+        let how = if errand.file.digests.is_empty() {
+            "the upstream promised no digest, so its first bytes are trusted"
+        } else {
+            "its bytes are what the upstream's index promised"
+        };
+        let message =
+            format!("{} was fetched from upstream {}: {how}", kept.file.name, errand.upstream.name);
+        self.record_mirrored(errand, kept, EventKind::Mirrored, message).await
+    }
+
+    /// An archive that is hostile or contradicts its index: kept as evidence, never served.
+    async fn quarantine(
+        &self,
+        errand: &Errand,
+        blob: Blob<Verified>,
+        error: &InspectError,
+    ) -> Problem {
+        let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        let reason = format!("{}: {error}", error.class.as_str());
+        let kept = KeptFile {
+            file: kept_facts(
+                errand,
+                &blob,
+                None,
+                provender_domain::Attributes::default(),
+                Vec::new(),
+            ),
+            blob: blob.id(),
+            origin: errand.origin(),
+            recorded_at: self.now(),
+            publisher: None,
+            state: FileState::Quarantined,
+            state_reason: Some(reason.clone()),
+        };
+        if let Err(error) = self.inner.blobs.commit(blob).await {
+            return blob_problem(&error);
+        }
+        let message = format!(
+            "{} from upstream {} was refused: {reason}",
+            kept.file.name, errand.upstream.name
+        );
+        match self.record_mirrored(errand, kept, EventKind::ArchiveRefused, message).await {
+            Ok(_) => Problem::new(
+                ProblemCode::PolicyDenied,
+                format!("this file is in quarantine: {reason}"),
+            ),
+            Err(problem) => problem,
+        }
+    }
+
+    /// The row, the name's origin and the event, in one commit.
+    async fn record_mirrored(
+        &self,
+        errand: &Errand,
+        kept: KeptFile,
+        kind: EventKind,
+        message: String,
+    ) -> Result<KeptFile, Problem> {
+        let key = errand.query.key();
+        let mut event = errand.event(self, kind, message);
+        event.detail.set_text("sha256", kept.blob.to_hex());
+        if let Some(url) = &kept.file.url {
+            event.detail.set_text("url", url.as_str());
+        }
+        let bind =
+            Write::BindName { key: key.clone(), origin: errand.origin(), at: kept.recorded_at };
+        let record = Write::RecordFile { key: key.clone(), file: kept.clone() };
+        match self.inner.metadata.commit(vec![bind, record], vec![event]).await {
+            Ok(_) => {
+                if kept.state != FileState::Present || kept.file != errand.file {
+                    self.package_changed(key.ecosystem, &key.package);
+                }
+                Ok(kept)
+            }
+            Err(StoreError::SameFile) => Ok(kept),
+            Err(StoreError::OriginBound { bound }) => Err(self.origin_conflict(errand, &bound)),
+            Err(error) => Err(store_problem(&error)),
+        }
+    }
+
+    fn origin_conflict(&self, errand: &Errand, bound: &Origin) -> Problem {
+        let bound = match bound {
+            Origin::Published => "what is published here".to_owned(),
+            Origin::Mirrored { upstream } => format!("upstream {upstream}"),
+        };
+        let message = format!(
+            "{} is bound to {bound}; upstream {} offers files under the same name",
+            errand.query.package, errand.upstream.name
+        );
+        let event = errand.event(self, EventKind::OriginConflict, message.clone());
+        self.record_in_background(event);
+        Problem::new(ProblemCode::PolicyDenied, message)
+    }
+
+    /// Commits companions that were read out of an archive, and keeps what the upstream lists
+    /// beside them.
+    pub(crate) async fn keep_companions(
+        &self,
+        found: Vec<CompanionBytes>,
+        listed: &[Companion],
+    ) -> Result<Vec<Companion>, Problem> {
+        let mut companions = Vec::with_capacity(found.len() + listed.len());
+        for companion in found {
+            let digest = self.keep_bytes(companion.bytes.into(), &[]).await?;
+            let kind = companion.kind.to_owned();
+            companions.push(Companion { kind, url: None, digest: Some(digest) });
+        }
+        for companion in listed {
+            if !companions.iter().any(|kept| kept.kind == companion.kind) {
+                companions.push(companion.clone());
+            }
+        }
+        Ok(companions)
+    }
+
+    /// Commits a small piece of bytes that was held against these digests.
+    pub(crate) async fn keep_bytes(
+        &self,
+        bytes: bytes::Bytes,
+        digests: &[Digest],
+    ) -> Result<Digest, Problem> {
+        let blobs = &self.inner.blobs;
+        let mut staging = blobs.stage().await.map_err(|error| blob_problem(&error))?;
+        staging.write(bytes).await.map_err(|error| blob_problem(&error))?;
+        let blob = staging.finish().await.map_err(|error| blob_problem(&error))?;
+        let blob = blob.verify(digests).await.map_err(|error| {
+            Problem::new(ProblemCode::UpstreamFailed, "its bytes are not what the index promises")
+                .because(&error)
+        })?;
+        let id = blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
+        Ok(id.digest())
+    }
+}
+
+fn kept_facts(
+    errand: &Errand,
+    blob: &Blob<Verified>,
+    version: Option<provender_domain::Version>,
+    found: provender_domain::Attributes,
+    companions: Vec<Companion>,
+) -> File {
+    let listed = errand.file.clone();
+    let mut attributes = found;
+    attributes.0.extend(listed.attributes.0);
+    File {
+        version: version.or(listed.version),
+        digests: without_doubles(listed.digests.into_iter().chain([blob.id().digest()])),
+        size_bytes: Some(blob.size_bytes()),
+        attributes,
+        companions,
+        ..listed
+    }
+}
+
+/// Where an index promises a companion by digest, the archive must hold the same bytes: else the
+/// index would tell resolvers one thing and the archive install another.
+fn agrees_with_index(listed: &File, inspection: Inspection) -> Result<Inspection, InspectError> {
+    for companion in &inspection.companions {
+        let promised = listed.companion(companion.kind).and_then(|listed| listed.digest.as_ref());
+        if promised.is_some_and(|promised| !has_digest(&companion.bytes, promised)) {
+            let message = format!(
+                "the {} inside the archive is not the one that the upstream's index promises",
+                companion.kind
+            );
+            return Err(InspectError {
+                class: InspectErrorClass::Contradiction,
+                message,
+                source: None,
+            });
+        }
+    }
+    Ok(inspection)
+}
+
+/// Whether bytes have a promised digest; only SHA-256 is ever promised of companions.
+fn has_digest(bytes: &[u8], promised: &Digest) -> bool {
+    use sha2::Digest as _;
+    promised.algorithm() != provender_domain::Algorithm::Sha256
+        || hex::encode(sha2::Sha256::digest(bytes)) == promised.hex()
+}

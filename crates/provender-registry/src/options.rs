@@ -1,0 +1,123 @@
+//! What a registry is opened with.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use provender_domain::Timestamp;
+use provender_ecosystem::Ecosystem;
+use provender_store::DatabaseUrl;
+
+use crate::RegistryError;
+
+/// Where time comes from, so that tests can move it.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    // The one place that reads the clock for the registry.
+    #[allow(clippy::disallowed_methods)]
+    fn now(&self) -> Timestamp {
+        Timestamp::from_system(SystemTime::now())
+    }
+}
+
+/// Limits and times that an operator or a test may change.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// How long an upstream's index counts as fresh before it is revalidated.
+    pub listing_fresh: Duration,
+    /// How long "there is no such package" from an upstream counts as fresh.
+    pub missing_fresh: Duration,
+    /// How long a stale index is served before the failing upstream is tried again.
+    pub stale_retry: Duration,
+    /// Largest index that is read from an upstream, in bytes, decoded.
+    pub document_limit_bytes: u64,
+    /// Largest complete list of names that is read from an upstream, in bytes, decoded.
+    pub catalogue_limit_bytes: u64,
+    /// Largest companion (metadata, provenance) that is read from an upstream, in bytes.
+    pub companion_limit_bytes: u64,
+    /// Largest file that is mirrored, in bytes.
+    pub file_limit_bytes: u64,
+    /// Files fetched from upstreams at once; more wait.
+    pub concurrent_fetches: usize,
+    /// Memory for rendered indexes, in bytes.
+    pub index_cache_bytes: u64,
+    /// Memory for upstreams' parsed indexes, in files listed (each takes about 400 bytes).
+    pub listing_cache_files: u64,
+    /// How often our names are held against complete lists, where that is turned on.
+    pub names_interval: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            listing_fresh: Duration::from_mins(10),
+            missing_fresh: Duration::from_mins(1),
+            stale_retry: Duration::from_secs(30),
+            document_limit_bytes: 128 << 20,
+            catalogue_limit_bytes: 256 << 20,
+            companion_limit_bytes: 16 << 20,
+            file_limit_bytes: 8 << 30,
+            concurrent_fetches: 64,
+            index_cache_bytes: 48 << 20,
+            listing_cache_files: 50_000,
+            names_interval: Duration::from_hours(6),
+        }
+    }
+}
+
+/// What a registry is opened with.
+pub struct Options {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The metadata database; `None` for the embedded one in the data directory.
+    pub database: Option<DatabaseUrl>,
+    /// The compiled-in ecosystems.
+    pub ecosystems: Vec<Arc<dyn Ecosystem>>,
+    /// Limits and times.
+    pub tuning: Tuning,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Options {
+    /// The defaults: embedded database, the system's clock.
+    pub fn new(data: PathBuf, ecosystems: Vec<Arc<dyn Ecosystem>>) -> Self {
+        Self {
+            data,
+            database: None,
+            ecosystems,
+            tuning: Tuning::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Makes the data directory, readable by its owner alone, and takes its lock for this process.
+pub(crate) fn lock_data_directory(data: &Path) -> Result<File, RegistryError> {
+    let unusable = |source| RegistryError::DataDirectory { path: data.to_owned(), source };
+    make_private_directory(data).map_err(unusable)?;
+    let path = data.join("lock");
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(RegistryError::InUse { path: data.to_owned() })
+        }
+        Err(std::fs::TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+fn make_private_directory(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,266 @@
+//! In from people: publications.
+
+use provender_domain::{
+    BlobId, EventKind, File, FileName, FileState, KeptFile, Origin, PackageName, Problem,
+    ProblemCode, Scope, Version,
+};
+use provender_ecosystem::{
+    Depth, Expected, Form, InspectErrorClass, Inspection, Operation, Publication,
+};
+use provender_store::{
+    Blob, PackageKey, Staging, StoreError, Unverified, Verified, VerifyError, Write,
+};
+use serde::Serialize;
+
+use crate::Registry;
+use crate::access::Authorized;
+use crate::error::{blob_problem, store_problem};
+use crate::resolve::{bound_origin, without_doubles};
+
+/// What was published.
+#[derive(Debug, Clone, Serialize)]
+pub struct Published {
+    /// Its package.
+    pub package: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// Its name.
+    pub file: FileName,
+    /// Its bytes.
+    pub blob: BlobId,
+    /// Whether the same bytes had been published under this name before.
+    pub already_there: bool,
+}
+
+impl Registry {
+    /// Where a publication's archive goes while its body is read.
+    pub async fn stage(&self, operation: &Authorized<Operation>) -> Result<Staging, Problem> {
+        match operation.operation {
+            Operation::Publish { .. } => {
+                self.inner.blobs.stage().await.map_err(|error| blob_problem(&error))
+            }
+            _ => Err(Problem::new(ProblemCode::MethodNotAllowed, "this is not a publication")),
+        }
+    }
+
+    /// Publishes a staged archive: its form is read, its name's rights and origin checked, its
+    /// digests verified, its bytes read to the bottom; then it is recorded. When this returns, the
+    /// publication survives any crash; when it fails, nothing of it is visible.
+    pub async fn publish(
+        &self,
+        operation: Authorized<Operation>,
+        form: Form,
+        blob: Blob<Unverified>,
+    ) -> Result<Published, Problem> {
+        let publication = operation.ecosystem.read_publication(&form)?;
+        let outcome = self.admit(&operation, &publication, blob).await;
+        if let Err(problem) = &outcome
+            && is_worth_telling(problem.code)
+        {
+            self.record_refusal(&operation, &publication, problem);
+        }
+        outcome
+    }
+
+    async fn admit(
+        &self,
+        operation: &Authorized<Operation>,
+        publication: &Publication,
+        blob: Blob<Unverified>,
+    ) -> Result<Published, Problem> {
+        let key = operation.key(&publication.package);
+        if !operation.caller.holds(Scope::Publish, Some(&key.repository), Some(&key.package)) {
+            return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
+        }
+        self.check_origin(operation, &key).await?;
+        let blob = blob.verify(&publication.digests).await.map_err(mismatch)?;
+        if let Some(published) = self.is_there_already(&key, publication, blob.id()).await? {
+            return Ok(published);
+        }
+        let (blob, inspection) = inspect(operation, publication, blob).await?;
+        self.record(operation, key, publication, blob, inspection).await
+    }
+
+    /// A name that was mirrored first stays its upstream's until somebody claims it: else a
+    /// publication could silently replace what everybody has been installing.
+    async fn check_origin(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+    ) -> Result<(), Problem> {
+        let is_owned = operation.repository.owns(key.ecosystem.as_str(), &key.package);
+        let row = self.inner.metadata.package(key).await.map_err(|error| store_problem(&error))?;
+        match bound_origin(is_owned, row.as_ref()) {
+            None | Some(Origin::Published) => Ok(()),
+            Some(Origin::Mirrored { upstream }) => Err(claim_first(key, upstream.as_str())),
+        }
+    }
+
+    async fn is_there_already(
+        &self,
+        key: &PackageKey,
+        publication: &Publication,
+        blob: BlobId,
+    ) -> Result<Option<Published>, Problem> {
+        let existing = self.inner.metadata.file(key, &publication.file).await;
+        match existing.map_err(|error| store_problem(&error))? {
+            None => Ok(None),
+            Some(kept)
+                if kept.blob == blob
+                    && kept.state == FileState::Present
+                    && kept.origin == Origin::Published =>
+            {
+                Ok(Some(published(publication, blob, true)))
+            }
+            Some(kept) => Err(name_taken(&publication.file, kept.state)),
+        }
+    }
+
+    async fn record(
+        &self,
+        operation: &Authorized<Operation>,
+        key: PackageKey,
+        publication: &Publication,
+        blob: Blob<Verified>,
+        inspection: Inspection,
+    ) -> Result<Published, Problem> {
+        let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        let id = blob.id();
+        let companions = self.keep_companions(inspection.companions, &[]).await?;
+        let now = self.now();
+        let mut attributes = inspection.attributes;
+        attributes.0.extend(publication.attributes.0.clone());
+        let kept = KeptFile {
+            file: File {
+                name: publication.file.clone(),
+                version: Some(publication.version.clone()),
+                url: None,
+                digests: without_doubles(publication.digests.iter().cloned().chain([id.digest()])),
+                size_bytes: Some(blob.size_bytes()),
+                uploaded_at: Some(now),
+                yank: None,
+                attributes,
+                companions,
+            },
+            blob: id,
+            origin: Origin::Published,
+            recorded_at: now,
+            publisher: Some(operation.caller.actor().to_string()),
+            state: FileState::Present,
+            state_reason: None,
+        };
+        let mut event = self.package_event(
+            EventKind::Published,
+            &operation.caller,
+            &key,
+            format!("{} was published", publication.file),
+        );
+        event.file = Some(publication.file.clone());
+        event.version = Some(publication.version.clone());
+        event.detail.set_text("sha256", id.to_hex());
+        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
+        let bind = Write::BindName { key: key.clone(), origin: Origin::Published, at: now };
+        let record = Write::RecordFile { key: key.clone(), file: kept };
+        let outcome = self.inner.metadata.commit(vec![bind, record], vec![event]).await;
+        self.package_changed(key.ecosystem, &key.package);
+        match outcome {
+            Ok(_) => Ok(published(publication, id, false)),
+            Err(StoreError::SameFile) => Ok(published(publication, id, true)),
+            Err(StoreError::FileExists { state, .. }) => Err(name_taken(&publication.file, state)),
+            Err(StoreError::OriginBound { bound: Origin::Mirrored { upstream } }) => {
+                Err(claim_first(&key, upstream.as_str()))
+            }
+            Err(error) => Err(store_problem(&error)),
+        }
+    }
+
+    fn record_refusal(
+        &self,
+        operation: &Authorized<Operation>,
+        publication: &Publication,
+        problem: &Problem,
+    ) {
+        let key = operation.key(&publication.package);
+        let message = format!("{} was refused: {}", publication.file, problem.public);
+        let kind = EventKind::PublicationRefused;
+        let mut event = self.package_event(kind, &operation.caller, &key, message);
+        event.file = Some(publication.file.clone());
+        event.version = Some(publication.version.clone());
+        event.detail.set_text("code", problem.code.as_str());
+        self.record_in_background(event);
+    }
+}
+
+/// Refusals that somebody should know of; a lack of rights has an event of its own.
+fn is_worth_telling(code: ProblemCode) -> bool {
+    matches!(code, ProblemCode::Conflict | ProblemCode::InvalidPackage | ProblemCode::TooLarge)
+}
+
+fn published(publication: &Publication, blob: BlobId, already_there: bool) -> Published {
+    Published {
+        package: publication.package.clone(),
+        version: publication.version.clone(),
+        file: publication.file.clone(),
+        blob,
+        already_there,
+    }
+}
+
+fn name_taken(file: &FileName, state: FileState) -> Problem {
+    let message = match state {
+        FileState::Deleted => {
+            format!(
+                "File already exists: {file} was published once and deleted; a file name is never reused, publish a new version"
+            )
+        }
+        FileState::Present | FileState::Quarantined => {
+            format!(
+                "File already exists: {file} has other bytes; a file never changes, publish a new version"
+            )
+        }
+    };
+    Problem::new(ProblemCode::Conflict, message)
+}
+
+fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
+    let message = format!(
+        "{} comes from upstream {upstream} here; to publish under this name an administrator has to claim it first: provender own add --repo {} {} {}",
+        key.package, key.repository, key.ecosystem, key.package
+    );
+    Problem::new(ProblemCode::Conflict, message)
+}
+
+fn mismatch(error: VerifyError) -> Problem {
+    match &error {
+        VerifyError::Mismatch { expected, actual, .. } => {
+            let message = format!(
+                "the upload arrived with {actual}, its form says {expected}; nothing was stored, try again"
+            );
+            Problem::new(ProblemCode::InvalidPackage, message)
+        }
+        VerifyError::Io(source) => blob_problem(source),
+    }
+}
+
+async fn inspect(
+    operation: &Authorized<Operation>,
+    publication: &Publication,
+    blob: Blob<Verified>,
+) -> Result<(Blob<Verified>, Inspection), Problem> {
+    let (ecosystem, publication) = (operation.ecosystem.clone(), publication.clone());
+    let inspect = move || {
+        let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
+        let expected = Expected {
+            package: &publication.package,
+            version: Some(&publication.version),
+            file: &publication.file,
+        };
+        let inspection = ecosystem.inspect(&expected, &mut archive, Depth::Full);
+        inspection.map(|inspection| (blob, inspection)).map_err(|error| match error.class {
+            InspectErrorClass::Unreadable => Problem::internal(&error),
+            InspectErrorClass::Limit => Problem::new(ProblemCode::TooLarge, error.to_string()),
+            _ => Problem::new(ProblemCode::InvalidPackage, error.to_string()),
+        })
+    };
+    tokio::task::spawn_blocking(inspect).await.map_err(|error| Problem::internal(&error))?
+}

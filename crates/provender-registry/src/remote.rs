@@ -1,0 +1,145 @@
+//! Upstreams as the client for them sees them, and what its failures are to ours.
+
+use std::sync::Mutex;
+
+use provender_domain::{Problem, ProblemCode, Upstream, UpstreamTarget};
+use provender_upstream::{
+    Class, Client, ClientOptions, Credentials, FetchError, OriginHealth, PrivateAddresses, Remote,
+};
+use url::Url;
+
+use crate::{Registry, RegistryError};
+
+/// The one client, and which upstreams are failing as far as events have said.
+pub(crate) struct Remotes {
+    pub(crate) client: Client,
+    failing: Mutex<std::collections::HashSet<(String, String, String)>>,
+}
+
+impl Remotes {
+    pub(crate) fn new() -> Result<Self, RegistryError> {
+        let client = Client::new(ClientOptions::default());
+        Ok(Self { client, failing: Mutex::default() })
+    }
+
+    pub(crate) fn health(&self) -> Vec<OriginHealth> {
+        self.client.health()
+    }
+
+    /// Remembers that an upstream fails or answers; `true` where that is news.
+    fn note(&self, upstream: &Upstream, fails: bool) -> bool {
+        let key = (
+            upstream.repository.to_string(),
+            upstream.ecosystem.clone(),
+            upstream.name.to_string(),
+        );
+        let mut failing = self.failing.lock().expect("nothing panics while it holds this lock");
+        if fails { failing.insert(key) } else { failing.remove(&key) }
+    }
+}
+
+/// The remote registry behind an upstream, with what the operator allowed of it; `None` for
+/// another repository of this server.
+pub(crate) fn remote_of(upstream: &Upstream) -> Result<Option<Remote>, Problem> {
+    let UpstreamTarget::Remote { url, credentials, allow_private_addresses } = &upstream.target
+    else {
+        return Ok(None);
+    };
+    let broken = |error: &(dyn std::error::Error + 'static)| {
+        let message = format!("upstream {} is misconfigured", upstream.name);
+        Problem::new(ProblemCode::UpstreamFailed, message).because(error)
+    };
+    let base = Url::parse(url).map_err(|error| broken(&error))?;
+    let allowed = match allow_private_addresses {
+        true => PrivateAddresses::Anywhere,
+        false => PrivateAddresses::ThisOrigin,
+    };
+    let mut remote = Remote::new(base).map_err(|error| broken(&error))?.private_addresses(allowed);
+    if let Some((user, password)) = credentials.as_deref().and_then(|text| text.split_once(':')) {
+        let credentials =
+            Credentials::Basic { user: user.to_owned(), password: password.to_owned() };
+        remote = remote.credentials(credentials).map_err(|error| broken(&error))?;
+    }
+    Ok(Some(remote))
+}
+
+/// What a failure to fetch is to a client: which upstream and what sort, no addresses.
+pub(crate) fn fetch_problem(upstream: &Upstream, error: &FetchError) -> Problem {
+    let name = &upstream.name;
+    let (code, message) = match error.class() {
+        Class::Stalled => {
+            (ProblemCode::UpstreamTimeout, format!("upstream {name} did not answer in time"))
+        }
+        Class::Unreachable => {
+            (ProblemCode::UpstreamFailed, format!("upstream {name} cannot be reached"))
+        }
+        Class::Status(status) => {
+            (ProblemCode::UpstreamFailed, format!("upstream {name} answered with status {status}"))
+        }
+        Class::Missing => {
+            (ProblemCode::NotFound, format!("upstream {name} lists this file but no longer has it"))
+        }
+        Class::Limit => {
+            let message = format!("upstream {name} sent more than this server takes");
+            (ProblemCode::UpstreamFailed, message)
+        }
+        Class::Policy => {
+            let message =
+                format!("upstream {name} leads to an address that this server does not go to");
+            (ProblemCode::UpstreamFailed, message)
+        }
+        Class::Suspended => {
+            let message = format!("upstream {name} has been failing and is left alone for a while");
+            (ProblemCode::UpstreamFailed, message)
+        }
+        _ => (
+            ProblemCode::UpstreamFailed,
+            format!("upstream {name} sent an answer that makes no sense"),
+        ),
+    };
+    let problem = Problem::new(code, message).because(error);
+    match error.retry_after() {
+        Some(delay) => problem.retry_after(delay),
+        None => problem,
+    }
+}
+
+impl Registry {
+    /// Tells once that an upstream began to fail.
+    pub(crate) fn upstream_failed(&self, upstream: &Upstream, problem: &Problem) {
+        tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);
+        if self.inner.remotes.note(upstream, true) {
+            let message = format!("{}; what is kept is served on", problem.public);
+            self.record_upstream_event(
+                provender_domain::EventKind::UpstreamFailing,
+                upstream,
+                message,
+            );
+        }
+    }
+
+    /// Tells once that it answers again.
+    pub(crate) fn upstream_answered(&self, upstream: &Upstream) {
+        if self.inner.remotes.note(upstream, false) {
+            let message = format!("upstream {} answers again", upstream.name);
+            self.record_upstream_event(
+                provender_domain::EventKind::UpstreamRecovered,
+                upstream,
+                message,
+            );
+        }
+    }
+
+    fn record_upstream_event(
+        &self,
+        kind: provender_domain::EventKind,
+        upstream: &Upstream,
+        message: String,
+    ) {
+        let mut event = self.event(kind, &crate::Caller::system(), message);
+        event.repository = Some(upstream.repository.clone());
+        event.ecosystem = Some(upstream.ecosystem.clone());
+        event.detail.set_text("upstream", upstream.name.as_str());
+        self.record_in_background(event);
+    }
+}

@@ -1,0 +1,349 @@
+//! The view of one package: what is here, or what the first upstream that has it lists.
+
+use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use provender_domain::{
+    Attributes, Digest, Facts, File, KeptFile, Listing, Origin, PackageName, Problem, ProblemCode,
+    Timestamp, Upstream, UpstreamTarget,
+};
+use provender_ecosystem::{Ecosystem, PackageView};
+use provender_store::{PackageKey, PackageRow};
+
+use crate::Registry;
+use crate::cache::Stale;
+use crate::decide::decide;
+use crate::error::store_problem;
+use crate::listing::{Listed, Question};
+use crate::remote::remote_of;
+use crate::state::RepositoryState;
+
+/// How many repositories may stand behind each other as upstreams.
+pub(crate) const UPSTREAM_DEPTH_LIMIT: usize = 8;
+
+/// One package in one repository, at this moment.
+#[derive(Debug)]
+pub(crate) struct Resolution {
+    /// Whether the package exists in this view at all.
+    pub(crate) is_known: bool,
+    /// Whether the name belongs here, so that nobody else may be asked for it.
+    pub(crate) is_exclusive: bool,
+    /// Its files, each with its facts; policy has not been asked yet.
+    pub(crate) entries: Vec<Entry>,
+    /// What only the ecosystem understands.
+    pub(crate) attributes: Attributes,
+    /// When time itself may change the answer.
+    pub(crate) fresh_until: Timestamp,
+    /// Set where an upstream fails and this is old.
+    pub(crate) stale: Option<Stale>,
+}
+
+/// One file of a resolution.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// As it is to be listed.
+    pub(crate) file: File,
+    /// Where it would be fetched from; `None` for what only exists here.
+    pub(crate) upstream: Option<Arc<Upstream>>,
+    /// Facts for policy.
+    pub(crate) facts: Facts,
+}
+
+/// What one upstream contributes.
+struct Offer {
+    listing: Option<Arc<Listing>>,
+    is_exclusive: bool,
+    fresh_until: Timestamp,
+    stale: Option<Stale>,
+}
+
+/// Which package, where, and how far down the chain of repositories.
+#[derive(Clone)]
+pub(crate) struct Query {
+    pub(crate) repository: Arc<RepositoryState>,
+    pub(crate) ecosystem: Arc<dyn Ecosystem>,
+    pub(crate) package: PackageName,
+    pub(crate) depth: usize,
+}
+
+impl Query {
+    pub(crate) fn key(&self) -> PackageKey {
+        PackageKey {
+            repository: self.repository.repository.name.clone(),
+            ecosystem: self.ecosystem.id(),
+            package: self.package.clone(),
+        }
+    }
+
+    fn owns(&self) -> bool {
+        self.repository.owns(self.ecosystem.id().as_str(), &self.package)
+    }
+}
+
+/// The origin that a name is bound to: owning it decides, then the first origin it had.
+pub(crate) fn bound_origin(is_owned: bool, row: Option<&PackageRow>) -> Option<Origin> {
+    if is_owned {
+        return Some(Origin::Published);
+    }
+    row.and_then(|row| row.origin.clone())
+}
+
+impl Registry {
+    /// The origin that a name is bound to in its repository, if any.
+    pub(crate) async fn name_origin(&self, query: &Query) -> Result<Option<Origin>, Problem> {
+        let is_owned = query.owns();
+        if is_owned {
+            return Ok(Some(Origin::Published));
+        }
+        let row = self.inner.metadata.package(&query.key()).await;
+        Ok(bound_origin(false, row.map_err(|error| store_problem(&error))?.as_ref()))
+    }
+
+    /// Resolves a package. A name that is owned or published here is answered from here alone; a
+    /// name bound to an upstream is asked for there alone; any other goes to the upstreams in
+    /// order, and the first that has it answers. An upstream that fails stops the search: going on
+    /// would let the next one take the name.
+    pub(crate) async fn resolve(&self, query: &Query) -> Result<Resolution, Problem> {
+        let key = query.key();
+        let metadata = &self.inner.metadata;
+        let row = metadata.package(&key).await.map_err(|error| store_problem(&error))?;
+        let kept = match &row {
+            Some(_) => metadata.files(&key).await.map_err(|error| store_problem(&error))?,
+            None => Vec::new(),
+        };
+        let is_owned = query.owns();
+        let bound = bound_origin(is_owned, row.as_ref());
+        if bound == Some(Origin::Published) {
+            return Ok(here_alone(kept, is_owned));
+        }
+        let (upstream, offer) = self.first_offer(query, bound.as_ref(), !kept.is_empty()).await?;
+        Ok(merge(kept, bound, upstream, offer))
+    }
+
+    /// The first upstream's offer, in order; only the bound one's where the name is bound.
+    async fn first_offer(
+        &self,
+        query: &Query,
+        bound: Option<&Origin>,
+        has_kept: bool,
+    ) -> Result<(Option<Arc<Upstream>>, Offer), Problem> {
+        let mut fresh_until = Timestamp::from_microseconds(i64::MAX);
+        for upstream in query.repository.upstreams_of(query.ecosystem.id().as_str()) {
+            let is_eligible = match bound {
+                Some(Origin::Mirrored { upstream: name }) => *name == upstream.name,
+                _ => true,
+            };
+            if !is_eligible {
+                continue;
+            }
+            let offer = match self.offer(query, upstream).await {
+                Ok(offer) => offer,
+                Err(problem) if has_kept && problem.code != ProblemCode::Internal => {
+                    return Ok((Some(upstream.clone()), self.nothing_but_kept(upstream)));
+                }
+                Err(problem) => return Err(problem),
+            };
+            fresh_until = fresh_until.min(offer.fresh_until);
+            if offer.listing.is_some() || offer.is_exclusive {
+                return Ok((Some(upstream.clone()), Offer { fresh_until, ..offer }));
+            }
+        }
+        Ok((None, Offer { listing: None, is_exclusive: false, fresh_until, stale: None }))
+    }
+
+    /// An upstream fails and has never been heard of this package, but files of it are kept.
+    fn nothing_but_kept(&self, upstream: &Upstream) -> Offer {
+        let now = self.now();
+        Offer {
+            listing: None,
+            is_exclusive: false,
+            fresh_until: now.plus(self.inner.tuning.stale_retry),
+            stale: Some(Stale { since: now, upstream: upstream.name.clone() }),
+        }
+    }
+
+    async fn offer(&self, query: &Query, upstream: &Arc<Upstream>) -> Result<Offer, Problem> {
+        if let UpstreamTarget::Repository { repository } = &upstream.target {
+            return self.repository_offer(query, repository.as_str()).await;
+        }
+        let remote = remote_of(upstream)?.expect("every other target is remote");
+        let question = Question {
+            key: query.key(),
+            upstream: upstream.clone(),
+            ecosystem: query.ecosystem.clone(),
+            remote,
+        };
+        let listed = self.listing(question).await?;
+        Ok(self.remote_offer(&listed, upstream))
+    }
+
+    fn remote_offer(&self, listed: &Listed, upstream: &Upstream) -> Offer {
+        let stale = listed
+            .stale_until
+            .map(|_| Stale { since: listed.fetched_at, upstream: upstream.name.clone() });
+        Offer {
+            listing: listed.listing.clone(),
+            is_exclusive: false,
+            fresh_until: self.fresh_until(listed),
+            stale,
+        }
+    }
+
+    /// Another repository of this server as upstream: its own resolution, under its own policy.
+    fn repository_offer<'a>(
+        &'a self,
+        query: &'a Query,
+        name: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Offer, Problem>> + Send + 'a>> {
+        Box::pin(async move {
+            let inner = self.nested(query, name)?;
+            let resolution = self.resolve(&inner).await?;
+            let attributes = resolution.attributes;
+            let files = resolution
+                .entries
+                .into_iter()
+                .filter(|entry| decide(&entry.facts).is_served())
+                .map(|entry| entry.file)
+                .collect();
+            let listing = resolution.is_known.then(|| Arc::new(Listing { files, attributes }));
+            Ok(Offer {
+                listing,
+                is_exclusive: resolution.is_exclusive,
+                fresh_until: resolution.fresh_until,
+                stale: resolution.stale,
+            })
+        })
+    }
+
+    /// The same package in a repository that is this one's upstream.
+    pub(crate) fn nested(&self, query: &Query, name: &str) -> Result<Query, Problem> {
+        if query.depth >= UPSTREAM_DEPTH_LIMIT {
+            let message = "the repositories behind this one are each other's upstreams too deeply";
+            return Err(Problem::new(ProblemCode::UpstreamFailed, message));
+        }
+        let repository = self
+            .state()
+            .repository(name)
+            .ok_or_else(|| {
+                let message = format!("the upstream repository {name} does not exist");
+                Problem::new(ProblemCode::UpstreamFailed, message)
+            })?
+            .clone();
+        Ok(Query { repository, depth: query.depth + 1, ..query.clone() })
+    }
+}
+
+impl Resolution {
+    /// What is listed: the entries that policy lets through.
+    pub(crate) fn into_view(self, package: PackageName) -> PackageView {
+        let files = self
+            .entries
+            .into_iter()
+            .filter(|entry| decide(&entry.facts).is_served())
+            .map(|entry| entry.file)
+            .collect();
+        PackageView { package, files, attributes: self.attributes }
+    }
+}
+
+fn here_alone(kept: Vec<KeptFile>, is_owned: bool) -> Resolution {
+    let entries: Vec<Entry> =
+        kept.into_iter().map(|kept| kept_entry(kept, Some(&Origin::Published), None)).collect();
+    Resolution {
+        is_known: entries.iter().any(|entry| entry.facts.origin == Origin::Published),
+        is_exclusive: is_owned || !entries.is_empty(),
+        entries,
+        attributes: Attributes::default(),
+        fresh_until: Timestamp::from_microseconds(i64::MAX),
+        stale: None,
+    }
+}
+
+fn kept_entry(
+    kept: KeptFile,
+    name_origin: Option<&Origin>,
+    upstream: Option<Arc<Upstream>>,
+) -> Entry {
+    let facts = Facts {
+        origin: kept.origin,
+        name_origin: name_origin.cloned(),
+        state: Some(kept.state),
+        state_reason: kept.state_reason,
+        uploaded_at: kept.file.uploaded_at,
+    };
+    Entry { file: kept.file, upstream, facts }
+}
+
+/// What is kept and what the upstream lists, each file once: kept facts win, but for what only the
+/// upstream can know anew (a yank).
+fn merge(
+    kept: Vec<KeptFile>,
+    bound: Option<Origin>,
+    upstream: Option<Arc<Upstream>>,
+    offer: Offer,
+) -> Resolution {
+    let listing = offer.listing.as_deref();
+    let listed = listing.map(|listing| &listing.files[..]).unwrap_or_default();
+    let mut kept: HashMap<String, KeptFile> =
+        kept.into_iter().map(|kept| (kept.file.name.to_string(), kept)).collect();
+    let is_known = listing.is_some() || !kept.is_empty();
+    let mut entries = Vec::with_capacity(listed.len() + kept.len());
+    let name_origin = bound.or_else(|| {
+        upstream.as_ref().map(|upstream| Origin::Mirrored { upstream: upstream.name.clone() })
+    });
+    for file in listed {
+        let entry = match kept.remove(file.name.as_str()) {
+            Some(kept) => refreshed(kept, file, name_origin.as_ref(), upstream.clone()),
+            None => listed_entry(file, name_origin.as_ref(), upstream.clone()),
+        };
+        entries.push(entry);
+    }
+    let mut rest: Vec<KeptFile> = kept.into_values().collect();
+    rest.sort_by(|a, b| a.file.name.cmp(&b.file.name));
+    let survivors =
+        rest.into_iter().map(|kept| kept_entry(kept, name_origin.as_ref(), upstream.clone()));
+    entries.extend(survivors);
+    Resolution {
+        is_known,
+        is_exclusive: offer.is_exclusive,
+        entries,
+        attributes: listing.map(|listing| listing.attributes.clone()).unwrap_or_default(),
+        fresh_until: offer.fresh_until,
+        stale: offer.stale,
+    }
+}
+
+fn refreshed(
+    mut kept: KeptFile,
+    listed: &File,
+    name_origin: Option<&Origin>,
+    upstream: Option<Arc<Upstream>>,
+) -> Entry {
+    if kept.file.yank.is_none() {
+        kept.file.yank.clone_from(&listed.yank);
+    }
+    kept_entry(kept, name_origin, upstream)
+}
+
+fn listed_entry(
+    file: &File,
+    name_origin: Option<&Origin>,
+    upstream: Option<Arc<Upstream>>,
+) -> Entry {
+    let origin = name_origin.cloned().unwrap_or(Origin::Published);
+    let facts = Facts {
+        origin,
+        name_origin: name_origin.cloned(),
+        state: None,
+        state_reason: None,
+        uploaded_at: file.uploaded_at,
+    };
+    Entry { file: file.clone(), upstream, facts }
+}
+
+/// Every digest once.
+pub(crate) fn without_doubles(digests: impl IntoIterator<Item = Digest>) -> Vec<Digest> {
+    let mut seen = HashSet::new();
+    digests.into_iter().filter(|digest| seen.insert(digest.clone())).collect()
+}

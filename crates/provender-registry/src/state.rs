@@ -1,0 +1,99 @@
+//! Settings in memory: loaded whole, replaced whole, read without a database.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use provender_domain::{NamePattern, OwnedName, PackageName, Repository, Upstream};
+use provender_store::{Settings, Token};
+
+/// Every repository and token.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    repositories: BTreeMap<String, Arc<RepositoryState>>,
+    tokens: HashMap<String, Arc<Token>>,
+}
+
+/// One repository with all that belongs to it.
+#[derive(Debug)]
+pub(crate) struct RepositoryState {
+    pub(crate) repository: Repository,
+    pub(crate) owned: Vec<OwnedName>,
+    /// In the order in which they are asked.
+    pub(crate) upstreams: Vec<Arc<Upstream>>,
+    owned_exact: HashSet<(String, String)>,
+}
+
+impl State {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let mut repositories: BTreeMap<String, RepositoryState> = settings
+            .repositories
+            .into_iter()
+            .map(|repository| (repository.name.to_string(), RepositoryState::new(repository)))
+            .collect();
+        for owned in settings.owned {
+            if let Some(repository) = repositories.get_mut(owned.repository.as_str()) {
+                repository.add_owned(owned);
+            }
+        }
+        for upstream in settings.upstreams {
+            if let Some(repository) = repositories.get_mut(upstream.repository.as_str()) {
+                repository.upstreams.push(Arc::new(upstream));
+            }
+        }
+        for repository in repositories.values_mut() {
+            repository.upstreams.sort_by_key(|upstream| upstream.position);
+        }
+        Self {
+            repositories: repositories.into_iter().map(|(name, r)| (name, Arc::new(r))).collect(),
+            tokens: settings
+                .tokens
+                .into_iter()
+                .map(|token| (token.id.0.clone(), Arc::new(token)))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn repository(&self, name: &str) -> Option<&Arc<RepositoryState>> {
+        self.repositories.get(name)
+    }
+
+    pub(crate) fn repositories(&self) -> impl Iterator<Item = &Arc<RepositoryState>> {
+        self.repositories.values()
+    }
+
+    pub(crate) fn token(&self, id: &str) -> Option<&Arc<Token>> {
+        self.tokens.get(id)
+    }
+
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &Arc<Token>> {
+        self.tokens.values()
+    }
+}
+
+impl RepositoryState {
+    fn new(repository: Repository) -> Self {
+        Self { repository, owned: Vec::new(), upstreams: Vec::new(), owned_exact: HashSet::new() }
+    }
+
+    fn add_owned(&mut self, owned: OwnedName) {
+        if let NamePattern::Exact(name) = &owned.pattern {
+            self.owned_exact.insert((owned.ecosystem.clone(), name.clone()));
+        }
+        self.owned.push(owned);
+    }
+
+    /// Whether a name belongs to this repository and must never be asked for outside.
+    pub(crate) fn owns(&self, ecosystem: &str, package: &PackageName) -> bool {
+        self.owned.iter().any(|owned| {
+            owned.ecosystem == ecosystem
+                && matches!(owned.pattern, NamePattern::Prefix(_))
+                && owned.pattern.matches(package)
+        }) || (!self.owned_exact.is_empty()
+            && self.owned_exact.contains(&(ecosystem.to_owned(), package.to_string())))
+    }
+
+    /// This repository's upstreams of one ecosystem, in order.
+    pub(crate) fn upstreams_of(&self, ecosystem: &str) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.iter().filter(move |upstream| upstream.ecosystem == ecosystem)
+    }
+}
