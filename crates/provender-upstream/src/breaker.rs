@@ -1,0 +1,229 @@
+//! A circuit breaker: an upstream that fails is left alone for a while.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Failures in a row after which an upstream is left alone.
+const FAILURES_MAX: u32 = 5;
+/// How long an upstream is left alone the first time.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+/// How long an upstream is left alone at most, also by its own `Retry-After`.
+const PAUSE_MAX: Duration = Duration::from_mins(5);
+
+/// How patient a [`Breaker`] is.
+#[derive(Clone, Copy, Debug)]
+pub struct BreakerOptions {
+    /// Failures in a row after which the upstream is left alone.
+    pub failures_max: u32,
+    /// The first pause; each next one is twice as long.
+    pub pause_min: Duration,
+    /// The longest pause, also where the upstream itself asks for a longer one.
+    pub pause_max: Duration,
+}
+
+impl Default for BreakerOptions {
+    fn default() -> Self {
+        Self { failures_max: FAILURES_MAX, pause_min: PAUSE_MIN, pause_max: PAUSE_MAX }
+    }
+}
+
+/// What a breaker thinks of its upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Requests pass; the last so many in a row failed.
+    Closed {
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// Requests are refused for this much longer.
+    Open {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// The pause is over: the next request, or the one under way, decides.
+    Probing,
+}
+
+/// Counts the failures of one upstream and refuses requests while it is down.
+///
+/// After [`failures_max`](BreakerOptions::failures_max) failures in a row it opens for a pause,
+/// which doubles each time up to a limit and is shortened at random by up to half, so that many
+/// servers do not come back at once. After the pause one request goes through as a probe: its
+/// success closes the breaker, its failure opens it again. A failure that came with a
+/// `Retry-After` opens it at once, for that long.
+#[derive(Debug)]
+pub struct Breaker {
+    options: BreakerOptions,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    phase: Phase,
+    /// Pauses since the last success; they grow with it.
+    pauses: u32,
+    openings_total: u64,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Closed { failures: u32 },
+    Open { until: Instant },
+    Probing { under_way: bool },
+}
+
+impl Breaker {
+    /// A breaker that lets requests through.
+    pub fn new(options: BreakerOptions) -> Arc<Self> {
+        let phase = Phase::Closed { failures: 0 };
+        let inner = Mutex::new(Inner { phase, pauses: 0, openings_total: 0 });
+        Arc::new(Self { options, inner })
+    }
+
+    /// Asks to make a request.
+    ///
+    /// # Errors
+    /// How long to wait, where the upstream is to be left alone.
+    pub fn enter(self: &Arc<Self>) -> Result<Pass, Duration> {
+        let mut inner = self.lock();
+        let pass = |probe| Pass { breaker: Arc::clone(self), probe, told: false };
+        match &mut inner.phase {
+            Phase::Closed { .. } => Ok(pass(false)),
+            Phase::Open { until } => {
+                let left = until.saturating_duration_since(Instant::now());
+                if !left.is_zero() {
+                    return Err(left);
+                }
+                inner.phase = Phase::Probing { under_way: true };
+                Ok(pass(true))
+            }
+            // How long the probe takes is not known; its outcome will be soon.
+            Phase::Probing { under_way: true } => Err(self.options.pause_min),
+            Phase::Probing { under_way } => {
+                *under_way = true;
+                Ok(pass(true))
+            }
+        }
+    }
+
+    /// What the breaker thinks now.
+    pub fn state(&self) -> BreakerState {
+        match self.lock().phase {
+            Phase::Closed { failures } => BreakerState::Closed { failures },
+            Phase::Probing { .. } => BreakerState::Probing,
+            Phase::Open { until } => {
+                let retry_after = until.saturating_duration_since(Instant::now());
+                if retry_after.is_zero() {
+                    return BreakerState::Probing;
+                }
+                BreakerState::Open { retry_after }
+            }
+        }
+    }
+
+    /// How often it opened since the start.
+    pub fn openings_total(&self) -> u64 {
+        self.lock().openings_total
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("nothing panics while it holds the breaker")
+    }
+
+    fn succeeded(&self, probe: bool) {
+        let mut inner = self.lock();
+        if probe || matches!(inner.phase, Phase::Closed { .. }) {
+            inner.phase = Phase::Closed { failures: 0 };
+            inner.pauses = 0;
+        }
+    }
+
+    fn failed(&self, probe: bool, retry_after: Option<Duration>) {
+        let mut inner = self.lock();
+        let failures = match inner.phase {
+            Phase::Closed { failures } => failures + 1,
+            Phase::Probing { .. } | Phase::Open { .. } if probe => self.options.failures_max,
+            // A request from before the pause: what it says is known already.
+            Phase::Probing { .. } | Phase::Open { .. } => return,
+        };
+        if failures < self.options.failures_max && retry_after.is_none() {
+            inner.phase = Phase::Closed { failures };
+            return;
+        }
+        let pause = match retry_after {
+            Some(asked) => asked.min(self.options.pause_max),
+            None => jittered(self.pause(inner.pauses)),
+        };
+        inner.phase = Phase::Open { until: Instant::now() + pause };
+        inner.pauses = inner.pauses.saturating_add(1);
+        inner.openings_total += 1;
+    }
+
+    fn abandoned(&self) {
+        let mut inner = self.lock();
+        if let Phase::Probing { under_way } = &mut inner.phase {
+            *under_way = false;
+        }
+    }
+
+    /// The pause after so many before it.
+    fn pause(&self, before: u32) -> Duration {
+        let factor = 2_u32.checked_pow(before).unwrap_or(u32::MAX);
+        self.options.pause_min.saturating_mul(factor).min(self.options.pause_max)
+    }
+}
+
+/// Leave to make one request, and the duty to tell how it went.
+///
+/// Dropped without a word, it says nothing about the upstream.
+#[derive(Debug)]
+#[must_use]
+pub struct Pass {
+    breaker: Arc<Breaker>,
+    probe: bool,
+    told: bool,
+}
+
+impl Pass {
+    /// The upstream answered. That something does not exist is an answer.
+    pub fn succeed(mut self) {
+        self.told = true;
+        self.breaker.succeeded(self.probe);
+    }
+
+    /// The upstream failed; it may have said for how long it wants to be left alone.
+    pub fn fail(mut self, retry_after: Option<Duration>) {
+        self.told = true;
+        self.breaker.failed(self.probe, retry_after);
+    }
+
+    /// An answer has begun. That settles a probe; for other requests its end decides.
+    pub(crate) fn begin(&mut self) {
+        if self.probe {
+            self.probe = false;
+            self.breaker.succeeded(true);
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if self.probe && !self.told {
+            self.breaker.abandoned();
+        }
+    }
+}
+
+/// Between half of `pause` and all of it.
+fn jittered(pause: Duration) -> Duration {
+    // A hasher is seeded at random; that is random enough to spread servers.
+    let random = RandomState::new().build_hasher().finish() % 1024;
+    let share = u32::try_from(random).expect("less than 1024");
+    pause / 2 + pause / 2 * share / 1024
+}
+
+#[cfg(test)]
+mod tests;
