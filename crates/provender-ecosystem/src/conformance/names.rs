@@ -1,0 +1,91 @@
+//! Names, patterns, versions, probes and setups.
+
+use provender_domain::NamePattern;
+
+use super::{Samples, hostile_texts};
+use crate::{Ecosystem, Endpoint};
+
+pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    names(ecosystem, samples);
+    patterns(ecosystem, samples);
+    versions(ecosystem, samples);
+    probes(ecosystem);
+    setups(ecosystem);
+}
+
+fn names(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    for (raw, normal) in &samples.names {
+        let name = ecosystem.package_name(raw).map(|name| name.as_str().to_owned());
+        assert_eq!(name.as_deref(), Ok(*normal), "the name {raw:?}");
+    }
+    for raw in &samples.wrong_names {
+        assert!(ecosystem.package_name(raw).is_err(), "{raw:?} is no name");
+    }
+    for raw in hostile_texts() {
+        if let Ok(name) = ecosystem.package_name(&raw) {
+            let again = ecosystem.package_name(name.as_str());
+            assert_eq!(again.as_ref(), Ok(&name), "normalizing {raw:?} twice changes more");
+        }
+    }
+}
+
+fn patterns(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    for (raw, _) in &samples.names {
+        let name = ecosystem.package_name(raw).expect("the sample is a name");
+        let matches = |pattern: &str| {
+            let pattern = ecosystem.name_pattern(pattern);
+            pattern.as_ref().is_ok_and(|pattern| pattern.matches(&name))
+        };
+        assert!(matches(raw), "the pattern {raw:?} does not match the name it spells");
+        assert!(matches("*"), "the pattern * does not match {name}");
+        let first = raw.chars().next().expect("a name has a character");
+        assert!(matches(&format!("{first}*")), "the pattern {first}* does not match {name}");
+    }
+    for raw in hostile_texts() {
+        if let Ok(pattern) = ecosystem.name_pattern(&raw) {
+            let again: Result<NamePattern, _> = ecosystem.name_pattern(&pattern.to_string());
+            assert_eq!(again.as_ref(), Ok(&pattern), "normalizing {raw:?} twice changes more");
+        }
+    }
+}
+
+fn versions(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    for (raw, normal) in &samples.versions {
+        let version = ecosystem.version(raw).map(|version| version.as_str().to_owned());
+        assert_eq!(version.as_deref(), Ok(*normal), "the version {raw:?}");
+    }
+    for raw in &samples.wrong_versions {
+        assert!(ecosystem.version(raw).is_err(), "{raw:?} is no version");
+    }
+    for raw in hostile_texts() {
+        if let Ok(version) = ecosystem.version(&raw) {
+            let again = ecosystem.version(version.as_str());
+            assert_eq!(again.as_ref(), Ok(&version), "normalizing {raw:?} twice changes more");
+        }
+    }
+}
+
+fn probes(ecosystem: &dyn Ecosystem) {
+    let url = "https://user:word@upstream.example:8443/index/";
+    for probe in ecosystem.probes() {
+        let inputs = [url.to_owned(), format!("x = \"{url}\"\n").repeat(10_000)];
+        for input in hostile_texts().into_iter().chain(inputs) {
+            for found in (probe.read)(&input) {
+                let is_url = url::Url::parse(&found).is_ok();
+                assert!(is_url, "the probe {:?} reads {found:?}, no URL", probe.source);
+            }
+        }
+    }
+}
+
+fn setups(ecosystem: &dyn Ecosystem) {
+    let endpoint = Endpoint { origin: "http://127.0.0.1:8080", repository: "main" };
+    let setups = ecosystem.client_setup(&endpoint);
+    assert!(!setups.is_empty(), "there is no client to set up");
+    for setup in setups {
+        let command = &setup.command;
+        assert!(command.contains("127.0.0.1:8080"), "{command:?} does not name the server");
+        assert!(command.contains("main"), "{command:?} does not name the repository");
+        assert!(!command.contains('\n'), "{command:?} is more than a line");
+    }
+}

@@ -1,0 +1,162 @@
+//! Requests and publications.
+
+use std::borrow::Cow;
+
+use provender_domain::{Problem, Scope};
+use url::Url;
+
+use super::{Samples, hostile_texts};
+use crate::{Ecosystem, Form, Headers, Method, Operation, Path, RequestHead, Subject};
+
+/// What stands before the path that an ecosystem sees.
+pub(super) const ROOT: &str = "http://server.example/repository/ecosystem/";
+
+const METHODS: [Method; 5] =
+    [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
+
+/// The same value for every field.
+pub(super) struct EveryField<'a>(pub(super) Option<&'a str>);
+
+impl Headers for EveryField<'_> {
+    fn field(&self, _: &str) -> Option<&str> {
+        self.0
+    }
+}
+
+pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    index(ecosystem, samples);
+    hostile(ecosystem, samples);
+    publication(ecosystem, samples);
+}
+
+/// Asks for the path of an absolute URL below [`ROOT`].
+pub(super) fn get(ecosystem: &dyn Ecosystem, url: &Url) -> Result<Operation, Problem> {
+    let rest = url.as_str().strip_prefix(ROOT).unwrap_or_else(|| panic!("{url} leads outside"));
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (rest, None),
+    };
+    let path = format!("/{}", path.split('#').next().unwrap_or_default());
+    let path = Path::parse(&path).unwrap_or_else(|error| panic!("{url}: {error}"));
+    ecosystem.route(&RequestHead {
+        method: Method::Get,
+        segments: &path.segments,
+        trailing_slash: path.trailing_slash,
+        query,
+        headers: &EveryField(None),
+    })
+}
+
+fn index(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    let url = Url::parse(ROOT).and_then(|root| root.join(samples.index_path)).expect("a path");
+    let package = &samples.view.package;
+    match get(ecosystem, &url) {
+        Ok(Operation::Index { subject: Subject::Package(found), .. }) if found == *package => {}
+        other => panic!("{url} is not the index of {package}: {other:?}"),
+    }
+}
+
+/// Every hostile segment in every place of the paths that there are.
+fn hostile(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    let index: Vec<&str> = samples.index_path.split('/').filter(|part| !part.is_empty()).collect();
+    let mut paths: Vec<Vec<String>> = vec![Vec::new(), vec![String::from("a"); 64]];
+    for text in hostile_texts() {
+        // What `Path` lets through, and no more.
+        if matches!(text.as_str(), "" | "." | "..")
+            || text.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'))
+        {
+            continue;
+        }
+        paths.push(vec![text.clone()]);
+        for at in 0..index.len() {
+            let mut path: Vec<String> = index.iter().map(|&part| part.to_owned()).collect();
+            path[at].clone_from(&text);
+            paths.push(path.clone());
+            path.push(text.clone());
+            paths.push(path);
+        }
+        for first in ["files", "v2", "api", "-", "simple"] {
+            paths.push(vec![first.to_owned(), "demo".to_owned(), text.clone()]);
+            paths.push(vec![first.to_owned(), text.clone(), text.clone()]);
+        }
+    }
+    for path in &paths {
+        for method in METHODS {
+            for trailing_slash in [false, true] {
+                request(ecosystem, method, path, trailing_slash);
+            }
+        }
+    }
+}
+
+fn request(ecosystem: &dyn Ecosystem, method: Method, path: &[String], trailing_slash: bool) {
+    let segments: Vec<Cow<'_, str>> = path.iter().map(|part| Cow::Borrowed(&**part)).collect();
+    for noise in [None, Some(""), Some("*/*"), Some("a=b&&=;q=,,;\u{e4}%%2")] {
+        let head = RequestHead {
+            method,
+            segments: &segments,
+            trailing_slash: trailing_slash || segments.is_empty(),
+            query: noise,
+            headers: &EveryField(noise),
+        };
+        let Ok(operation) = ecosystem.route(&head) else { continue };
+        if method == Method::Get {
+            assert_eq!(operation.scope(), Scope::Read, "GET {path:?} changes something");
+        }
+        if let Some(package) = operation.package() {
+            let again = ecosystem.package_name(package.as_str());
+            assert_eq!(again.as_ref(), Ok(package), "{path:?} gives a name that is not normal");
+        }
+        if let Operation::Redirect { location } = operation {
+            redirect(ecosystem, &head, &location);
+        }
+    }
+}
+
+/// A redirect stays below the ecosystem's root and leads to where it ends.
+fn redirect(ecosystem: &dyn Ecosystem, head: &RequestHead<'_>, location: &str) {
+    let mut from = Url::parse(ROOT).expect("a URL");
+    {
+        let mut path = from.path_segments_mut().expect("a web address has a path");
+        path.pop_if_empty().extend(head.segments.iter().map(AsRef::as_ref));
+        if head.trailing_slash {
+            path.push("");
+        }
+    }
+    let is_clean = location.bytes().all(|byte| byte.is_ascii_graphic());
+    assert!(is_clean, "{location:?} does not belong into a header");
+    let target = from.join(location).expect("a location is a URL reference");
+    let inside = target.as_str().starts_with(ROOT);
+    assert!(inside, "{from} is redirected by {location:?} to {target}, outside");
+    let next = get(ecosystem, &target);
+    assert!(!matches!(next, Ok(Operation::Redirect { .. })), "{from} is redirected twice");
+}
+
+fn publication(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    assert!(ecosystem.read_publication(&Form::default()).is_err(), "an empty form publishes");
+    let Some((form, expected)) = &samples.publication else { return };
+    assert_eq!(ecosystem.read_publication(form).as_ref(), Ok(expected), "the sample's form");
+    for at in 0..form.fields.len() {
+        for text in hostile_texts() {
+            let mut changed = form.clone();
+            changed.fields[at].1 = text;
+            refusal_is_one_line(ecosystem, &changed);
+        }
+        let mut shortened = form.clone();
+        shortened.fields.remove(at);
+        refusal_is_one_line(ecosystem, &shortened);
+    }
+    for text in hostile_texts() {
+        let changed = Form { file_name: Some(text), ..form.clone() };
+        refusal_is_one_line(ecosystem, &changed);
+    }
+    refusal_is_one_line(ecosystem, &Form { file_name: None, ..form.clone() });
+}
+
+fn refusal_is_one_line(ecosystem: &dyn Ecosystem, form: &Form) {
+    if let Err(problem) = ecosystem.read_publication(form) {
+        let message = &problem.public;
+        assert!(!message.is_empty(), "a refusal says nothing");
+        assert!(!message.chars().any(char::is_control), "{message:?} is more than a line");
+    }
+}
