@@ -4,12 +4,42 @@
 //! credential becomes a [`Caller`](provender_registry::Caller), its ecosystem turns it into an
 //! operation, the registry authorizes and answers, this crate frames the answer. Whatever goes
 //! wrong becomes one `Problem`, logged once here and rendered in the client's own dialect.
+//!
+//! | module | its part |
+//! |---|---|
+//! | `server`, `accept`, `control` | sockets, connections, their limits and their end |
+//! | `transport`, `mapping` | bytes to the socket; files without a copy |
+//! | `route` | the way of a request |
+//! | `credential` | who says who they are |
+//! | `index`, `file` | answers; with `conditional`, `range`, `encoding` for what clients ask of them |
+//! | `publication`, `multipart`, `request`, `drain` | bodies that come in, and those nobody wants |
+//! | `problem` | what went wrong |
+//! | `health`, `metrics` | how the server is |
+//! | `api`, `ui` | the server's own API and pages |
+//! | `limits` | every limit, with its unit |
 
-mod api;
+mod accept;
+pub mod api;
 mod body;
+mod conditional;
+mod control;
+mod credential;
+mod drain;
+mod encoding;
+mod file;
+mod health;
+mod index;
+mod limits;
+mod mapping;
+mod metrics;
+mod multipart;
 mod problem;
+mod publication;
+mod range;
 mod request;
+mod route;
 mod server;
+mod transport;
 mod ui;
 
 pub use server::{BindError, Server, ServerOptions};

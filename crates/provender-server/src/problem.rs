@@ -1,10 +1,19 @@
-//! Problems as responses: RFC 9457, for everybody who has no dialect of their own.
+//! Problems as responses: in an ecosystem's dialect, or RFC 9457 for who has none of their own.
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 use provender_domain::{Problem, ProblemCode};
+use provender_ecosystem::Ecosystem;
 
+use crate::accept::Peer;
 use crate::body::Body;
+use crate::index::{DOCUMENT_POLICY, NO_SNIFFING};
+use crate::limits::REASON_BYTES;
 
 /// A problem as `application/problem+json` (RFC 9457), with the fields its status asks for.
 pub(crate) fn respond(problem: &Problem) -> Response<Body> {
@@ -16,30 +25,79 @@ pub(crate) fn respond(problem: &Problem) -> Response<Body> {
         "code": problem.code.as_str(),
         "detail": problem.public,
     });
-    let mut response = Response::new(Body::from(document.to_string()));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    dress(&mut response, problem);
+    let body = Body::from(format!("{document}\n"));
+    dress(problem, "application/problem+json", body)
+}
+
+/// A problem as this ecosystem's clients show it to their users.
+pub(crate) fn respond_in_dialect(problem: &Problem, ecosystem: &dyn Ecosystem) -> Response<Body> {
+    let rendered = ecosystem.render_problem(problem);
+    let body = Body::from(rendered.document.body);
+    let mut response = dress(problem, rendered.document.content_type, body);
+    if let Some(reason) = reason(&problem.public).filter(|_| rendered.in_reason_phrase) {
+        response.extensions_mut().insert(reason);
+    }
     response
 }
 
 /// Sets status, `WWW-Authenticate` (RFC 9110 section 11.6.1) and `Retry-After` (section 10.2.3).
-pub(crate) fn dress(response: &mut Response<Body>, problem: &Problem) {
+fn dress(problem: &Problem, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status(problem.code);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
+    headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
     if problem.code == ProblemCode::AuthenticationRequired {
-        for challenge in ["Basic realm=\"provender\", charset=\"UTF-8\"", "Bearer realm=\"provender\""] {
-            response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        for challenge in CHALLENGES {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
     }
     if let Some(delay) = problem.retry_after {
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Basic first: the clients that know both can do more with a password store.
+const CHALLENGES: [&str; 2] =
+    ["Basic realm=\"provender\", charset=\"UTF-8\"", "Bearer realm=\"provender\""];
+
+/// Some clients show nothing but the status line, so the message goes there, in the characters
+/// that every client takes: visible ASCII and spaces, nothing that could end the line.
+fn reason(message: &str) -> Option<ReasonPhrase> {
+    let characters = message.chars().map(|character| match character {
+        ' '..='~' => character,
+        character if character.is_whitespace() => ' ',
+        _ => '?',
+    });
+    let text: String = characters.take(REASON_BYTES).collect();
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    ReasonPhrase::try_from(text.as_bytes().to_vec()).ok()
+}
+
+/// Logs a problem, the operator's half of it. Neither the query nor a header field is logged: both
+/// may carry secrets.
+pub(crate) fn log(peer: Peer, parts: &Parts, problem: &Problem) {
+    let status = status(problem.code).as_u16();
+    let (code, cause) = (problem.code.as_str(), problem.internal.as_deref());
+    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    if status >= 500 {
+        tracing::error!(status, code, method, path, ?peer, cause, "{:?}", problem.public);
+    } else if cause.is_some() {
+        tracing::warn!(status, code, method, path, ?peer, cause, "{:?}", problem.public);
+    } else {
+        tracing::debug!(status, code, method, path, ?peer, "{:?}", problem.public);
     }
 }
 
 /// The status that each code means.
-pub(crate) fn status(code: ProblemCode) -> StatusCode {
+fn status(code: ProblemCode) -> StatusCode {
     match code {
         ProblemCode::NotFound => StatusCode::NOT_FOUND,
         ProblemCode::Gone => StatusCode::GONE,
@@ -57,3 +115,6 @@ pub(crate) fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,19 @@
-//! Requests to the server itself (its API and its pages), as those who answer them see them.
+//! Request bodies under limits of time, and requests to the server itself.
 
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use http_body_util::{BodyExt, Limited};
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use provender_domain::{Problem, ProblemCode};
-use serde::de::DeserializeOwned;
+use tokio::time::{Instant, Sleep, sleep};
 
-/// Largest body of a request to the server itself.
-pub(crate) const API_BODY_LIMIT_BYTES: usize = 1024 * 1024;
+use crate::limits::{API_BODY_BYTES, BODY_PAUSE};
 
 /// A request to `/-/api/v1/…` or to a page, its path decoded once.
 pub(crate) struct ApiRequest {
@@ -28,22 +31,10 @@ pub(crate) struct ApiRequest {
     /// Where the client connects from; `None` on the control socket.
     pub(crate) client: Option<IpAddr>,
     /// Not yet read.
-    pub(crate) body: Incoming,
+    pub(crate) body: RequestBody,
 }
 
 impl ApiRequest {
-    /// The path's segments, to be matched.
-    pub(crate) fn path(&self) -> Vec<&str> {
-        self.segments.iter().map(String::as_str).collect()
-    }
-
-    /// The query's first value of this name, decoded.
-    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
-        url::form_urlencoded::parse(self.query.as_deref()?.as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-    }
-
     /// Every pair of the query, decoded, in order.
     pub(crate) fn query_pairs(&self) -> Vec<(String, String)> {
         url::form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes())
@@ -51,37 +42,98 @@ impl ApiRequest {
             .collect()
     }
 
-    /// Reads the whole body, at most [`API_BODY_LIMIT_BYTES`].
-    pub(crate) async fn bytes(self) -> Result<Bytes, Problem> {
-        match Limited::new(self.body, API_BODY_LIMIT_BYTES).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::new(
-                ProblemCode::TooLarge,
-                format!("a request's body has at most {API_BODY_LIMIT_BYTES} bytes"),
-            )),
-            Err(error) => Err(Problem::new(
-                ProblemCode::InvalidRequest,
-                "the request's body ended early",
-            )
-            .because(&*error)),
-        }
+    /// The path's segments, to be matched.
+    pub(crate) fn path(&self) -> Vec<&str> {
+        self.segments.iter().map(String::as_str).collect()
     }
 
-    /// Reads the whole body as JSON. The content type has to be `application/json`: no page of
-    /// another origin can send that without asking first.
-    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        let content_type = self.headers.get(http::header::CONTENT_TYPE);
-        let media_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(
-                ProblemCode::InvalidRequest,
-                "the body has to be JSON, sent as Content-Type: application/json",
-            ));
+    /// Reads the whole body, at most [`API_BODY_BYTES`] of it.
+    pub(crate) async fn bytes(self) -> Result<Bytes, Problem> {
+        match Limited::new(self.body, API_BODY_BYTES).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
+                ProblemCode::TooLarge,
+                format!("the body of this request has at most {API_BODY_BYTES} bytes"),
+            )),
+            Err(error) => {
+                let is_slow = matches!(error.downcast_ref(), Some(RequestBodyError::TooSlow));
+                let code =
+                    if is_slow { ProblemCode::RequestTimeout } else { ProblemCode::InvalidRequest };
+                Err(Problem::new(code, error.to_string()).because(&*error))
+            }
         }
-        let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Problem::new(ProblemCode::InvalidRequest, format!("the body is not as expected: {error}"))
-        })
+    }
+}
+
+/// Why a request's body could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestBodyError {
+    /// It paused or took longer than a limit allows.
+    #[error("the request's body came too slowly")]
+    TooSlow,
+    /// The connection ended, or the body's framing is wrong.
+    #[error("the request's body ended early")]
+    Broken(#[source] hyper::Error),
+}
+
+/// A request's body, which may neither pause nor last for too long.
+///
+/// A client that waits for `100 Continue` gets it when the body is first polled, so whoever is
+/// refused before that is not asked to send anything.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    timeout: Duration,
+    /// Made when the body is first waited for.
+    clock: Option<Clock>,
+}
+
+struct Clock {
+    pause: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl RequestBody {
+    /// A body that has to be there within `timeout` of its first byte being asked for.
+    pub(crate) fn new(incoming: Incoming, timeout: Duration) -> Self {
+        Self { incoming, timeout, clock: None }
+    }
+
+    fn poll_clock(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let timeout = self.timeout;
+        let clock = self.clock.get_or_insert_with(|| Clock {
+            pause: Box::pin(sleep(BODY_PAUSE)),
+            deadline: Box::pin(sleep(timeout)),
+        });
+        if clock.pause.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        clock.deadline.as_mut().poll(context)
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = RequestBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
+            if let Some(clock) = &mut self.clock {
+                clock.pause.as_mut().reset(Instant::now() + BODY_PAUSE);
+            }
+            return Poll::Ready(frame.map(|frame| frame.map_err(RequestBodyError::Broken)));
+        }
+        ready!(self.poll_clock(context));
+        Poll::Ready(Some(Err(RequestBodyError::TooSlow)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
     }
 }

@@ -1,11 +1,18 @@
 //! The server: where it listens, and what it is made of.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use provender_registry::Registry;
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::accept;
+use crate::control::ControlSocket;
+use crate::health::Health;
+use crate::limits;
+use crate::metrics::Metrics;
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -15,8 +22,16 @@ pub struct ServerOptions {
     /// Where to put the Unix socket on which the operator's own commands arrive.
     pub control_socket: Option<PathBuf>,
     /// How clients reach this server, where that is not what they say in their Host field:
-    /// `https://packages.example.com`, without a slash at the end.
+    /// `https://packages.example.com`, without a slash at the end. Behind a proxy that ends TLS
+    /// this has to be set: what a proxy adds to a request is not believed.
     pub public_origin: Option<String>,
+}
+
+impl ServerOptions {
+    /// Serves on this address and nowhere else.
+    pub fn new(listen: SocketAddr) -> Self {
+        Self { listen, control_socket: None, public_origin: None }
+    }
 }
 
 /// Why a server could not be bound.
@@ -31,7 +46,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The control socket could not be made.
-    #[error("cannot make the control socket {}", path.display())]
+    #[error("cannot make the control socket {path}", path = path.display())]
     ControlSocket {
         /// Where.
         path: PathBuf,
@@ -40,23 +55,111 @@ pub enum BindError {
     },
 }
 
-/// The server; a handle that is cheap to clone.
+/// A server. Clones are one server.
 #[derive(Clone)]
-pub struct Server(Arc<Inner>);
+pub struct Server {
+    inner: Arc<Inner>,
+}
 
 struct Inner {
     registry: Registry,
-    options: ServerOptions,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    control: Option<ControlSocket>,
+    public_origin: Option<String>,
+    metrics: Arc<Metrics>,
+    health: Health,
 }
 
 impl Server {
-    /// The registry that it serves.
-    pub fn registry(&self) -> &Registry {
-        &self.0.registry
+    /// Takes the address and makes the control socket: from here on clients may connect, and wait
+    /// until [`Server::run`]. Has to be called on the tokio runtime that will run it.
+    pub fn bind(registry: Registry, options: ServerOptions) -> Result<Self, BindError> {
+        let address = options.listen;
+        let listener =
+            listen(address).map_err(|source| BindError::Address { address, source })?;
+        let local_addr =
+            listener.local_addr().map_err(|source| BindError::Address { address, source })?;
+        let control = options
+            .control_socket
+            .map(|path| {
+                ControlSocket::bind(&path)
+                    .map_err(|source| BindError::ControlSocket { path, source })
+            })
+            .transpose()?;
+        let inner = Inner {
+            registry,
+            listener,
+            local_addr,
+            control,
+            public_origin: options.public_origin,
+            metrics: Arc::default(),
+            health: Health::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// How it was told to serve.
-    pub fn options(&self) -> &ServerOptions {
-        &self.0.options
+    /// The address that was taken.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.local_addr
     }
+
+    /// The URL by which clients of this machine, or by configuration others, reach the server:
+    /// scheme, host and port, without a slash at the end.
+    pub fn origin(&self) -> String {
+        if let Some(origin) = &self.inner.public_origin {
+            return origin.clone();
+        }
+        let mut address = self.inner.local_addr;
+        match address {
+            SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+                address.set_ip(Ipv6Addr::LOCALHOST.into());
+            }
+            _ => {}
+        }
+        format!("http://{address}")
+    }
+
+    /// Serves until `shutdown` is ready; then accepts nothing more, lets what is under way end for
+    /// at most ten seconds, and returns.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        accept::run(self, shutdown).await;
+    }
+
+    /// The registry that it serves.
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    pub(crate) fn listener(&self) -> &TcpListener {
+        &self.inner.listener
+    }
+
+    pub(crate) fn control(&self) -> Option<&ControlSocket> {
+        self.inner.control.as_ref()
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.inner.metrics
+    }
+
+    pub(crate) fn health(&self) -> &Health {
+        &self.inner.health
+    }
+
+    /// What the operator said clients reach it by.
+    pub(crate) fn public_origin(&self) -> Option<&str> {
+        self.inner.public_origin.as_deref()
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restarted server takes its port back at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(limits::LISTEN_BACKLOG)
 }

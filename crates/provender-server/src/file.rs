@@ -1,0 +1,126 @@
+//! Files as responses: whole or in part, from the kernel's cache to the socket.
+
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    RANGE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use provender_domain::Problem;
+use provender_registry::FileAnswer;
+
+use crate::body::Body;
+use crate::conditional::{self, Condition};
+use crate::index::{DOCUMENT_POLICY, NO_SNIFFING};
+use crate::limits::SMALL_FILE_BYTES;
+use crate::mapping::Mapping;
+use crate::range::Slice;
+use crate::transport::Announced;
+
+/// A file, or the part of it that is asked for, or 304, 412 or 416.
+///
+/// Its callers have authorized the request and decided upon the file before any range or condition
+/// is looked at: a part of a file that is refused is refused.
+pub(crate) fn respond(
+    request: &HeaderMap,
+    found: FileAnswer,
+    is_public: bool,
+    announced: &Announced,
+) -> Result<Response<Body>, Problem> {
+    let etag = format!("\"{}\"", found.blob.to_hex());
+    let mut response = match conditional::evaluate(request, &etag) {
+        Condition::Failed => return Ok(status(StatusCode::PRECONDITION_FAILED)),
+        Condition::NotModified => status(StatusCode::NOT_MODIFIED),
+        Condition::Holds => content(request, &etag, found, announced)?,
+    };
+    let headers = response.headers_mut();
+    let etag = HeaderValue::try_from(etag).map_err(|error| Problem::internal(&error))?;
+    headers.insert(ETAG, etag);
+    headers.insert(CACHE_CONTROL, cache_control(is_public));
+    Ok(response)
+}
+
+fn content(
+    request: &HeaderMap,
+    etag: &str,
+    found: FileAnswer,
+    announced: &Announced,
+) -> Result<Response<Body>, Problem> {
+    let size_bytes = found.size_bytes;
+    let slice = match request.get(RANGE).and_then(|value| value.to_str().ok()) {
+        Some(field) if conditional::range_applies(request, etag) => Slice::read(field, size_bytes),
+        _ => Slice::Whole,
+    };
+    let content_type = found.content_type;
+    let mut response = match slice {
+        Slice::Whole => Response::new(body(found, 0, size_bytes, announced)?),
+        Slice::Part { offset_bytes, length_bytes } => {
+            let last = offset_bytes + length_bytes - 1;
+            let body = body(found, offset_bytes, length_bytes, announced)?;
+            partial(body, &format!("bytes {offset_bytes}-{last}/{size_bytes}"))?
+        }
+        Slice::Unsatisfiable => return unsatisfiable(size_bytes),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
+    headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
+    Ok(response)
+}
+
+/// Reads a small file, maps a large one and announces it to the connection.
+fn body(
+    found: FileAnswer,
+    offset_bytes: u64,
+    length_bytes: u64,
+    announced: &Announced,
+) -> Result<Body, Problem> {
+    let file = found.open.file;
+    if length_bytes > SMALL_FILE_BYTES {
+        let mapping = Mapping::new(file, offset_bytes, length_bytes);
+        let mapping = Arc::new(mapping.map_err(|error| Problem::internal(&error))?);
+        announced.announce(Arc::clone(&mapping));
+        return Ok(Body::from(mapping.bytes()));
+    }
+    let length = usize::try_from(length_bytes).expect("at most SMALL_FILE_BYTES");
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, offset_bytes).map_err(|error| Problem::internal(&error))?;
+    Ok(Body::from(Bytes::from(bytes)))
+}
+
+fn partial(body: Body, range: &str) -> Result<Response<Body>, Problem> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let range = HeaderValue::from_str(range).map_err(|error| Problem::internal(&error))?;
+    response.headers_mut().insert(CONTENT_RANGE, range);
+    Ok(response)
+}
+
+/// RFC 9110 section 15.5.17.
+fn unsatisfiable(size_bytes: u64) -> Result<Response<Body>, Problem> {
+    let mut response = partial(Body::empty(), &format!("bytes */{size_bytes}"))?;
+    *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+    Ok(response)
+}
+
+/// A file's name never changes its bytes, so nobody need ask again.
+fn cache_control(is_public: bool) -> HeaderValue {
+    HeaderValue::from_static(if is_public {
+        "public, max-age=31536000, immutable"
+    } else {
+        "private, max-age=31536000, immutable"
+    })
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Every limit of this crate, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Most connections on the listening address, if the process may open that many files. Over it
+/// nothing more is accepted: clients wait in the kernel's queue, which is shorter than a client's
+/// patience with a refusal, and responses close their connections so that the queue moves.
+pub(crate) const CONNECTIONS: usize = 2048;
+/// Most connections on the control socket, counted apart so that the operator always gets in.
+pub(crate) const CONTROL_CONNECTIONS: usize = 32;
+/// How many clients the kernel keeps waiting to be accepted.
+pub(crate) const LISTEN_BACKLOG: u32 = 1024;
+/// Files that the process needs for itself (database, log, listening sockets, upstreams).
+pub(crate) const RESERVED_FILES: u64 = 256;
+/// Most open files that are asked of the kernel.
+pub(crate) const OPEN_FILES: u64 = 16 * 1024;
+/// How long accepting rests when the kernel has no more files or memory to give.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Largest request head: request line and header fields together. hyper also refuses more than
+/// 100 fields; asking for another number would cost an allocation per request.
+pub(crate) const HEAD_BYTES: usize = 32 * 1024;
+/// Longest request target, path and query together.
+pub(crate) const TARGET_BYTES: usize = 16 * 1024;
+/// hyper's buffer for one read or for queued writes of one connection.
+pub(crate) const BUFFER_BYTES: usize = 256 * 1024;
+/// How long a connection may be idle, or take to send one request's head. It is one limit because
+/// a slow head holds nothing more than an idle connection does.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a request's body may pause.
+pub(crate) const BODY_PAUSE: Duration = Duration::from_secs(30);
+/// How long a request's body may take altogether.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_hours(1);
+/// How long a client may take nothing of a response.
+pub(crate) const WRITE_PAUSE: Duration = Duration::from_mins(2);
+
+/// Largest body of a request to the server itself.
+pub(crate) const API_BODY_BYTES: usize = 1024 * 1024;
+/// How long the body of a request to the server itself may take.
+pub(crate) const API_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest archive of a publication.
+pub(crate) const ARCHIVE_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// Most parts of a publication's form; Python sends one per classifier and requirement.
+pub(crate) const FORM_PARTS: usize = 4096;
+/// Largest field of a form; a long description is some hundred kilobytes.
+pub(crate) const FIELD_BYTES: usize = 4 * 1024 * 1024;
+/// All fields of a form together, names included.
+pub(crate) const FIELDS_BYTES: usize = 8 * 1024 * 1024;
+/// Header fields of one part of a form.
+pub(crate) const PART_HEAD_BYTES: usize = 8 * 1024;
+
+/// How much of a refused request's body is read and thrown away, so that clients that send all
+/// before they listen see the refusal and not a broken connection.
+pub(crate) const DRAINED_BYTES: u64 = 256 * 1024 * 1024;
+/// How long that may take.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Bytes of one response sent before other connections of this thread get their turn.
+pub(crate) const TURN_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes asked of one `sendfile` call.
+pub(crate) const SENDFILE_BYTES: usize = 2 * 1024 * 1024;
+/// Files up to this size are read rather than mapped: one call instead of four.
+pub(crate) const SMALL_FILE_BYTES: u64 = 32 * 1024;
+
+/// Longest reason phrase in a status line.
+pub(crate) const REASON_BYTES: usize = 512;
+/// Indexes smaller than this are not worth compressing.
+pub(crate) const COMPRESSED_FROM_BYTES: usize = 1024;
+
+/// How long requests under way may take to end when the server is told to stop.
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often `/-/health` asks the store at most.
+pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the store may take to answer it.
+pub(crate) const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);

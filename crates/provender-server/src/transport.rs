@@ -1,0 +1,273 @@
+//! A connection's bytes: plain memory is written, mapped files are sent by `sendfile(2)`.
+//!
+//! hyper queues a response's body without copying it where the transport takes vectored writes
+//! (`proto/h1/io.rs`, `WriteStrategy::Queue`), so what arrives here are the very slices of the
+//! body. Those that lie in a file which was announced to [`Announced`] are sent from the file and
+//! never touched as memory.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::Sleep;
+
+use crate::limits::{SENDFILE_BYTES, TURN_BYTES, WRITE_PAUSE};
+use crate::mapping::Mapping;
+use crate::metrics::Metrics;
+
+/// The mapped files that a connection is about to send: filled by whoever answers a request, read
+/// by the connection's [`Transport`].
+///
+/// A mapping stays announced until nothing refers to its bytes, so that no other memory can come
+/// to lie at its address while it is.
+#[derive(Default)]
+pub(crate) struct Announced {
+    mappings: Mutex<Vec<Arc<Mapping>>>,
+    /// Spares connections that send no files the lock.
+    is_any: AtomicBool,
+}
+
+impl Announced {
+    /// Announces a mapping before its bytes are given to hyper.
+    pub(crate) fn announce(&self, mapping: Arc<Mapping>) {
+        let mut mappings = self.lock();
+        drop_unused(&mut mappings);
+        mappings.push(mapping);
+        self.is_any.store(true, Ordering::Release);
+    }
+
+    fn locate(&self, bytes: &[u8]) -> Option<(Arc<Mapping>, u64)> {
+        if !self.is_any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mappings = self.lock();
+        let found = mappings.iter().find_map(|mapping| Some((mapping, mapping.locate(bytes)?)));
+        found.map(|(mapping, offset_bytes)| (Arc::clone(mapping), offset_bytes))
+    }
+
+    /// Closes files whose bytes have been sent.
+    fn release(&self) {
+        if self.is_any.load(Ordering::Acquire) {
+            let mut mappings = self.lock();
+            drop_unused(&mut mappings);
+            self.is_any.store(!mappings.is_empty(), Ordering::Release);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Mapping>>> {
+        self.mappings.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+fn drop_unused(mappings: &mut Vec<Arc<Mapping>>) {
+    mappings.retain(|mapping| Arc::strong_count(mapping) > 1);
+}
+
+/// A connected socket.
+pub(crate) enum Socket {
+    /// From the network.
+    Tcp(TcpStream),
+    /// From this machine.
+    Unix(UnixStream),
+}
+
+/// One connection, as hyper reads and writes it.
+pub(crate) struct Transport {
+    socket: Socket,
+    announced: Arc<Announced>,
+    metrics: Arc<Metrics>,
+    /// File bytes sent since others had their turn.
+    turn_bytes: usize,
+    /// Runs while the client takes nothing.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Transport {
+    /// Wraps a socket; `announced` is shared with whoever answers this connection's requests.
+    pub(crate) fn new(socket: Socket, announced: Arc<Announced>, metrics: Arc<Metrics>) -> Self {
+        Self { socket, announced, metrics, turn_bytes: 0, pause: None }
+    }
+
+    fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut file = None;
+        let mut plain = 0;
+        for slice in slices {
+            file = self.announced.locate(slice);
+            if file.is_some() {
+                break;
+            }
+            plain += 1;
+        }
+        match file {
+            None => self.socket.poll_write_vectored(context, slices),
+            Some((mapping, offset_bytes)) if plain == 0 => {
+                self.poll_send_file(context, &slices[0], &mapping, offset_bytes)
+            }
+            Some(_) => self.poll_send_more(context, &slices[..plain]),
+        }
+    }
+
+    /// Sends memory that a file follows: held back by the kernel to share the file's first packet.
+    fn poll_send_more(
+        &self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        self.socket.poll_write_with(context, |socket| {
+            rustix::net::sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags)
+        })
+    }
+
+    fn poll_send_file(
+        &mut self,
+        context: &mut Context<'_>,
+        slice: &[u8],
+        mapping: &Mapping,
+        offset_bytes: u64,
+    ) -> Poll<io::Result<usize>> {
+        let length = slice.len().min(SENDFILE_BYTES);
+        let sent = ready!(self.socket.poll_write_with(context, |socket| {
+            let mut offset_bytes = offset_bytes;
+            rustix::fs::sendfile(socket, mapping.file(), Some(&mut offset_bytes), length)
+        }))?;
+        if sent == 0 {
+            // A stranger truncated the blob. The length is promised already, so all that is left
+            // is to end the connection early, which every client takes for a failure.
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "a blob's file ended early",
+            )));
+        }
+        self.turn_bytes += sent;
+        Poll::Ready(Ok(sent))
+    }
+
+    /// Counts what went out, and ends the connection of a client that takes nothing for too long.
+    fn poll_paused(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = written {
+            self.pause = None;
+            if let Ok(bytes) = &result {
+                self.metrics.sent(*bytes);
+            }
+            return Poll::Ready(result);
+        }
+        self.turn_bytes = 0;
+        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_PAUSE)));
+        ready!(pause.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Socket::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.turn_bytes >= TURN_BYTES {
+            self.turn_bytes = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let written = self.poll_send(context, slices);
+        self.poll_paused(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes once its queue is empty, when no body's bytes are alive any more.
+        self.announced.release();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+impl Socket {
+    fn poll_write_vectored(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    /// Makes a system call that writes, when the socket can take something.
+    fn poll_write_with(
+        &self,
+        context: &mut Context<'_>,
+        mut write: impl FnMut(BorrowedFd<'_>) -> Result<usize, Errno>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let written = match self {
+                Self::Tcp(stream) => {
+                    ready!(stream.poll_write_ready(context))?;
+                    stream.try_io(Interest::WRITABLE, || Ok(write(stream.as_fd())?))
+                }
+                Self::Unix(stream) => {
+                    ready!(stream.poll_write_ready(context))?;
+                    stream.try_io(Interest::WRITABLE, || Ok(write(stream.as_fd())?))
+                }
+            };
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
