@@ -1,12 +1,74 @@
 //! The HTTP API under `/-/api/v1`.
+//!
+//! One table of endpoints ([`table`]) is what requests are routed by and what the OpenAPI document
+//! is made from. [`answer`] knows no framing, so the operator's own commands dispatch the same
+//! requests to the same handlers without a server.
+//!
+//! Names of packages, which may have slashes in some ecosystems, stand in queries and bodies, never
+//! in paths.
 
-use http::Response;
-use provender_domain::Problem;
-use provender_registry::Caller;
+mod changes;
+mod endpoint;
+mod events;
+mod openapi;
+mod packages;
+mod parameters;
+mod repositories;
+mod server;
+mod table;
+mod tokens;
+pub mod types;
+mod upstreams;
+
+pub use endpoint::Answer;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use provender_domain::{Problem, ProblemCode};
+use provender_registry::{Caller, Registry};
 
 use crate::body::Body;
-use crate::request::ApiRequest;
+use crate::request::{ApiRequest, RequestBodyError};
 use crate::server::Server;
+use endpoint::{Context, Raw};
+
+/// Where the API is, without a slash at the end.
+pub const BASE_PATH: &str = "/-/api/v1";
+
+/// Largest body of a request, in bytes.
+pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
+
+/// A request to the API, free of any framing.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// GET, POST, PUT, PATCH or DELETE.
+    pub method: Method,
+    /// What is behind [`BASE_PATH`], decoded once.
+    pub segments: Vec<String>,
+    /// The query, decoded, in order.
+    pub query: Vec<(String, String)>,
+    /// JSON, or nothing.
+    pub body: Bytes,
+}
+
+/// Answers one request with its caller's rights.
+pub async fn answer(
+    registry: &Registry,
+    caller: &Caller,
+    request: Request,
+) -> Result<Answer, Problem> {
+    if request.method == Method::GET && request.segments == ["openapi.json"] {
+        return Ok(Answer { status: StatusCode::OK, body: openapi::document().clone() });
+    }
+    let (endpoint, mut parameters) = table::find(&request.method, &request.segments)?;
+    add_query(&mut parameters, request.query)?;
+    let context = Context { registry: registry.clone(), caller: caller.clone() };
+    endpoint.answer(context, Raw { parameters, body: request.body }).await
+}
 
 /// Answers one request, its caller already identified. A problem is logged and rendered by the server.
 pub(crate) async fn handle(
@@ -14,6 +76,67 @@ pub(crate) async fn handle(
     caller: &Caller,
     request: ApiRequest,
 ) -> Result<Response<Body>, Problem> {
-    let _ = (server, caller);
-    Err(Problem::not_found(format!("there is nothing at /{}", request.path().join("/"))))
+    let request = read(request).await?;
+    let answer = answer(server.registry(), caller, request).await?;
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if answer.status != StatusCode::NO_CONTENT {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(response)
 }
+
+async fn read(request: ApiRequest) -> Result<Request, Problem> {
+    let query = request.query_pairs();
+    if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
+        require_json(&request)?;
+    }
+    let ApiRequest { method, segments, body, .. } = request;
+    let body = match Limited::new(body, BODY_LIMIT_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => return Err(unread(&*error)),
+    };
+    Ok(Request { method, segments, query, body })
+}
+
+fn unread(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Problem {
+    if error.is::<LengthLimitError>() {
+        let message = format!("a request's body has at most {BODY_LIMIT_BYTES} bytes");
+        return Problem::new(ProblemCode::TooLarge, message);
+    }
+    let code = match error.downcast_ref() {
+        Some(RequestBodyError::TooSlow) => ProblemCode::RequestTimeout,
+        _ => ProblemCode::InvalidRequest,
+    };
+    Problem::new(code, "the request's body did not arrive whole").because(error)
+}
+
+/// No page of another origin can send JSON without asking first, so that nobody's browser can be
+/// made to change something here.
+fn require_json(request: &ApiRequest) -> Result<(), Problem> {
+    let content_type = request.headers.get(CONTENT_TYPE);
+    let media_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let message = "the body has to be JSON, sent as Content-Type: application/json";
+    Err(Problem::new(ProblemCode::InvalidRequest, message))
+}
+
+fn add_query(
+    parameters: &mut BTreeMap<String, String>,
+    query: Vec<(String, String)>,
+) -> Result<(), Problem> {
+    for (name, value) in query {
+        if parameters.contains_key(&name) {
+            let message = format!("the parameter {name:?} may be given only once");
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
+        parameters.insert(name, value);
+    }
+    Ok(())
+}
+

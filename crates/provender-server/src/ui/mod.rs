@@ -15,5 +15,5 @@ pub(crate) async fn handle(
     request: ApiRequest,
 ) -> Result<Response<Body>, Problem> {
     let _ = (server, caller);
-    Err(Problem::not_found(format!("there is nothing at /{}", request.path().join("/"))))
+    Err(Problem::not_found(format!("there is nothing at /{}", request.segments.join("/"))))
 }

@@ -1,0 +1,43 @@
+//! Packages and their files.
+
+use provender_domain::Problem;
+
+use super::endpoint::{Context, Done, Found, Json, NoBody};
+use super::types::{
+    File, InRepository, Items, Package, PackageQuery, PackageSummary, PackagesQuery,
+    QuarantineQuery, SetOrigin,
+};
+
+pub(super) async fn list(
+    Context { registry, caller }: Context,
+    PackagesQuery { repository, ecosystem }: PackagesQuery,
+    NoBody: NoBody,
+) -> Result<Found<Items<PackageSummary>>, Problem> {
+    Ok(Found(Items::from_each(registry.packages(&caller, &repository, &ecosystem).await?)))
+}
+
+pub(super) async fn show(
+    Context { registry, caller }: Context,
+    PackageQuery { repository, ecosystem, name }: PackageQuery,
+    NoBody: NoBody,
+) -> Result<Found<Package>, Problem> {
+    Ok(Found(registry.package(&caller, &repository, &ecosystem, &name).await?.into()))
+}
+
+pub(super) async fn quarantine(
+    Context { registry, caller }: Context,
+    QuarantineQuery { repository }: QuarantineQuery,
+    NoBody: NoBody,
+) -> Result<Found<Items<File>>, Problem> {
+    Ok(Found(Items::from_each(registry.quarantined(&caller, repository.as_deref()).await?)))
+}
+
+pub(super) async fn set_origin(
+    Context { registry, caller }: Context,
+    InRepository { repository }: InRepository,
+    Json(SetOrigin { ecosystem, package, upstream }): Json<SetOrigin>,
+) -> Result<Done, Problem> {
+    let upstream = upstream.as_deref();
+    registry.set_origin(&caller, &repository, &ecosystem, &package, upstream).await?;
+    Ok(Done)
+}

@@ -1,0 +1,192 @@
+//! The endpoints: the one list that requests are routed by and that is documented.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use http::Method;
+use provender_domain::{Problem, ProblemCode};
+
+use super::endpoint::{Endpoint, endpoint};
+use super::{changes, events, packages, repositories, server, tokens, upstreams};
+
+/// Every endpoint, in the order of the document.
+pub(super) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
+    [server_itself(), of_repositories(), of_packages(), of_tokens(), of_events()]
+        .into_iter()
+        .flatten()
+        .collect()
+});
+
+fn get(path: &'static str) -> (Method, &'static str) {
+    (Method::GET, path)
+}
+
+fn post(path: &'static str) -> (Method, &'static str) {
+    (Method::POST, path)
+}
+
+fn delete(path: &'static str) -> (Method, &'static str) {
+    (Method::DELETE, path)
+}
+
+fn server_itself() -> Vec<Endpoint> {
+    vec![
+        endpoint(get("/whoami"), ("whoami", "Who the caller is."), server::whoami),
+        endpoint(get("/status"), ("status", "How the server is doing."), server::status),
+        endpoint(
+            post("/garbage-collections"),
+            ("collectGarbage", "Removes bytes that nothing refers to any more."),
+            server::collect_garbage,
+        ),
+    ]
+}
+
+fn of_repositories() -> Vec<Endpoint> {
+    vec![
+        endpoint(
+            get("/repositories"),
+            ("listRepositories", "The repositories that the caller may read."),
+            repositories::list,
+        ),
+        endpoint(
+            post("/repositories"),
+            ("createRepository", "Makes a repository."),
+            repositories::create,
+        ),
+        endpoint(
+            (Method::PATCH, "/repositories/{repository}"),
+            ("changeRepository", "Changes who may read a repository without a token."),
+            repositories::change,
+        ),
+        endpoint(
+            get("/repositories/{repository}/owned-names"),
+            ("listOwnedNames", "The names and prefixes that are never asked for upstream."),
+            repositories::owned_names,
+        ),
+        endpoint(
+            post("/repositories/{repository}/owned-names"),
+            ("own", "Makes a name or prefix owned; claims what was mirrored under it so far."),
+            repositories::own,
+        ),
+        endpoint(
+            delete("/repositories/{repository}/owned-names"),
+            ("disown", "Ends the ownership of a name or prefix."),
+            repositories::disown,
+        ),
+        endpoint(
+            get("/repositories/{repository}/upstreams"),
+            ("listUpstreams", "Where a repository looks for what it has not, in order."),
+            upstreams::list,
+        ),
+        endpoint(
+            post("/repositories/{repository}/upstreams"),
+            ("addUpstream", "Adds a remote registry, or another repository, as an upstream."),
+            upstreams::add,
+        ),
+        endpoint(
+            delete("/repositories/{repository}/upstreams/{ecosystem}/{upstream}"),
+            ("removeUpstream", "Removes an upstream; what was mirrored from it stays."),
+            upstreams::remove,
+        ),
+        endpoint(
+            post("/repositories/{repository}/name-checks"),
+            ("checkNames", "Holds our names against the complete lists of watched upstreams, now."),
+            upstreams::check_names,
+        ),
+        endpoint(
+            (Method::PUT, "/repositories/{repository}/origins"),
+            ("setOrigin", "Binds a package's name to an upstream, or to what is published here."),
+            packages::set_origin,
+        ),
+    ]
+}
+
+fn of_packages() -> Vec<Endpoint> {
+    vec![
+        endpoint(
+            get("/repositories/{repository}/packages"),
+            ("listPackages", "The packages of which something is kept."),
+            packages::list,
+        ),
+        endpoint(
+            get("/repositories/{repository}/package"),
+            ("showPackage", "One package with every file that is kept of it."),
+            packages::show,
+        ),
+        endpoint(
+            post("/repositories/{repository}/changes/yank"),
+            ("yank", "Hides a version or file from new choices; who pinned it still gets it."),
+            changes::yank,
+        ),
+        endpoint(
+            post("/repositories/{repository}/changes/unyank"),
+            ("unyank", "Takes a yank back."),
+            changes::unyank,
+        ),
+        endpoint(
+            post("/repositories/{repository}/changes/delete"),
+            ("delete", "Removes the bytes of a version or file and leaves a tombstone."),
+            changes::delete,
+        ),
+        endpoint(
+            post("/repositories/{repository}/changes/release"),
+            ("release", "Lets a version or file out of quarantine."),
+            changes::release,
+        ),
+        endpoint(
+            get("/quarantine"),
+            ("listQuarantine", "Files that are kept as evidence and not served."),
+            packages::quarantine,
+        ),
+    ]
+}
+
+fn of_tokens() -> Vec<Endpoint> {
+    vec![
+        endpoint(
+            get("/tokens"),
+            ("listTokens", "The tokens that the caller may see, without their secrets."),
+            tokens::list,
+        ),
+        endpoint(
+            post("/tokens"),
+            ("createToken", "Makes a token; its secret is in the answer and nowhere else."),
+            tokens::create,
+        ),
+        endpoint(
+            delete("/tokens/{token}"),
+            ("revokeToken", "Revokes a token at once and for ever."),
+            tokens::revoke,
+        ),
+    ]
+}
+
+fn of_events() -> Vec<Endpoint> {
+    vec![endpoint(
+        get("/events"),
+        ("listEvents", "What happened; waits for something to happen where told to."),
+        events::list,
+    )]
+}
+
+/// The endpoint for this method and path, with the values of the path's parameters.
+pub(super) fn find(
+    method: &Method,
+    segments: &[String],
+) -> Result<(&'static Endpoint, BTreeMap<String, String>), Problem> {
+    let mut others = Vec::new();
+    for endpoint in ENDPOINTS.iter() {
+        let Some(parameters) = endpoint.matches(segments) else { continue };
+        if endpoint.method == *method {
+            return Ok((endpoint, parameters));
+        }
+        others.push(endpoint.method.as_str());
+    }
+    if others.is_empty() {
+        return Err(Problem::not_found(
+            "the API has nothing there; /-/api/v1/openapi.json lists what it has",
+        ));
+    }
+    let message = format!("this path takes {}", others.join(" and "));
+    Err(Problem::new(ProblemCode::MethodNotAllowed, message))
+}

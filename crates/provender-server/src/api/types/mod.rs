@@ -1,0 +1,40 @@
+//! What the API says and is told, as JSON. The command line reads the same types.
+
+mod event;
+mod package;
+mod repository;
+mod schema;
+mod server;
+mod token;
+mod upstream;
+
+pub use event::{Actor, Event, EventKinds, EventQuery};
+pub use package::{
+    Change, ChangedFiles, File, Origin, Package, PackageQuery, PackageSummary, PackagesQuery,
+    QuarantineQuery, SetOrigin, VerdictWord,
+};
+pub use repository::{
+    ChangeRepository, InRepository, NewOwnedName, NewRepository, OwnedName, OwnedNameQuery,
+    Repository,
+};
+pub use server::{Collected, GarbageCollection, NoParameters, Problem, Status, UpstreamHealth, WhoAmI};
+pub use token::{CreatedToken, NewToken, Token, TokenQuery};
+pub use upstream::{NameCheck, Namesake, NewUpstream, Upstream, UpstreamQuery};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A list; an object, so that something can be said beside it one day.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
+pub struct Items<T> {
+    /// What was found.
+    pub items: Vec<T>,
+}
+
+impl<T> Items<T> {
+    /// A list of whatever becomes what the API lists.
+    pub(super) fn from_each<S: Into<T>>(items: impl IntoIterator<Item = S>) -> Self {
+        Self { items: items.into_iter().map(Into::into).collect() }
+    }
+}

@@ -1,0 +1,102 @@
+//! The server itself.
+
+use provender_domain::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, schema};
+
+/// Nothing to say in path and query.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}
+
+/// Who the caller is.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct WhoAmI {
+    /// As events will name them.
+    pub actor: Actor,
+}
+
+/// How the server is doing.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// Since when it runs.
+    #[schemars(schema_with = "schema::moment")]
+    pub started_at: Timestamp,
+    /// How many repositories there are.
+    pub repositories: u64,
+    /// How many packages are known.
+    pub packages: u64,
+    /// How many files are kept.
+    pub files: u64,
+    /// How large they are together, in bytes; bytes that two files share count twice.
+    pub bytes: u64,
+    /// How many events are recorded.
+    pub events: u64,
+    /// The upstreams that were asked since the start.
+    pub upstreams: Vec<UpstreamHealth>,
+}
+
+/// How one upstream is doing.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct UpstreamHealth {
+    /// Scheme, host and port.
+    pub origin: String,
+    /// `answering`, `failing`, or `left-alone` for a while.
+    pub state: String,
+}
+
+impl From<provender_registry::Status> for Status {
+    fn from(status: provender_registry::Status) -> Self {
+        let upstreams = status.upstreams.into_iter().map(|health| UpstreamHealth {
+            origin: health.origin,
+            state: health.state.to_owned(),
+        });
+        Self {
+            version: status.version.to_owned(),
+            started_at: status.started_at,
+            repositories: status.repositories,
+            packages: status.packages,
+            files: status.files,
+            bytes: status.bytes,
+            events: status.events,
+            upstreams: upstreams.collect(),
+        }
+    }
+}
+
+/// Whether to remove what is found.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GarbageCollection {
+    /// Only count.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What was, or would have been, removed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Collected {
+    /// How many blobs.
+    pub blobs: u64,
+    /// How large they are together, in bytes.
+    pub bytes: u64,
+    /// Whether they are still there.
+    pub dry_run: bool,
+}
+
+/// What went wrong (RFC 9457).
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// The status.
+    pub status: u16,
+    /// The status in words.
+    pub title: String,
+    /// What kind of problem: `not-found`, `permission-denied`, …
+    pub code: String,
+    /// What to change.
+    pub detail: String,
+}

@@ -1,0 +1,230 @@
+//! Requests over a socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use provender_server::api::{BASE_PATH, types};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use url::Url;
+
+use super::Refusal;
+use crate::exit::Failure;
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an answer may take; the longest is a long poll for events, or a large collection.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(30);
+/// Largest answer that is read, in bytes.
+const ANSWER_LIMIT_BYTES: usize = 256 * 1024 * 1024;
+
+/// What is encoded in a path segment and in a query: all but the unreserved (RFC 3986, 2.3).
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A client of one server.
+pub(crate) struct Client(Peer);
+
+enum Peer {
+    Control(PathBuf),
+    Remote { address: String, host: String, token: Option<String> },
+}
+
+impl Client {
+    /// Whether somebody listens at this socket.
+    pub(super) async fn is_answered(socket: &Path) -> bool {
+        UnixStream::connect(socket).await.is_ok()
+    }
+
+    /// For the server whose control socket this is.
+    pub(super) fn control(socket: PathBuf) -> Self {
+        Self(Peer::Control(socket))
+    }
+
+    /// For a server elsewhere.
+    pub(super) fn remote(server: &str, token: Option<String>) -> Result<Self, Failure> {
+        let wrong = |why: &str| Failure::Usage(format!("--server {server}: {why}"));
+        let url = Url::parse(server).map_err(|error| wrong(&error.to_string()))?;
+        match url.scheme() {
+            "http" => {}
+            "https" => {
+                return Err(wrong(
+                    "this command does not speak https yet; run it on the server's own machine \
+                     with --data, or through a tunnel to the server's plain port",
+                ));
+            }
+            _ => return Err(wrong("a server's URL begins with http://")),
+        }
+        if !matches!(url.path(), "" | "/") || url.query().is_some() {
+            return Err(wrong("only scheme, host and port are wanted"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("a token is taken from PROVENDER_TOKEN, not from the URL"));
+        }
+        let host = url.host_str().ok_or_else(|| wrong("it names no host"))?;
+        let port = url.port_or_known_default().unwrap_or(80);
+        let address = format!("{host}:{port}");
+        Ok(Self(Peer::Remote { host: address.clone(), address, token }))
+    }
+
+    /// Sends one request and reads its answer; a problem becomes a [`Refusal`].
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Bytes> {
+        let request = self.request(method, path, query, body)?;
+        let response = match &self.0 {
+            Peer::Control(socket) => {
+                let stream = within(CONNECT_TIMEOUT, UnixStream::connect(socket), || {
+                    format!("the server at {}", socket.display())
+                });
+                exchange(stream.await?, request).await
+            }
+            Peer::Remote { address, .. } => {
+                let stream = within(CONNECT_TIMEOUT, TcpStream::connect(address), || {
+                    format!("the server at {address}")
+                });
+                exchange(stream.await?, request).await
+            }
+        };
+        let response = tokio::time::timeout(ANSWER_TIMEOUT, read(response?))
+            .await
+            .map_err(|_| Failure::Unreachable("the server's answer takes too long".to_owned()))?;
+        response
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>> {
+        let mut request = Request::new(Full::new(body));
+        *request.uri_mut() = target(path, query).parse().context("cannot write this request")?;
+        let takes_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+        *request.method_mut() = method;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if takes_body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let (host, token) = match &self.0 {
+            Peer::Control(_) => ("localhost", None),
+            Peer::Remote { host, token, .. } => (host.as_str(), token.as_deref()),
+        };
+        headers.insert(HOST, HeaderValue::from_str(host)?);
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+                .map_err(|_| Failure::Usage("PROVENDER_TOKEN is no token".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+}
+
+fn target(path: &[&str], query: &[(String, String)]) -> String {
+    let mut target = BASE_PATH.to_owned();
+    for segment in path {
+        target.push('/');
+        target.extend(utf8_percent_encode(segment, RESERVED));
+    }
+    for (index, (name, value)) in query.iter().enumerate() {
+        target.push(if index == 0 { '?' } else { '&' });
+        target.extend(utf8_percent_encode(name, RESERVED));
+        target.push('=');
+        target.extend(utf8_percent_encode(value, RESERVED));
+    }
+    target
+}
+
+async fn within<T>(
+    limit: Duration,
+    connecting: impl Future<Output = std::io::Result<T>>,
+    whom: impl Fn() -> String,
+) -> Result<T, Failure> {
+    let failed = |why: String| Failure::Unreachable(format!("cannot reach {}: {why}", whom()));
+    match tokio::time::timeout(limit, connecting).await {
+        Ok(connected) => connected.map_err(|error| failed(error.to_string())),
+        Err(_) => Err(failed("it does not answer".to_owned())),
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let broken = |error: hyper::Error| {
+        let message = format!("the connection to the server broke before it answered: {error}");
+        anyhow::Error::new(Failure::Unreachable(message))
+    };
+    tokio::time::timeout(ANSWER_TIMEOUT, sender.send_request(request))
+        .await
+        .map_err(|_| Failure::Unreachable("the server does not answer".to_owned()))?
+        .map_err(broken)
+}
+
+async fn read(response: Response<Incoming>) -> Result<Bytes> {
+    let status = response.status();
+    let body = match Limited::new(response.into_body(), ANSWER_LIMIT_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => bail!("the server's answer broke off: {error}"),
+    };
+    if status.is_success() {
+        return Ok(body);
+    }
+    match serde_json::from_slice::<types::Problem>(&body) {
+        Ok(problem) => Err(Refusal { code: problem.code, message: problem.detail }.into()),
+        Err(_) => bail!("the server answered {status}, and not as a Provender does"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, target};
+
+    #[test]
+    fn targets() {
+        let check = |path: &[&str], query: &[(&str, &str)], expected: &str| {
+            let query: Vec<_> =
+                query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            assert_eq!(target(path, &query), expected);
+        };
+        check(&["status"], &[], "/-/api/v1/status");
+        check(&["tokens", "a/../b"], &[], "/-/api/v1/tokens/a%2F..%2Fb");
+        check(&["events"], &[("a", "x y"), ("b", "&=#*")], "/-/api/v1/events?a=x%20y&b=%26%3D%23%2A");
+    }
+
+    #[test]
+    fn servers() {
+        let check = |url: &str, expected: Option<&str>| {
+            let refused = Client::remote(url, None).err().map(|error| error.to_string());
+            match expected {
+                None => assert_eq!(refused, None, "{url}"),
+                Some(part) => assert!(refused.as_deref().unwrap().contains(part), "{refused:?}"),
+            }
+        };
+        check("http://127.0.0.1:8080", None);
+        check("http://localhost/", None);
+        check("https://packages.example", Some("does not speak https yet"));
+        check("ftp://packages.example", Some("begins with http://"));
+        check("packages.example", Some("relative URL"));
+        check("http://packages.example/main", Some("only scheme, host and port"));
+        check("http://u:p@packages.example/", Some("PROVENDER_TOKEN"));
+    }
+}

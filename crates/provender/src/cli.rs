@@ -1,0 +1,122 @@
+//! What can be typed.
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::api::Api;
+use crate::data::Target;
+use crate::output::Output;
+use crate::{
+    events, gc, origin, own, package, quarantine, repo, serve, status, token, tour, upstream,
+    whoami,
+};
+
+/// A package registry for everything that an organisation pulls and publishes.
+///
+/// `provender serve` runs the server and says how to use it; `provender tour` shows in a minute
+/// what it does. Every other command administers a server: the one that runs on the data directory,
+/// the data directory itself where none runs, or the one that --server names.
+#[derive(Debug, Parser)]
+#[command(name = "provender", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 server or data directory not reachable,
+4 refused, 5 not found, 6 conflict, 130 interrupted.";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Global {
+    #[command(flatten)]
+    target: Target,
+    /// Print facts as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print nothing but what was asked for.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Options),
+    /// See in about a minute what Provender does, with the real clients.
+    Tour(tour::Options),
+    /// Repositories: who may read and publish what.
+    #[command(subcommand)]
+    Repo(repo::Command),
+    /// Tokens: who may do what.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Names that belong to a repository and are never asked for upstream.
+    #[command(subcommand)]
+    Own(own::Command),
+    /// Where a repository looks for what it has not.
+    #[command(subcommand)]
+    Upstream(upstream::Command),
+    /// Where a package's name is from.
+    #[command(subcommand)]
+    Origin(origin::Command),
+    /// Packages and their files.
+    #[command(subcommand)]
+    Package(package::Command),
+    /// Files that are kept as evidence and not served.
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
+    /// What happened: who, what, when, from where, why.
+    Events(events::Options),
+    /// Remove bytes that nothing refers to any more.
+    Gc(gc::Options),
+    /// How the server is doing.
+    Status,
+    /// Whose rights commands have here.
+    Whoami,
+}
+
+/// Runs what was typed.
+pub(crate) fn run(cli: Cli) -> Result<()> {
+    let Global { target, json, quiet } = cli.global;
+    let output = Output { json, quiet };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(dispatch(cli.command, &target, output));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(command: Command, target: &Target, output: Output) -> Result<()> {
+    match command {
+        Command::Serve(options) => return serve::run(options, target, output).await,
+        Command::Tour(options) => return tour::run(options).await,
+        _ => {}
+    }
+    let api = Api::open(target).await?;
+    let outcome = administer(command, &api, output).await;
+    api.close().await;
+    outcome
+}
+
+async fn administer(command: Command, api: &Api, output: Output) -> Result<()> {
+    match command {
+        Command::Serve(_) | Command::Tour(_) => unreachable!("these are no clients of the API"),
+        Command::Repo(command) => repo::run(command, api, output).await,
+        Command::Token(command) => token::run(command, api, output).await,
+        Command::Own(command) => own::run(command, api, output).await,
+        Command::Upstream(command) => upstream::run(command, api, output).await,
+        Command::Origin(command) => origin::run(command, api, output).await,
+        Command::Package(command) => package::run(command, api, output).await,
+        Command::Quarantine(command) => quarantine::run(&command, api, output).await,
+        Command::Events(options) => events::run(options, api, output).await,
+        Command::Gc(options) => gc::run(&options, api, output).await,
+        Command::Status => status::run(api, output).await,
+        Command::Whoami => whoami::run(api, output).await,
+    }
+}

@@ -1,0 +1,95 @@
+//! How a command ends: a message for people on stderr, a status for scripts.
+
+use std::process::ExitCode;
+
+use crate::api::Refusal;
+
+/// Something failed.
+const FAILED: u8 = 1;
+/// The command line is wrong; what clap exits with too.
+const USAGE: u8 = 2;
+/// The server or the data directory cannot be reached.
+const UNREACHABLE: u8 = 3;
+/// Not allowed.
+const REFUSED: u8 = 4;
+/// There is no such thing.
+const NOT_FOUND: u8 = 5;
+/// It is there already, or belongs to somebody else.
+const CONFLICT: u8 = 6;
+/// Ended by SIGINT: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
+
+/// Conditions of the command line itself that have a status of their own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Neither a server nor a data directory answers.
+    #[error("{0}")]
+    Unreachable(String),
+    /// What was typed makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Prints the error with its causes, and says how to exit.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::from(status(error))
+}
+
+fn status(error: &anyhow::Error) -> u8 {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return match failure {
+            Failure::Unreachable(_) => UNREACHABLE,
+            Failure::Usage(_) => USAGE,
+            Failure::Interrupted => INTERRUPTED,
+        };
+    }
+    let Some(refusal) = error.downcast_ref::<Refusal>() else { return FAILED };
+    match refusal.code.as_str() {
+        "invalid-request" => USAGE,
+        "authentication-required" | "permission-denied" | "policy-denied" => REFUSED,
+        "not-found" | "gone" => NOT_FOUND,
+        "conflict" => CONFLICT,
+        _ => FAILED,
+    }
+}
+
+/// Whoever read our output has seen enough, as in `provender events | head`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::{Failure, status};
+    use crate::api::Refusal;
+
+    #[test]
+    fn statuses() {
+        let check = |error: anyhow::Error, expected: u8| assert_eq!(status(&error), expected);
+        let refusal =
+            |code: &str| Refusal { code: code.to_owned(), message: "because".to_owned() };
+        check(anyhow::anyhow!("broken"), 1);
+        check(refusal("internal").into(), 1);
+        check(refusal("invalid-request").into(), 2);
+        check(Failure::Usage("no".to_owned()).into(), 2);
+        check(Failure::Unreachable("no".to_owned()).into(), 3);
+        check(refusal("permission-denied").into(), 4);
+        check(refusal("authentication-required").into(), 4);
+        check(refusal("not-found").into(), 5);
+        check(refusal("conflict").into(), 6);
+        check(Failure::Interrupted.into(), 130);
+        let wrapped: anyhow::Result<()> = Err(refusal("gone")).context("cannot yank");
+        check(wrapped.unwrap_err(), 5);
+    }
+}

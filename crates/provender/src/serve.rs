@@ -1,0 +1,221 @@
+//! `provender serve`.
+
+mod announce;
+mod given;
+mod signals;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
+use provender_ecosystem::Ecosystem;
+use provender_registry::{FIRST_REPOSITORY, Registry, RegistryError};
+use provender_server::api::types::{CreatedToken, Items, NewToken, NoParameters, Token};
+use provender_server::{BindError, Server, ServerOptions};
+use tracing_subscriber::EnvFilter;
+
+use crate::api::Api;
+use crate::data::{Target, control_socket};
+use crate::discovery::{self, Adoption};
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::ecosystems;
+use announce::{Announcer, Start};
+use given::GivenUpstream;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The address to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// An upstream of the repository main, such as pypi=https://upstream.example/simple/; asked
+    /// before those that are there already, and instead of looking for that ecosystem's
+    #[arg(long, value_name = "ECOSYSTEM=URL")]
+    upstream: Vec<GivenUpstream>,
+    /// On the first start, don't ask the clients installed here which upstreams they use
+    #[arg(long)]
+    no_discover: bool,
+    /// How clients reach this server, where it is behind a proxy: https://packages.example
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    public_url: Option<String>,
+}
+
+/// What is logged unless `PROVENDER_LOG` says otherwise.
+const LOG: &str = "warn,provender=info";
+/// How long the first administrator's token is valid.
+const FIRST_TOKEN_LIFETIME_SECONDS: u64 = 90 * 24 * 60 * 60;
+
+/// Runs the server until it is told to end.
+pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Result<()> {
+    if target.server.is_some() {
+        let message = "serve runs a server here; --server names one elsewhere".to_owned();
+        return Err(Failure::Usage(message).into());
+    }
+    start_logging()?;
+    let data = target.data_directory();
+    let registry = open(&data).await?;
+    let server = bind(&registry, &options, &data)?;
+    let api = Api::Here(registry.clone());
+    let announcer = Announcer::new(output);
+    let token = first_token(&api).await?;
+    let is_first_start = token.is_some();
+    announcer.started(&Start {
+        server: &server,
+        listen: options.listen,
+        data: &data,
+        token,
+        has_public_url: options.public_url.is_some(),
+    })?;
+    given::adopt(&options.upstream, &api, announcer).await?;
+
+    let origin = server.origin();
+    let discovering = async {
+        if is_first_start && !options.no_discover {
+            discover(&options.upstream, &origin, &api, announcer).await;
+        }
+        // The server is what this waits for, not the discovery.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = server.run(signals::first()) => {}
+        () = discovering => {}
+    }
+    registry.close().await;
+    Ok(())
+}
+
+fn start_logging() -> Result<()> {
+    let filter = match std::env::var("PROVENDER_LOG") {
+        Ok(directives) => EnvFilter::try_new(&directives)
+            .with_context(|| format!("PROVENDER_LOG is not understood: {directives:?}"))?,
+        Err(_) => EnvFilter::new(LOG),
+    };
+    let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(is_terminal)
+        .try_init()
+        .map_err(|error| anyhow!("cannot start logging: {error}"))
+}
+
+async fn open(data: &Path) -> Result<Registry> {
+    make_private(data)
+        .with_context(|| format!("the data directory {} cannot be used", data.display()))?;
+    let options = provender_registry::Options::new(data.to_owned(), ecosystems::all());
+    match Registry::open(options).await {
+        Ok(registry) => Ok(registry),
+        Err(RegistryError::InUse { path }) => Err(Failure::Unreachable(format!(
+            "{} is in use: another provender runs on it",
+            path.display()
+        ))
+        .into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A new or empty directory is for its owner alone. Any other is left as it is, with a warning:
+/// it may be shared for a reason that is not ours to know.
+fn make_private(data: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+    let mut permissions = std::fs::metadata(data)?.permissions();
+    if permissions.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    if std::fs::read_dir(data)?.next().is_none() {
+        permissions.set_mode(0o700);
+        return std::fs::set_permissions(data, permissions);
+    }
+    tracing::warn!(
+        "others may look into {data}; keep them out with: chmod 700 {data}",
+        data = data.display()
+    );
+    Ok(())
+}
+
+fn bind(registry: &Registry, options: &Options, data: &Path) -> Result<Server> {
+    let server_options = ServerOptions {
+        control_socket: Some(control_socket(data)),
+        public_origin: options.public_url.clone(),
+        ..ServerOptions::new(options.listen)
+    };
+    Server::bind(registry.clone(), server_options).map_err(|error| match error {
+        BindError::Address { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+            let port = address.port();
+            Failure::Unreachable(format!(
+                "port {port} of {} is taken by another program; choose another with --listen {}, \
+                 or --listen {} for any free one",
+                address.ip(),
+                SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8081)),
+                SocketAddr::new(address.ip(), 0),
+            ))
+            .into()
+        }
+        error => error.into(),
+    })
+}
+
+/// The administrator's token, made where no token was ever made: on the first start.
+async fn first_token(api: &Api) -> Result<Option<CreatedToken>> {
+    let tokens: Items<Token> = api.get(&["tokens"], &NoParameters::default()).await?;
+    if !tokens.items.is_empty() {
+        return Ok(None);
+    }
+    let new = NewToken {
+        name: "first administrator".to_owned(),
+        repository: None,
+        scope: provender_domain::Scope::Admin,
+        pattern: None,
+        lifetime_seconds: Some(FIRST_TOKEN_LIFETIME_SECONDS),
+    };
+    api.post(&["tokens"], &new).await.map(Some)
+}
+
+/// Never fails the start: what goes wrong is said.
+async fn discover(given: &[GivenUpstream], origin: &str, api: &Api, announcer: Announcer) {
+    let is_open = |ecosystem: &Arc<dyn Ecosystem>| {
+        given.iter().all(|upstream| upstream.ecosystem != ecosystem.id().as_str())
+    };
+    let ecosystems: Vec<_> = ecosystems::all().into_iter().filter(is_open).collect();
+    if ecosystems.is_empty() {
+        return;
+    }
+    let discovered = discovery::ask_clients(&ecosystems).await;
+    let adoption =
+        Adoption { repository: FIRST_REPOSITORY, own_origin: Some(origin), dry_run: false };
+    let adopted = discovery::adopt(discovered, adoption, api).await;
+    if let Err(error) = adopted.and_then(|findings| announcer.discovered(&findings)) {
+        tracing::warn!("upstreams could not be adopted: {error:#}");
+    }
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    if !is_web || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+        return Err("only scheme, host and port are wanted, such as https://packages.example".into());
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn public_urls() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(origin(text).ok().as_deref(), expected, "{text}");
+        };
+        check("https://packages.example", Some("https://packages.example"));
+        check("https://packages.example:8443/", Some("https://packages.example:8443"));
+        check("https://packages.example/path", None);
+        check("https://user@packages.example", None);
+        check("packages.example", None);
+        check("file:///tmp", None);
+    }
+}

@@ -1,0 +1,167 @@
+//! What `serve` says when it starts: for people as text, for programs as one JSON object per line.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+use provender_ecosystem::{ClientSetup, Endpoint};
+use provender_registry::FIRST_REPOSITORY;
+use provender_server::Server;
+use provender_server::api::types::CreatedToken;
+use serde_json::json;
+
+use crate::discovery::Finding;
+use crate::output::{Output, Style, moment, print};
+use crate::upstream::describe;
+
+/// Says what is going on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Announcer {
+    output: Output,
+    style: Style,
+}
+
+/// What is known once the server listens.
+pub(super) struct Start<'a> {
+    pub(super) server: &'a Server,
+    pub(super) listen: SocketAddr,
+    pub(super) data: &'a Path,
+    /// The administrator's, on the first start.
+    pub(super) token: Option<CreatedToken>,
+    pub(super) has_public_url: bool,
+}
+
+impl Announcer {
+    pub(super) fn new(output: Output) -> Self {
+        Self { output, style: Style::of_stdout() }
+    }
+
+    /// The server listens.
+    pub(super) fn started(self, start: &Start<'_>) -> Result<()> {
+        if !start.listen.ip().is_loopback() && !start.has_public_url {
+            tracing::warn!(
+                "{} is reachable from outside and speaks plain http: tokens and packages can be \
+                 read and changed on the way; put a proxy that ends TLS in front, and name it with \
+                 --public-url",
+                start.listen
+            );
+        }
+        if self.output.json {
+            return self.started_as_json(start);
+        }
+        if self.output.quiet {
+            return start.token.as_ref().map_or(Ok(()), |token| print(&format!("{}\n", token.secret)));
+        }
+        print(&self.started_as_text(start))
+    }
+
+    /// Upstreams that the command line named.
+    pub(super) fn given(self, findings: &[Finding]) -> Result<()> {
+        self.findings(findings, "")
+    }
+
+    /// Upstreams that the clients installed here use.
+    pub(super) fn discovered(self, findings: &[Finding]) -> Result<()> {
+        self.findings(
+            findings,
+            "No client installed here names an upstream; add one with: provender upstream add",
+        )
+    }
+
+    fn findings(self, findings: &[Finding], nothing: &str) -> Result<()> {
+        if self.output.json {
+            for finding in findings {
+                let mut line = serde_json::to_value(finding)?;
+                line["fact"] = json!("upstream");
+                print(&format!("{line}\n"))?;
+            }
+            return Ok(());
+        }
+        if self.output.quiet || (findings.is_empty() && nothing.is_empty()) {
+            return Ok(());
+        }
+        let mut text = self.style.bold("Upstreams of main") + "\n";
+        for finding in findings {
+            text.push_str(&format!("  {}\n", describe(finding)));
+        }
+        if findings.is_empty() {
+            text.push_str(&format!("  {nothing}\n"));
+        }
+        text.push('\n');
+        print(&text)
+    }
+
+    fn started_as_text(self, start: &Start<'_>) -> String {
+        let style = self.style;
+        let origin = start.server.origin();
+        let mut text = format!(
+            "{} {} listens on {}\nIts data is in {}\n\n",
+            style.bold("Provender"),
+            env!("CARGO_PKG_VERSION"),
+            style.bold(&origin),
+            start.data.display(),
+        );
+        if let Some(CreatedToken { token, secret }) = &start.token {
+            let until = token.expires_at.map(|at| format!(", valid until {}", moment(at)));
+            text.push_str(&format!(
+                "{}\n  {}\n  (shown this once and kept only hashed{})\n\n",
+                style.bold("The administrator's token"),
+                style.green(secret),
+                until.unwrap_or_default(),
+            ));
+        }
+        text.push_str(&style.bold("Point clients at it"));
+        text.push('\n');
+        for (_, ClientSetup { client, purpose, command }) in setups(start.server, &origin) {
+            text.push_str(&format!("  {:<16}  {command}\n", format!("{client} {purpose}")));
+        }
+        text.push_str("  a token to publish  provender token create --repo main --scope publish");
+        if !is_default(start.data) {
+            text.push_str(&format!(" --data {}", start.data.display()));
+        }
+        text.push_str("\n\n");
+        text
+    }
+
+    fn started_as_json(self, start: &Start<'_>) -> Result<()> {
+        let origin = start.server.origin();
+        let mut lines = vec![json!({
+            "fact": "listening",
+            "url": origin,
+            "data": start.data,
+            "version": env!("CARGO_PKG_VERSION"),
+        })];
+        if let Some(CreatedToken { token, secret }) = &start.token {
+            lines.push(json!({
+                "fact": "administrator-token",
+                "secret": secret,
+                "id": token.id,
+                "expires_at": token.expires_at,
+            }));
+        }
+        for (ecosystem, ClientSetup { client, purpose, command }) in setups(start.server, &origin) {
+            lines.push(json!({
+                "fact": "client",
+                "ecosystem": ecosystem,
+                "client": client,
+                "purpose": purpose,
+                "command": command,
+            }));
+        }
+        lines.iter().try_for_each(|line| print(&format!("{line}\n")))
+    }
+}
+
+/// How to point each client at the first repository.
+fn setups(server: &Server, origin: &str) -> Vec<(String, ClientSetup)> {
+    let endpoint = Endpoint { origin, repository: FIRST_REPOSITORY };
+    let of_each = server.registry().ecosystems().iter().flat_map(|ecosystem| {
+        let id = ecosystem.id().to_string();
+        ecosystem.client_setup(&endpoint).into_iter().map(move |setup| (id.clone(), setup))
+    });
+    of_each.collect()
+}
+
+fn is_default(data: &Path) -> bool {
+    crate::data::Target { data: None, server: None }.data_directory() == data
+}

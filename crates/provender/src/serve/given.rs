@@ -1,0 +1,123 @@
+//! Upstreams named on the command line of `serve`.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use provender_registry::FIRST_REPOSITORY;
+use provender_server::api::types::{Items, NewUpstream, NoParameters, Upstream};
+use url::Url;
+
+use super::announce::Announcer;
+use crate::api::Api;
+use crate::discovery::{Discovered, Finding, Outcome, is_at, without_credentials};
+
+/// `ECOSYSTEM=URL`.
+#[derive(Debug, Clone)]
+pub(crate) struct GivenUpstream {
+    pub(super) ecosystem: String,
+    url: Url,
+}
+
+impl FromStr for GivenUpstream {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (ecosystem, url) = text.split_once('=').ok_or("it is written ECOSYSTEM=URL")?;
+        let url = Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err("the URL begins with http:// or https:// and names a host".to_owned());
+        }
+        Ok(Self { ecosystem: ecosystem.to_owned(), url })
+    }
+}
+
+/// Makes them upstreams of the first repository, in front of those that are there. One at the same
+/// URL stays as it is; one at the same host is replaced under its name, so that packages bound to
+/// it stay so.
+pub(super) async fn adopt(
+    given: &[GivenUpstream],
+    api: &Api,
+    announcer: Announcer,
+) -> Result<()> {
+    let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
+    let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
+    let first = existing.items.iter().map(|upstream| upstream.position).min().unwrap_or(0);
+    let mut position = first - i64::try_from(given.len())?;
+    let mut findings = Vec::new();
+    for upstream in given {
+        position += 1;
+        let outcome = place(upstream, position - 1, &existing.items, api).await?;
+        findings.push(Finding {
+            ecosystem: upstream.ecosystem.clone(),
+            client: "--upstream",
+            url: without_credentials(&upstream.url).to_string(),
+            outcome,
+        });
+    }
+    announcer.given(&findings)
+}
+
+async fn place(
+    given: &GivenUpstream,
+    position: i64,
+    existing: &[Upstream],
+    api: &Api,
+) -> Result<Outcome> {
+    let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
+    let wanted = Discovered {
+        ecosystem: given.ecosystem.clone(),
+        client: "--upstream",
+        url: given.url.clone(),
+    };
+    let has_credentials = !given.url.username().is_empty() || given.url.password().is_some();
+    if existing.iter().any(|upstream| is_at(upstream, &wanted)) && !has_credentials {
+        return Ok(Outcome::Known);
+    }
+    let same_host = existing.iter().find(|upstream| {
+        let url = upstream.url.as_deref().and_then(|url| Url::parse(url).ok());
+        upstream.ecosystem == given.ecosystem
+            && url.is_some_and(|url| url.host() == given.url.host())
+    });
+    if let Some(old) = same_host {
+        let path = ["repositories", FIRST_REPOSITORY, "upstreams", &old.ecosystem, &old.name];
+        api.delete(&path, &NoParameters::default()).await?;
+    }
+    let new = NewUpstream {
+        ecosystem: given.ecosystem.clone(),
+        name: same_host.map(|old| old.name.clone()),
+        url: Some(given.url.to_string()),
+        position: Some(same_host.map_or(position, |old| old.position)),
+        watch_names: same_host.is_some_and(|old| old.watch_names),
+        allow_private_addresses: same_host.is_some_and(|old| old.allow_private_addresses),
+        ..NewUpstream::default()
+    };
+    let added: Upstream = api.post(&path, &new).await?;
+    Ok(Outcome::Adopted { upstream: added.name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GivenUpstream;
+
+    #[test]
+    fn upstreams() {
+        let check = |text: &str, expected: Result<(&str, &str), &str>| {
+            let given = text.parse::<GivenUpstream>();
+            match expected {
+                Ok((ecosystem, url)) => {
+                    let given = given.unwrap();
+                    assert_eq!((given.ecosystem.as_str(), given.url.as_str()), (ecosystem, url));
+                }
+                Err(part) => {
+                    let error = given.unwrap_err();
+                    assert!(error.contains(part), "{error}");
+                }
+            }
+        };
+        check("pypi=http://127.0.0.1:1/simple", Ok(("pypi", "http://127.0.0.1:1/simple")));
+        check("pypi=https://upstream.example/?a=b", Ok(("pypi", "https://upstream.example/?a=b")));
+        check("https://upstream.example/", Err("ECOSYSTEM=URL"));
+        check("pypi=upstream.example", Err("is no URL"));
+        check("pypi=file:///x", Err("http://"));
+    }
+}
