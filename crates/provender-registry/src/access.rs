@@ -1,7 +1,9 @@
 //! Who is calling, and the proof that they may do what they ask.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use provender_domain::{
     Actor, EventKind, PackageName, Problem, ProblemCode, RepositoryName, Scope, Timestamp,
@@ -74,6 +76,21 @@ impl Caller {
             Identity::Operator | Identity::System => true,
             Identity::Token(token) => token_holds(token, scope, repository, package),
         }
+    }
+
+    /// Checks a right that is not about one ecosystem's protocol.
+    pub(crate) fn require(
+        &self,
+        scope: Scope,
+        repository: Option<&RepositoryName>,
+    ) -> Result<(), Problem> {
+        if self.holds(scope, repository, None) {
+            return Ok(());
+        }
+        if self.is_anonymous() {
+            return Err(authentication_required());
+        }
+        Err(permission_denied(scope))
     }
 
     /// Like [`Self::holds`] for a publication whose package is not known yet: a token for some
@@ -183,22 +200,6 @@ impl Registry {
         Ok(Authorized { operation, caller: caller.clone(), repository, ecosystem })
     }
 
-    /// Checks a right that is not about one ecosystem's protocol.
-    pub(crate) fn require(
-        &self,
-        caller: &Caller,
-        scope: Scope,
-        repository: Option<&RepositoryName>,
-    ) -> Result<(), Problem> {
-        if caller.holds(scope, repository, None) {
-            return Ok(());
-        }
-        if caller.is_anonymous() {
-            return Err(authentication_required());
-        }
-        Err(permission_denied(scope))
-    }
-
     /// The repository, if the caller may read it.
     pub(crate) fn readable(
         &self,
@@ -243,12 +244,47 @@ impl Registry {
     }
 
     fn record_denial(&self, caller: &Caller, repository: &RepositoryName, scope: Scope) {
+        if !self.inner.denials.is_news(caller, repository, scope, self.now()) {
+            return;
+        }
         let message =
             format!("{} was refused scope {} on {repository}", caller.actor(), scope.as_str());
         let mut event = self.event(EventKind::AccessDenied, caller, message);
         event.repository = Some(repository.clone());
         event.detail.set_text("scope", scope.as_str());
         self.record_in_background(event);
+    }
+}
+
+/// How long the same denial is not told again: a client that retries must not fill the record.
+const DENIAL_INTERVAL: Duration = Duration::from_mins(1);
+/// Denials remembered; when there are more, all are forgotten and may be told again.
+const DENIALS_LIMIT: usize = 4096;
+
+/// Denials told of lately.
+#[derive(Default)]
+pub(crate) struct Denials {
+    told: Mutex<HashMap<(String, RepositoryName, Scope), Timestamp>>,
+}
+
+impl Denials {
+    fn is_news(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        scope: Scope,
+        now: Timestamp,
+    ) -> bool {
+        let key = (caller.actor().to_string(), repository.clone(), scope);
+        let mut told = self.told.lock().expect("nothing panics while it holds this lock");
+        if told.get(&key).is_some_and(|at| now.since(*at) < DENIAL_INTERVAL) {
+            return false;
+        }
+        if told.len() >= DENIALS_LIMIT {
+            told.clear();
+        }
+        told.insert(key, now);
+        true
     }
 }
 

@@ -38,7 +38,7 @@ impl Registry {
         caller: &Caller,
         dry_run: bool,
     ) -> Result<Collected, Problem> {
-        self.require(caller, Scope::Admin, None)?;
+        caller.require(Scope::Admin, None)?;
         let before = self.now().to_system().checked_sub(GRACE).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut collected = Collected { dry_run, ..Collected::default() };
         let blobs = self.inner.blobs.list();

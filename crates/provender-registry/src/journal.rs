@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use provender_domain::{EventKind, NewEvent, PackageName, Problem};
+use provender_domain::{EcosystemId, EventKind, NewEvent, PackageName, Problem, ProblemCode};
 use provender_store::{StoreError, Write};
 
 use crate::error::store_problem;
@@ -53,9 +53,7 @@ impl Registry {
             Arc::new(State::new(settings));
         self.inner.index_cache.settings_changed();
         outcome.map(drop).map_err(|error| match error {
-            StoreError::Exists { .. } => {
-                Problem::new(provender_domain::ProblemCode::Conflict, error.to_string())
-            }
+            StoreError::Exists { .. } => Problem::new(ProblemCode::Conflict, error.to_string()),
             StoreError::Missing { .. } => Problem::not_found(error.to_string()),
             _ => store_problem(&error),
         })
@@ -71,20 +69,20 @@ impl Registry {
         });
     }
 
-    /// Runs a task that [`Registry::close`] waits for or ends.
+    /// Runs a task that [`Registry::close`] waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut background =
-            self.inner.background.lock().expect("no task panics while it holds this lock");
-        while background.try_join_next().is_some() {}
-        background.spawn(task);
+        let mut background = self.inner.background();
+        while background.tasks.try_join_next().is_some() {}
+        background.tasks.spawn(task);
+    }
+
+    /// Runs a task that goes on until [`Registry::close`].
+    pub(crate) fn spawn_watcher(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.inner.background().watchers.spawn(task);
     }
 
     /// What is rendered of this package is no longer true, in whatever repository.
-    pub(crate) fn package_changed(
-        &self,
-        ecosystem: provender_domain::EcosystemId,
-        package: &PackageName,
-    ) {
+    pub(crate) fn package_changed(&self, ecosystem: EcosystemId, package: &PackageName) {
         self.inner.index_cache.package_changed(ecosystem, package);
     }
 }

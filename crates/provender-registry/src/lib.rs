@@ -50,7 +50,8 @@ pub use options::{Clock, Options, SystemClock, Tuning};
 pub use publish::Published;
 pub use read::{Answer, FileAnswer};
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, MutexGuard, RwLock};
+use std::time::Duration;
 
 use provender_domain::{
     Actor, EventKind, NewEvent, Problem, Repository, RepositoryName, Timestamp, Visibility,
@@ -59,6 +60,7 @@ use provender_ecosystem::Ecosystem;
 use provender_store::{Blobs, DatabaseUrl, Metadata, Write};
 
 use provender_upstream::SingleFlight;
+use tokio::task::JoinSet;
 
 use crate::cache::{IndexCache, IndexKey};
 use crate::listing::Listings;
@@ -91,11 +93,30 @@ struct Inner {
     remotes: Remotes,
     /// Read-held from a blob's commit to its row's commit; write-held while garbage is removed.
     garbage_gate: Arc<tokio::sync::RwLock<()>>,
-    background: std::sync::Mutex<tokio::task::JoinSet<()>>,
+    background: std::sync::Mutex<Background>,
+    denials: access::Denials,
     started_at: Timestamp,
     is_new: bool,
     /// Keeps every other process away from the data directory.
     _lock: std::fs::File,
+}
+
+/// Tasks that nobody waits for.
+#[derive(Default)]
+struct Background {
+    /// Go on until the registry is closed.
+    watchers: JoinSet<()>,
+    /// End by themselves.
+    tasks: JoinSet<()>,
+}
+
+/// How long closing waits for background work.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Inner {
+    fn background(&self) -> MutexGuard<'_, Background> {
+        self.background.lock().expect("no task panics while it holds this lock")
+    }
 }
 
 impl Registry {
@@ -128,6 +149,7 @@ impl Registry {
             remotes,
             garbage_gate: Arc::default(),
             background: std::sync::Mutex::default(),
+            denials: access::Denials::default(),
             started_at: now,
             is_new,
             metadata,
@@ -157,14 +179,20 @@ impl Registry {
         self.inner.ecosystems.iter().find(|ecosystem| ecosystem.id().as_str() == id)
     }
 
-    /// Stops background work and waits until what was begun is recorded.
+    /// Ends what repeats, waits until what was begun is recorded, and closes the database.
     pub async fn close(&self) {
-        let mut tasks = {
-            let mut background =
-                self.inner.background.lock().expect("no task panics while it holds this lock");
-            std::mem::take(&mut *background)
+        let (mut watchers, mut tasks) = {
+            let mut background = self.inner.background();
+            (std::mem::take(&mut background.watchers), std::mem::take(&mut background.tasks))
         };
-        tasks.shutdown().await;
+        watchers.shutdown().await;
+        let finished = tokio::time::timeout(CLOSE_TIMEOUT, async {
+            while tasks.join_next().await.is_some() {}
+        });
+        if finished.await.is_err() {
+            tracing::warn!("background work did not end in time and was stopped");
+        }
+        self.inner.metadata.close().await;
     }
 
     fn state(&self) -> Arc<State> {

@@ -131,13 +131,9 @@ impl Registry {
         stored: Option<Listed>,
     ) -> Result<Listed, Problem> {
         match self.ask(question, stored.as_ref()).await {
-            Ok(listed) => {
-                self.upstream_answered(&question.upstream);
-                Ok(listed)
-            }
+            Ok(listed) => Ok(listed),
             Err(problem) if problem.code == ProblemCode::Internal => Err(problem),
             Err(problem) => {
-                self.upstream_failed(&question.upstream, &problem);
                 let mut stale = stored.filter(|listed| listed.listing.is_some()).ok_or(problem)?;
                 stale.stale_until = Some(self.now().plus(self.inner.tuning.stale_retry));
                 Ok(stale)
@@ -146,17 +142,7 @@ impl Registry {
     }
 
     async fn ask(&self, question: &Question, stored: Option<&Listed>) -> Result<Listed, Problem> {
-        let Question { key, upstream, ecosystem, remote } = question;
-        let request = ecosystem.upstream_index(remote.base(), &key.package);
-        let validators = stored.and_then(Listed::usable_validators);
-        let limit = self.inner.tuning.document_limit_bytes;
-        let document = self
-            .inner
-            .remotes
-            .client
-            .document(remote, &request.url, request.accept, validators, limit)
-            .await
-            .map_err(|error| fetch_problem(upstream, &error))?;
+        let document = self.ask_upstream(question, stored).await?;
         let now = self.now();
         match (document, stored) {
             (Document::NotModified, Some(stored)) => {
@@ -168,6 +154,30 @@ impl Registry {
                 let listed = Listed::missing(now);
                 self.put_listing(question, &listed, Vec::new()).await;
                 Ok(listed)
+            }
+        }
+    }
+
+    async fn ask_upstream(
+        &self,
+        question: &Question,
+        stored: Option<&Listed>,
+    ) -> Result<Document, Problem> {
+        let Question { key, upstream, ecosystem, remote } = question;
+        let request = ecosystem.upstream_index(remote.base(), &key.package);
+        let validators = stored.and_then(Listed::usable_validators);
+        let limit = self.inner.tuning.document_limit_bytes;
+        let client = &self.inner.remotes.client;
+        let answer = client.document(remote, &request.url, request.accept, validators, limit).await;
+        match answer {
+            Ok(document) => {
+                self.upstream_answered(upstream);
+                Ok(document)
+            }
+            Err(error) => {
+                let problem = fetch_problem(upstream, &error);
+                self.upstream_failed(upstream, &problem);
+                Err(problem)
             }
         }
     }
@@ -219,36 +229,39 @@ impl Registry {
     }
 
     /// Red flags for files of which the upstream now promises other bytes than it did, or than
-    /// those that are kept.
+    /// those that are kept. A promise that was there the last time has been told of already.
     async fn changed_files(
         &self,
         question: &Question,
         stored: Option<&Listed>,
         fresh: &Listed,
     ) -> Result<Vec<NewEvent>, Problem> {
-        let before = stored.and_then(|listed| listed.listing.clone());
-        let now_listed = fresh.listing.as_deref().map(|listing| &listing.files[..]).unwrap_or(&[]);
-        if before.is_none() {
-            return Ok(Vec::new());
+        let kept = self.inner.metadata.files(&question.key).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        let before = stored.and_then(|listed| listed.listing.as_deref());
+        let promised: HashMap<&str, &File> =
+            before.map(|listing| by_name(&listing.files)).unwrap_or_default();
+        let kept_files: HashMap<&str, &KeptFile> =
+            kept.iter().map(|kept| (kept.file.name.as_str(), kept)).collect();
+        let listed = fresh.listing.as_deref().map(|listing| &listing.files[..]).unwrap_or_default();
+        let mut events = Vec::new();
+        for file in listed {
+            let promised = promised.get(file.name.as_str());
+            let kept = kept_files.get(file.name.as_str()).copied();
+            if promised.is_some_and(|promised| promised.digests == file.digests) {
+                continue;
+            }
+            let is_changed = promised.is_some_and(|promised| contradict(promised, file))
+                || kept.is_some_and(|kept| contradict(&kept.file, file));
+            if is_changed {
+                events.push(self.changed_event(question, file, kept));
+            }
         }
-        let kept = self
-            .inner
-            .metadata
-            .files(&question.key)
-            .await
-            .map_err(|error| store_problem(&error))?;
-        let known = promises(before.as_deref());
-        let events = now_listed
-            .iter()
-            .filter(|file| known.get(file.name.as_str()).is_some_and(|old| contradict(old, file)))
-            .map(|file| self.changed_event(question, file, &kept))
-            .collect();
         Ok(events)
     }
 
-    fn changed_event(&self, question: &Question, file: &File, kept: &[KeptFile]) -> NewEvent {
+    fn changed_event(&self, question: &Question, file: &File, kept: Option<&KeptFile>) -> NewEvent {
         let upstream = &question.upstream.name;
-        let kept = kept.iter().find(|kept| kept.file.name == file.name);
         let consequence = match kept {
             Some(_) => "the bytes kept here stay as they are",
             None => "it was not kept here before",
@@ -302,11 +315,8 @@ async fn parse_page(question: &Question, page: Page) -> Result<Listing, Problem>
     })
 }
 
-/// What a listing promised of each file.
-fn promises(listing: Option<&Listing>) -> HashMap<&str, &File> {
-    listing
-        .map(|listing| listing.files.iter().map(|file| (file.name.as_str(), file)).collect())
-        .unwrap_or_default()
+fn by_name(files: &[File]) -> HashMap<&str, &File> {
+    files.iter().map(|file| (file.name.as_str(), file)).collect()
 }
 
 /// Whether two promises of one file cannot both be true.

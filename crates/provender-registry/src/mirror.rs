@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    Companion, Digest, EventKind, File, FileState, KeptFile, NewEvent, Origin, Problem,
-    ProblemCode, Upstream, UpstreamTarget,
+    Algorithm, Attributes, Companion, Digest, EventKind, File, FileName, FileState, KeptFile,
+    NewEvent, Origin, Problem, ProblemCode, Upstream, UpstreamTarget, Version,
 };
 use provender_ecosystem::{
     CompanionBytes, Depth, Expected, InspectError, InspectErrorClass, Inspection,
@@ -24,7 +24,7 @@ use crate::{Caller, Registry};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct MirrorKey {
     package: PackageKey,
-    file: provender_domain::FileName,
+    file: FileName,
 }
 
 /// Files on their way in.
@@ -251,13 +251,7 @@ impl Registry {
         let _gate = self.inner.garbage_gate.clone().read_owned().await;
         let reason = format!("{}: {error}", error.class.as_str());
         let kept = KeptFile {
-            file: kept_facts(
-                errand,
-                &blob,
-                None,
-                provender_domain::Attributes::default(),
-                Vec::new(),
-            ),
+            file: kept_facts(errand, &blob, None, Attributes::default(), Vec::new()),
             blob: blob.id(),
             origin: errand.origin(),
             recorded_at: self.now(),
@@ -368,8 +362,8 @@ impl Registry {
 fn kept_facts(
     errand: &Errand,
     blob: &Blob<Verified>,
-    version: Option<provender_domain::Version>,
-    found: provender_domain::Attributes,
+    version: Option<Version>,
+    found: Attributes,
     companions: Vec<Companion>,
 ) -> File {
     let listed = errand.file.clone();
@@ -408,6 +402,6 @@ fn agrees_with_index(listed: &File, inspection: Inspection) -> Result<Inspection
 /// Whether bytes have a promised digest; only SHA-256 is ever promised of companions.
 fn has_digest(bytes: &[u8], promised: &Digest) -> bool {
     use sha2::Digest as _;
-    promised.algorithm() != provender_domain::Algorithm::Sha256
+    promised.algorithm() != Algorithm::Sha256
         || hex::encode(sha2::Sha256::digest(bytes)) == promised.hex()
 }

@@ -44,7 +44,7 @@ impl Registry {
         repository: &str,
     ) -> Result<Vec<Namesake>, Problem> {
         let repository = self.readable(caller, repository, None)?;
-        self.require(caller, Scope::Admin, Some(&repository.repository.name))?;
+        caller.require(Scope::Admin, Some(&repository.repository.name))?;
         let mut namesakes = Vec::new();
         for upstream in repository.upstreams.iter().filter(|upstream| upstream.watch_names) {
             namesakes.extend(self.namesakes_at(caller, &repository, upstream).await?);
@@ -56,7 +56,7 @@ impl Registry {
     pub(crate) fn watch_names_in_background(&self) {
         let weak = Arc::downgrade(&self.inner);
         let interval = self.inner.tuning.names_interval;
-        self.spawn(async move {
+        self.spawn_watcher(async move {
             loop {
                 tokio::time::sleep(interval).await;
                 let Some(inner) = weak.upgrade() else { return };

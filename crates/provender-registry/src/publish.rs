@@ -73,7 +73,7 @@ impl Registry {
             return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
         }
         self.check_origin(operation, &key).await?;
-        let blob = blob.verify(&publication.digests).await.map_err(mismatch)?;
+        let blob = blob.verify(&publication.digests).await.map_err(|error| mismatch(&error))?;
         if let Some(published) = self.is_there_already(&key, publication, blob.id()).await? {
             return Ok(published);
         }
@@ -230,8 +230,8 @@ fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
     Problem::new(ProblemCode::Conflict, message)
 }
 
-fn mismatch(error: VerifyError) -> Problem {
-    match &error {
+fn mismatch(error: &VerifyError) -> Problem {
+    match error {
         VerifyError::Mismatch { expected, actual, .. } => {
             let message = format!(
                 "the upload arrived with {actual}, its form says {expected}; nothing was stored, try again"

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use provender_domain::{
-    BlobId, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Timestamp,
+    BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode,
+    Timestamp, Upstream,
 };
 use provender_ecosystem::{Document, Operation, Rendition, Subject, View};
 use provender_store::OpenBlob;
@@ -189,7 +190,7 @@ impl Registry {
         let Some(kept) = kept.map_err(|error| store_problem(&error))? else {
             return Ok(None);
         };
-        let facts = provender_domain::Facts {
+        let facts = Facts {
             origin: kept.origin.clone(),
             name_origin: self.name_origin(query).await?,
             state: Some(kept.state),
@@ -239,7 +240,7 @@ impl Registry {
         let kept = self.kept_and_served(query, &name).await?;
         let (file, upstream, origin) = match &kept {
             Some(kept) => {
-                (kept.file.clone(), self.upstream_of(query, &kept.origin), kept.origin.clone())
+                (kept.file.clone(), upstream_of(query, &kept.origin), kept.origin.clone())
             }
             None => {
                 let entry = self.listed_entry(query, &name).await?;
@@ -257,18 +258,6 @@ impl Registry {
             origin,
         })
     }
-
-    fn upstream_of(
-        &self,
-        query: &Query,
-        origin: &Origin,
-    ) -> Option<Arc<provender_domain::Upstream>> {
-        let Origin::Mirrored { upstream: name } = origin else {
-            return None;
-        };
-        let ecosystem = query.ecosystem.id().as_str();
-        query.repository.upstreams_of(ecosystem).find(|upstream| upstream.name == *name).cloned()
-    }
 }
 
 impl Authorized<Operation> {
@@ -281,6 +270,15 @@ impl Authorized<Operation> {
             depth: 0,
         }
     }
+}
+
+/// The upstream that a kept file came from, if it is still one.
+fn upstream_of(query: &Query, origin: &Origin) -> Option<Arc<Upstream>> {
+    let Origin::Mirrored { upstream: name } = origin else {
+        return None;
+    };
+    let ecosystem = query.ecosystem.id().as_str();
+    query.repository.upstreams_of(ecosystem).find(|upstream| upstream.name == *name).cloned()
 }
 
 fn no_such_file(query: &Query, name: &FileName) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use provender_domain::{Problem, ProblemCode, Upstream, UpstreamTarget};
+use provender_domain::{EventKind, Problem, ProblemCode, Upstream, UpstreamTarget};
 use provender_upstream::{
     Class, Client, ClientOptions, Credentials, FetchError, OriginHealth, PrivateAddresses, Remote,
 };
@@ -110,11 +110,7 @@ impl Registry {
         tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);
         if self.inner.remotes.note(upstream, true) {
             let message = format!("{}; what is kept is served on", problem.public);
-            self.record_upstream_event(
-                provender_domain::EventKind::UpstreamFailing,
-                upstream,
-                message,
-            );
+            self.record_upstream_event(EventKind::UpstreamFailing, upstream, message);
         }
     }
 
@@ -122,20 +118,11 @@ impl Registry {
     pub(crate) fn upstream_answered(&self, upstream: &Upstream) {
         if self.inner.remotes.note(upstream, false) {
             let message = format!("upstream {} answers again", upstream.name);
-            self.record_upstream_event(
-                provender_domain::EventKind::UpstreamRecovered,
-                upstream,
-                message,
-            );
+            self.record_upstream_event(EventKind::UpstreamRecovered, upstream, message);
         }
     }
 
-    fn record_upstream_event(
-        &self,
-        kind: provender_domain::EventKind,
-        upstream: &Upstream,
-        message: String,
-    ) {
+    fn record_upstream_event(&self, kind: EventKind, upstream: &Upstream, message: String) {
         let mut event = self.event(kind, &crate::Caller::system(), message);
         event.repository = Some(upstream.repository.clone());
         event.ecosystem = Some(upstream.ecosystem.clone());

@@ -15,7 +15,7 @@ impl Registry {
     ) -> Result<Vec<Event>, Problem> {
         match &filter.repository {
             Some(name) => drop(self.administered(caller, name.as_str())?),
-            None => self.require(caller, Scope::Admin, None)?,
+            None => caller.require(Scope::Admin, None)?,
         }
         self.inner.metadata.events(&filter).await.map_err(|error| store_problem(&error))
     }

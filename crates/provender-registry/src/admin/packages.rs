@@ -1,7 +1,8 @@
 //! What is kept, as people look at it.
 
 use provender_domain::{
-    FileState, KeptFile, Origin, PackageName, Problem, RepositoryName, Scope, Timestamp, Verdict,
+    Facts, FileState, KeptFile, Origin, PackageName, Problem, Repository, RepositoryName, Scope,
+    Timestamp, Verdict, Visibility,
 };
 use provender_store::PackageKey;
 use serde::Serialize;
@@ -126,7 +127,7 @@ impl Registry {
         let repository = match repository {
             Some(name) => Some(self.administered(caller, name)?.repository.name.clone()),
             None => {
-                self.require(caller, Scope::Admin, None)?;
+                caller.require(Scope::Admin, None)?;
                 None
             }
         };
@@ -146,10 +147,10 @@ impl Registry {
     fn check_readable(
         &self,
         caller: &Caller,
-        repository: &provender_domain::Repository,
+        repository: &Repository,
         package: Option<&PackageName>,
     ) -> Result<(), Problem> {
-        let is_public = repository.visibility == provender_domain::Visibility::Public;
+        let is_public = repository.visibility == Visibility::Public;
         if is_public || caller.holds(Scope::Read, Some(&repository.name), package) {
             return Ok(());
         }
@@ -158,7 +159,7 @@ impl Registry {
 }
 
 fn file_report(key: &PackageKey, kept: KeptFile, name_origin: Option<Origin>) -> FileReport {
-    let facts = provender_domain::Facts {
+    let facts = Facts {
         origin: kept.origin.clone(),
         name_origin,
         state: Some(kept.state),

@@ -32,7 +32,7 @@ impl Registry {
         name: &str,
         visibility: Visibility,
     ) -> Result<Repository, Problem> {
-        self.require(caller, Scope::Admin, None)?;
+        caller.require(Scope::Admin, None)?;
         let name = RepositoryName::new(name).map_err(|error| invalid(&error))?;
         let repository = Repository { name: name.clone(), visibility, created_at: self.now() };
         let message = format!("{} repository {name} was made", visibility.as_str());
@@ -67,7 +67,7 @@ impl Registry {
         name: &str,
     ) -> Result<Arc<RepositoryState>, Problem> {
         let repository = self.readable(caller, name, None)?;
-        self.require(caller, Scope::Admin, Some(&repository.repository.name))?;
+        caller.require(Scope::Admin, Some(&repository.repository.name))?;
         Ok(repository)
     }
 }

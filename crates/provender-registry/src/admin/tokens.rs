@@ -76,7 +76,7 @@ impl Registry {
             .map(|token| summary(token))
             .collect();
         if tokens.is_empty() {
-            self.require(caller, Scope::Admin, None)?;
+            caller.require(Scope::Admin, None)?;
         }
         tokens.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.id.cmp(&b.id)));
         Ok(tokens)
@@ -91,7 +91,7 @@ impl Registry {
         let repository = match &request.repository {
             Some(name) => Some(self.administered(caller, name)?.repository.name.clone()),
             None => {
-                self.require(caller, Scope::Admin, None)?;
+                caller.require(Scope::Admin, None)?;
                 None
             }
         };

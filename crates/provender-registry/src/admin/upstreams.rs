@@ -161,7 +161,7 @@ impl Registry {
         if !is_private {
             return Ok(());
         }
-        self.require(caller, Scope::Admin, Some(&behind.repository.name))?;
+        caller.require(Scope::Admin, Some(&behind.repository.name))?;
         if front.repository.visibility == Visibility::Public {
             let message = "a private repository cannot be the upstream of a public one";
             return Err(Problem::new(ProblemCode::PolicyDenied, message));
