@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::{blob_problem, store_problem};
 use crate::mirror::Errand;
-use crate::remote::{fetch_problem, remote_of};
+use crate::remote::fetch_problem;
 use crate::resolve::Query;
 use crate::{Caller, Registry};
 
@@ -85,7 +85,7 @@ impl Registry {
         upstream: &Upstream,
     ) -> Result<BlobId, Problem> {
         let missing = || Problem::not_found(format!("the upstream offers no {}", companion.kind));
-        let remote = remote_of(upstream)?.ok_or_else(missing)?;
+        let remote = self.remote_of(upstream)?.ok_or_else(missing)?;
         let url =
             companion.url.as_deref().and_then(|url| Url::parse(url).ok()).ok_or_else(missing)?;
         let limit = self.inner.tuning.companion_limit_bytes;

@@ -29,9 +29,6 @@ pub enum RegistryError {
     /// The blob store can't be opened.
     #[error("the blob store cannot be opened")]
     Blobs(#[from] BlobError),
-    /// The client for upstreams can't be made.
-    #[error("the client for upstreams cannot be made")]
-    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 const STORAGE_RETRY: Duration = Duration::from_mins(1);

@@ -138,7 +138,6 @@ impl Registry {
             metadata.commit(first_repository(now), vec![initialized(now)]).await?;
             settings = metadata.settings().await?;
         }
-        let remotes = Remotes::new()?;
         let inner = Inner {
             state: RwLock::new(Arc::new(State::new(settings))),
             settings_gate: tokio::sync::Mutex::new(()),
@@ -146,7 +145,7 @@ impl Registry {
             index_flights: SingleFlight::new(),
             listings: Listings::new(tuning.listing_cache_files),
             mirrors: Mirrors::new(tuning.concurrent_fetches),
-            remotes,
+            remotes: Remotes::new(tuning.upstream_breaker),
             garbage_gate: Arc::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),
@@ -193,6 +192,13 @@ impl Registry {
             tracing::warn!("background work did not end in time and was stopped");
         }
         self.inner.metadata.close().await;
+    }
+
+    /// Makes durable steps of both stores fail from now on; see [`provender_store::Faults`].
+    #[cfg(feature = "faults")]
+    pub fn inject_faults(&self, faults: &provender_store::Faults) {
+        drop(self.inner.metadata.clone().with_faults(faults.clone()));
+        drop(self.inner.blobs.clone().with_faults(faults.clone()));
     }
 
     fn state(&self) -> Arc<State> {

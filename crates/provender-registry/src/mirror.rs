@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::{blob_problem, store_problem};
 use crate::listing::shared_problem;
-use crate::remote::{fetch_problem, remote_of};
+use crate::remote::fetch_problem;
 use crate::resolve::{Entry, Query, without_doubles};
 use crate::{Caller, Registry};
 
@@ -128,7 +128,7 @@ impl Registry {
 
     async fn download(&self, errand: &Errand) -> Result<Blob<Unverified>, Problem> {
         let upstream = &errand.upstream;
-        let remote = remote_of(upstream)?.expect("the caller matched a remote target");
+        let remote = self.remote_of(upstream)?.expect("the caller matched a remote target");
         let url = errand
             .file
             .url

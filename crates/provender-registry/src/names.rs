@@ -16,7 +16,7 @@ use provender_upstream::Document;
 use serde::Serialize;
 
 use crate::error::store_problem;
-use crate::remote::{fetch_problem, remote_of};
+use crate::remote::fetch_problem;
 use crate::state::RepositoryState;
 use crate::{Caller, Registry};
 
@@ -126,7 +126,7 @@ impl Registry {
         upstream: &Upstream,
         ecosystem: Arc<dyn Ecosystem>,
     ) -> Result<Vec<PackageName>, Problem> {
-        let Some(remote) = remote_of(upstream)? else {
+        let Some(remote) = self.remote_of(upstream)? else {
             return Ok(Vec::new());
         };
         let Some(request) = ecosystem.upstream_catalogue(remote.base()) else {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use provender_domain::Timestamp;
 use provender_ecosystem::Ecosystem;
 use provender_store::DatabaseUrl;
+use provender_upstream::{BreakerOptions, Timeouts};
 
 use crate::RegistryError;
 
@@ -54,6 +55,10 @@ pub struct Tuning {
     pub listing_cache_files: u64,
     /// How often our names are held against complete lists, where that is turned on.
     pub names_interval: Duration,
+    /// How long an upstream may take to answer, and to go on answering.
+    pub upstream_timeouts: Timeouts,
+    /// When a failing upstream is left alone, and for how long.
+    pub upstream_breaker: BreakerOptions,
 }
 
 impl Default for Tuning {
@@ -70,6 +75,8 @@ impl Default for Tuning {
             index_cache_bytes: 48 << 20,
             listing_cache_files: 50_000,
             names_interval: Duration::from_hours(6),
+            upstream_timeouts: Timeouts::default(),
+            upstream_breaker: BreakerOptions::default(),
         }
     }
 }

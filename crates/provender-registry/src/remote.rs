@@ -4,11 +4,12 @@ use std::sync::Mutex;
 
 use provender_domain::{EventKind, Problem, ProblemCode, Upstream, UpstreamTarget};
 use provender_upstream::{
-    Class, Client, ClientOptions, Credentials, FetchError, OriginHealth, PrivateAddresses, Remote,
+    BreakerOptions, Class, Client, ClientOptions, Credentials, FetchError, OriginHealth,
+    PrivateAddresses, Remote,
 };
 use url::Url;
 
-use crate::{Registry, RegistryError};
+use crate::Registry;
 
 /// The one client, and which upstreams are failing as far as events have said.
 pub(crate) struct Remotes {
@@ -17,9 +18,9 @@ pub(crate) struct Remotes {
 }
 
 impl Remotes {
-    pub(crate) fn new() -> Result<Self, RegistryError> {
-        let client = Client::new(ClientOptions::default());
-        Ok(Self { client, failing: Mutex::default() })
+    pub(crate) fn new(breaker: BreakerOptions) -> Self {
+        let client = Client::new(ClientOptions { breaker, ..ClientOptions::default() });
+        Self { client, failing: Mutex::default() }
     }
 
     pub(crate) fn health(&self) -> Vec<OriginHealth> {
@@ -36,31 +37,6 @@ impl Remotes {
         let mut failing = self.failing.lock().expect("nothing panics while it holds this lock");
         if fails { failing.insert(key) } else { failing.remove(&key) }
     }
-}
-
-/// The remote registry behind an upstream, with what the operator allowed of it; `None` for
-/// another repository of this server.
-pub(crate) fn remote_of(upstream: &Upstream) -> Result<Option<Remote>, Problem> {
-    let UpstreamTarget::Remote { url, credentials, allow_private_addresses } = &upstream.target
-    else {
-        return Ok(None);
-    };
-    let broken = |error: &(dyn std::error::Error + 'static)| {
-        let message = format!("upstream {} is misconfigured", upstream.name);
-        Problem::new(ProblemCode::UpstreamFailed, message).because(error)
-    };
-    let base = Url::parse(url).map_err(|error| broken(&error))?;
-    let allowed = match allow_private_addresses {
-        true => PrivateAddresses::Anywhere,
-        false => PrivateAddresses::ThisOrigin,
-    };
-    let mut remote = Remote::new(base).map_err(|error| broken(&error))?.private_addresses(allowed);
-    if let Some((user, password)) = credentials.as_deref().and_then(|text| text.split_once(':')) {
-        let credentials =
-            Credentials::Basic { user: user.to_owned(), password: password.to_owned() };
-        remote = remote.credentials(credentials).map_err(|error| broken(&error))?;
-    }
-    Ok(Some(remote))
 }
 
 /// What a failure to fetch is to a client: which upstream and what sort, no addresses.
@@ -105,6 +81,35 @@ pub(crate) fn fetch_problem(upstream: &Upstream, error: &FetchError) -> Problem 
 }
 
 impl Registry {
+    /// The remote registry behind an upstream, with what the operator allowed of it; `None` for
+    /// another repository of this server.
+    pub(crate) fn remote_of(&self, upstream: &Upstream) -> Result<Option<Remote>, Problem> {
+        let UpstreamTarget::Remote { url, credentials, allow_private_addresses } = &upstream.target
+        else {
+            return Ok(None);
+        };
+        let broken = |error: &(dyn std::error::Error + 'static)| {
+            let message = format!("upstream {} is misconfigured", upstream.name);
+            Problem::new(ProblemCode::UpstreamFailed, message).because(error)
+        };
+        let base = Url::parse(url).map_err(|error| broken(&error))?;
+        let allowed = match allow_private_addresses {
+            true => PrivateAddresses::Anywhere,
+            false => PrivateAddresses::ThisOrigin,
+        };
+        let mut remote = Remote::new(base)
+            .map_err(|error| broken(&error))?
+            .private_addresses(allowed)
+            .timeouts(self.inner.tuning.upstream_timeouts);
+        if let Some((user, password)) = credentials.as_deref().and_then(|text| text.split_once(':'))
+        {
+            let credentials =
+                Credentials::Basic { user: user.to_owned(), password: password.to_owned() };
+            remote = remote.credentials(credentials).map_err(|error| broken(&error))?;
+        }
+        Ok(Some(remote))
+    }
+
     /// Tells once that an upstream began to fail.
     pub(crate) fn upstream_failed(&self, upstream: &Upstream, problem: &Problem) {
         tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);

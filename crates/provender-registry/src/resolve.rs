@@ -16,7 +16,6 @@ use crate::cache::Stale;
 use crate::decide::decide;
 use crate::error::store_problem;
 use crate::listing::{Listed, Question};
-use crate::remote::remote_of;
 use crate::state::RepositoryState;
 
 /// How many repositories may stand behind each other as upstreams.
@@ -118,7 +117,7 @@ impl Registry {
             return Ok(here_alone(kept, is_owned));
         }
         let (upstream, offer) = self.first_offer(query, bound.as_ref(), !kept.is_empty()).await?;
-        Ok(merge(kept, bound, upstream, offer))
+        Ok(merge(kept, bound, upstream.as_ref(), offer))
     }
 
     /// The first upstream's offer, in order; only the bound one's where the name is bound.
@@ -167,7 +166,7 @@ impl Registry {
         if let UpstreamTarget::Repository { repository } = &upstream.target {
             return self.repository_offer(query, repository.as_str()).await;
         }
-        let remote = remote_of(upstream)?.expect("every other target is remote");
+        let remote = self.remote_of(upstream)?.expect("every other target is remote");
         let question = Question {
             key: query.key(),
             upstream: upstream.clone(),
@@ -280,7 +279,7 @@ fn kept_entry(
 fn merge(
     kept: Vec<KeptFile>,
     bound: Option<Origin>,
-    upstream: Option<Arc<Upstream>>,
+    upstream: Option<&Arc<Upstream>>,
     offer: Offer,
 ) -> Resolution {
     let listing = offer.listing.as_deref();
@@ -289,20 +288,19 @@ fn merge(
         kept.into_iter().map(|kept| (kept.file.name.to_string(), kept)).collect();
     let is_known = listing.is_some() || !kept.is_empty();
     let mut entries = Vec::with_capacity(listed.len() + kept.len());
-    let name_origin = bound.or_else(|| {
-        upstream.as_ref().map(|upstream| Origin::Mirrored { upstream: upstream.name.clone() })
-    });
+    let name_origin = bound
+        .or_else(|| upstream.map(|upstream| Origin::Mirrored { upstream: upstream.name.clone() }));
     for file in listed {
         let entry = match kept.remove(file.name.as_str()) {
-            Some(kept) => refreshed(kept, file, name_origin.as_ref(), upstream.clone()),
-            None => listed_entry(file, name_origin.as_ref(), upstream.clone()),
+            Some(kept) => refreshed(kept, file, name_origin.as_ref(), upstream.cloned()),
+            None => listed_entry(file.clone(), name_origin.as_ref(), upstream.cloned()),
         };
         entries.push(entry);
     }
     let mut rest: Vec<KeptFile> = kept.into_values().collect();
     rest.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     let survivors =
-        rest.into_iter().map(|kept| kept_entry(kept, name_origin.as_ref(), upstream.clone()));
+        rest.into_iter().map(|kept| kept_entry(kept, name_origin.as_ref(), upstream.cloned()));
     entries.extend(survivors);
     Resolution {
         is_known,
@@ -327,19 +325,18 @@ fn refreshed(
 }
 
 fn listed_entry(
-    file: &File,
+    file: File,
     name_origin: Option<&Origin>,
     upstream: Option<Arc<Upstream>>,
 ) -> Entry {
-    let origin = name_origin.cloned().unwrap_or(Origin::Published);
     let facts = Facts {
-        origin,
+        origin: name_origin.cloned().unwrap_or(Origin::Published),
         name_origin: name_origin.cloned(),
         state: None,
         state_reason: None,
         uploaded_at: file.uploaded_at,
     };
-    Entry { file: file.clone(), upstream, facts }
+    Entry { file, upstream, facts }
 }
 
 /// Every digest once.

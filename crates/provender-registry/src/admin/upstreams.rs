@@ -137,7 +137,7 @@ impl Registry {
             (Some(url), None) => remote_target(url, request.allow_private_addresses),
             (None, Some(name)) => {
                 let behind = self.readable(caller, name, None)?;
-                self.check_exposure(caller, repository, &behind)?;
+                check_exposure(caller, repository, &behind)?;
                 let behind = behind.repository.name.clone();
                 check_depth(&self.state(), repository, &behind)?;
                 Ok(UpstreamTarget::Repository { repository: behind })
@@ -148,26 +148,25 @@ impl Registry {
             }
         }
     }
+}
 
-    /// A private repository behind another shows its content to whoever reads the other: only who
-    /// administers both may do that.
-    fn check_exposure(
-        &self,
-        caller: &Caller,
-        front: &RepositoryState,
-        behind: &RepositoryState,
-    ) -> Result<(), Problem> {
-        let is_private = behind.repository.visibility == Visibility::Private;
-        if !is_private {
-            return Ok(());
-        }
-        caller.require(Scope::Admin, Some(&behind.repository.name))?;
-        if front.repository.visibility == Visibility::Public {
-            let message = "a private repository cannot be the upstream of a public one";
-            return Err(Problem::new(ProblemCode::PolicyDenied, message));
-        }
-        Ok(())
+/// A private repository behind another shows its content to whoever reads the other: only who
+/// administers both may do that.
+fn check_exposure(
+    caller: &Caller,
+    front: &RepositoryState,
+    behind: &RepositoryState,
+) -> Result<(), Problem> {
+    let is_private = behind.repository.visibility == Visibility::Private;
+    if !is_private {
+        return Ok(());
     }
+    caller.require(Scope::Admin, Some(&behind.repository.name))?;
+    if front.repository.visibility == Visibility::Public {
+        let message = "a private repository cannot be the upstream of a public one";
+        return Err(Problem::new(ProblemCode::PolicyDenied, message));
+    }
+    Ok(())
 }
 
 fn remote_target(url: &str, allow_private_addresses: bool) -> Result<UpstreamTarget, Problem> {
