@@ -12,6 +12,9 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The most that the head of an answer may take, in bytes.
 const HEAD_MAX_BYTES: usize = 64 * 1024;
 
+/// What is asked for where it is not said: one peer refuses who asks for nothing.
+const ACCEPT: &str = "Accept: text/html, */*;q=0.5\r\n";
+
 /// An open connection, for one request after another.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -60,7 +63,7 @@ impl Connection {
     /// # Errors
     /// Where the connection fails or the answer is no HTTP.
     pub(crate) fn discard(&mut self, path: &str) -> io::Result<Answer> {
-        self.request("GET", path, "", &[])?;
+        self.request("GET", path, ACCEPT, &[])?;
         self.answer(false)
     }
 

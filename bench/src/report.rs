@@ -96,7 +96,7 @@ impl Table {
         for row in &self.rows {
             let _ = writeln!(
                 text,
-                "  {:<works$}  {:<subjects$}  {:>10} {:<8} ({} to {}, {} rounds)",
+                "  {:<works$}  {:<subjects$}  {:>10} {:<8} ({} to {}, rounds: {})",
                 row.work,
                 row.subject,
                 figure(row.series.median()),

@@ -139,7 +139,7 @@ fn tests(session: &mut Session) -> anyhow::Result<Tally> {
 }
 
 fn fuzz(session: &mut Session) -> anyhow::Result<Tally> {
-    let mut smoke = session.cargo(&["run", "--locked", "--quiet", "--release"]);
+    let mut smoke = session.cargo(&["run", "--locked", "--quiet"]);
     smoke.args(["--no-default-features", "--manifest-path", "fuzz/Cargo.toml", "--bin", "smoke"]);
     let Ran { lines, success } = shown(&mut smoke)?;
     Ok(Tally::of_lines(&lines, success, Tally::script))
