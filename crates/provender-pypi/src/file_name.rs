@@ -84,8 +84,7 @@ fn wheel_version(package: &PackageName, stem: &str) -> Option<Version> {
         }
         _ => return None,
     };
-    let tags_are_right =
-        tags.split('-').all(|tag| !tag.is_empty() && tag.bytes().all(is_tag_byte));
+    let tags_are_right = tags.split('-').all(|tag| !tag.is_empty() && tag.bytes().all(is_tag_byte));
     if !tags_are_right || !name::spells(name, package) {
         return None;
     }

@@ -3,9 +3,7 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use super::{ArchiveSample, Samples, mutations};
-use crate::{
-    Archive, Depth, Ecosystem, Expected, InspectError, InspectErrorClass, Inspection,
-};
+use crate::{Archive, Depth, Ecosystem, Expected, InspectError, InspectErrorClass, Inspection};
 
 /// Changed archives tried of each sample.
 const MUTATIONS: usize = 300;
@@ -33,11 +31,8 @@ fn inspect(
     archive: &mut dyn Archive,
     depth: Depth,
 ) -> Result<Inspection, InspectError> {
-    let expected = Expected {
-        package: &sample.package,
-        version: Some(&sample.version),
-        file: &sample.file,
-    };
+    let expected =
+        Expected { package: &sample.package, version: Some(&sample.version), file: &sample.file };
     ecosystem.inspect(&expected, archive, depth)
 }
 

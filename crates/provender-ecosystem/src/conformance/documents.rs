@@ -54,7 +54,9 @@ fn package(ecosystem: &dyn Ecosystem, samples: &Samples, index: &Url, rendition:
                 let known = known.unwrap_or_else(|| panic!("{link:?} leads to another file"));
                 match companion {
                     None => linked.push(file),
-                    Some(kind) => assert!(known.companion(kind).is_some(), "{link:?} leads nowhere"),
+                    Some(kind) => {
+                        assert!(known.companion(kind).is_some(), "{link:?} leads nowhere")
+                    }
                 }
             }
             other => panic!("{link:?} leads to {other:?}, not to a file"),
@@ -63,7 +65,11 @@ fn package(ecosystem: &dyn Ecosystem, samples: &Samples, index: &Url, rendition:
     let names: Vec<_> = view.files.iter().map(|file| file.name.clone()).collect();
     assert_eq!(linked, names, "{rendition:?} does not link each file once, in order");
 
-    let empty = PackageView { files: Vec::<File>::new(), attributes: Attributes::default(), ..view.clone() };
+    let empty = PackageView {
+        files: Vec::<File>::new(),
+        attributes: Attributes::default(),
+        ..view.clone()
+    };
     let document = ecosystem.render(&View::Package(&empty), rendition);
     assert!((samples.links)(&document).is_empty(), "an empty index has links");
 }

@@ -104,10 +104,9 @@ impl Record {
         }
         match self.claims.keys().min() {
             None => Ok(()),
-            Some(entry) => Err(ArchiveFault::RecordPhantom {
-                path: self.path.clone(),
-                entry: shown(entry),
-            }),
+            Some(entry) => {
+                Err(ArchiveFault::RecordPhantom { path: self.path.clone(), entry: shown(entry) })
+            }
         }
     }
 

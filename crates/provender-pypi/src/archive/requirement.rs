@@ -56,8 +56,7 @@ fn requirement(text: &str) -> Option<()> {
 }
 
 fn after_name(text: &str) -> Option<&str> {
-    let is_name_byte =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_name_byte = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let end = text.find(|c| !is_name_byte(c)).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     name::normalize(name).ok().map(|_| rest)

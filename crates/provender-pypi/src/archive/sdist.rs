@@ -15,6 +15,7 @@ pub(super) fn inspect_tar_gzip(
     archive: &mut dyn Archive,
 ) -> Result<Inspection, ArchiveFault> {
     let mut contents = Contents::default();
+    archive.rewind().map_err(ArchiveError::from)?;
     tar::walk_gzip(archive, &limits(), |entry, bytes| contents.take(subject, entry, bytes))?;
     contents.conclude(subject)
 }

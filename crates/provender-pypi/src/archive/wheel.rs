@@ -78,11 +78,7 @@ fn is_folder_of(subject: &Subject<'_>, stem: &str) -> bool {
 /// A zip over whatever reader the caller brought.
 type Wheel<'a> = zip::Zip<&'a mut dyn Archive>;
 
-fn required(
-    wheel: &mut Wheel<'_>,
-    path: &str,
-    limit_bytes: u64,
-) -> Result<Vec<u8>, ArchiveFault> {
+fn required(wheel: &mut Wheel<'_>, path: &str, limit_bytes: u64) -> Result<Vec<u8>, ArchiveFault> {
     let missing = || ArchiveFault::Missing { path: path.to_owned() };
     let index = wheel.find(path).ok_or_else(missing)?;
     if wheel.entries()[index].kind != Kind::File {

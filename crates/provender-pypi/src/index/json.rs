@@ -32,10 +32,7 @@ pub(super) fn catalogue(names: &[PackageName]) -> Vec<u8> {
 pub(super) fn package(view: &PackageView) -> Vec<u8> {
     let mut out = Vec::with_capacity(256 + view.files.len() * FILE_BYTES_ESTIMATE);
     let all_sizes_known = view.files.iter().all(|file| file.size_bytes.is_some());
-    write_start(
-        &mut out,
-        if all_sizes_known { API_VERSION } else { API_VERSION_WITHOUT_SIZES },
-    );
+    write_start(&mut out, if all_sizes_known { API_VERSION } else { API_VERSION_WITHOUT_SIZES });
     out.extend_from_slice(b",\"name\":");
     write_text(&mut out, view.package.as_str());
     write_status(&mut out, view);

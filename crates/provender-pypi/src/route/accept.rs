@@ -48,7 +48,8 @@ fn demanded(raw: &str) -> Result<Rendition, Problem> {
         VERSIONED_HTML_TYPE | LATEST_HTML_TYPE => Ok(VERSIONED_HTML),
         "html" | "text/html" => Ok(HTML),
         _ => {
-            let message = format!("the formats there are: {JSON_TYPE}, {VERSIONED_HTML_TYPE}, text/html");
+            let message =
+                format!("the formats there are: {JSON_TYPE}, {VERSIONED_HTML_TYPE}, text/html");
             Err(Problem::new(ProblemCode::InvalidRequest, message))
         }
     }
@@ -68,7 +69,10 @@ fn negotiate(accept: &str) -> Rendition {
         let media_type = media_type.trim();
         let quality = quality(parameters);
         for (rendition, best) in &mut offers {
-            consider(best, Preference { quality, specificity: specificity(media_type, *rendition) });
+            consider(
+                best,
+                Preference { quality, specificity: specificity(media_type, *rendition) },
+            );
         }
     }
     chosen(offers)
@@ -90,8 +94,8 @@ fn chosen(offers: [(Rendition, Option<Preference>); 3]) -> Rendition {
         let Some(preference) = preference.filter(|preference| preference.quality > 0) else {
             continue;
         };
-        let is_better = preference > chosen.1
-            || (preference == chosen.1 && preference.specificity == EXACTLY);
+        let is_better =
+            preference > chosen.1 || (preference == chosen.1 && preference.specificity == EXACTLY);
         if is_better {
             chosen = (rendition, preference);
         }

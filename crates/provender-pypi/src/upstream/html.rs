@@ -98,8 +98,8 @@ impl Page {
 fn read_page(body: &[u8], anchors_limit: usize) -> Result<Page, UpstreamFormatError> {
     let mut page = Page::default();
     let mut open: Option<Tag> = None;
-    let mut emitter = CallbackEmitter::new(
-        |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
+    let mut emitter =
+        CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
             match event {
                 CallbackEvent::OpenStartTag { name } => open = Some(Tag::new(name)),
                 CallbackEvent::AttributeName { name } => {
@@ -119,12 +119,13 @@ fn read_page(body: &[u8], anchors_limit: usize) -> Result<Page, UpstreamFormatEr
                         page.take(tag);
                     }
                 }
-                // A tag may be abandoned, and end tags may have attributes of their own.
+                // Browsers mend what is wrong, and so does the tokenizer.
+                CallbackEvent::Error(_) => {}
+                // End tags may have attributes of their own.
                 _ => open = None,
             }
             None
-        },
-    );
+        });
     // Without it, anchors inside of scripts and the like would count.
     emitter.naively_switch_states(true);
     for token in Tokenizer::new_with_emitter(body, emitter) {

@@ -57,7 +57,7 @@ proptest! {
         raw in "(v?[0-9]{1,4}!)?[0-9]{1,9}(\\.[0-9]{1,9}){0,4}([-._]?(a|b|rc|alpha|beta|post|dev)[-._]?[0-9]{0,3}){0,3}(\\+[a-z0-9]{1,4}([-._][a-z0-9]{1,4}){0,2})?"
     ) {
         if let Ok(version) = normalize(&raw) {
-            prop_assert_eq!(normalize(version.as_str()).as_ref(), Ok(&version));
+            prop_assert_eq!(normalize(version.as_str()), Ok(version));
         }
     }
 

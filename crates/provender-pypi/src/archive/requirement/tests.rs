@@ -42,9 +42,8 @@ fn requirements() {
 
 #[test]
 fn nesting_is_bounded() {
-    let nested = |depth: usize| {
-        format!("demo; {}extra == 'x'{}", "(".repeat(depth), ")".repeat(depth))
-    };
+    let nested =
+        |depth: usize| format!("demo; {}extra == 'x'{}", "(".repeat(depth), ")".repeat(depth));
     assert!(is_valid(&nested(32)));
     assert!(!is_valid(&nested(33)));
     assert!(!is_valid(&nested(1_000_000)));
