@@ -162,6 +162,11 @@ impl IndexCache {
     pub(crate) fn package_changed(&self, ecosystem: EcosystemId, package: &PackageName) {
         let subject = Subject::Package(package.clone());
         self.slot(ecosystem, &subject).fetch_add(1, Ordering::AcqRel);
+        self.catalogue_changed(ecosystem);
+    }
+
+    /// A package was first heard of.
+    pub(crate) fn catalogue_changed(&self, ecosystem: EcosystemId) {
         self.slot(ecosystem, &Subject::Catalogue).fetch_add(1, Ordering::AcqRel);
     }
 

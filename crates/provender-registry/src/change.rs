@@ -97,8 +97,7 @@ impl Registry {
                 kept.state_reason.clone_from(reason);
             }
             Change::Release { .. } if kept.state == FileState::Quarantined => {
-                let open = self.inner.blobs.open_blob(&kept.blob).await;
-                if open.map_err(|error| blob_problem(&error))?.is_none() {
+                if !self.is_evidence(&kept).await? {
                     return Ok(Some(Outcome::Forgotten(kept.file.name)));
                 }
                 kept.state = FileState::Present;
@@ -107,6 +106,16 @@ impl Registry {
             _ => return Ok(None),
         }
         Ok(Some(Outcome::Updated(Box::new(kept))))
+    }
+
+    /// Whether the quarantined bytes are those that were promised, and are kept. Others never
+    /// are for this file's sake, but the same bytes may be here for another's.
+    async fn is_evidence(&self, kept: &KeptFile) -> Result<bool, Problem> {
+        if !kept.file.digests.contains(&kept.blob.digest()) {
+            return Ok(false);
+        }
+        let open = self.inner.blobs.open_blob(&kept.blob).await;
+        Ok(open.map_err(|error| blob_problem(&error))?.is_some())
     }
 
     fn change_event(

@@ -85,4 +85,9 @@ impl Registry {
     pub(crate) fn package_changed(&self, ecosystem: EcosystemId, package: &PackageName) {
         self.inner.index_cache.package_changed(ecosystem, package);
     }
+
+    /// The repositories of this server may list other packages than before.
+    pub(crate) fn catalogue_changed(&self, ecosystem: EcosystemId) {
+        self.inner.index_cache.catalogue_changed(ecosystem);
+    }
 }

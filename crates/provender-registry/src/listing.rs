@@ -34,6 +34,8 @@ pub(crate) struct Listed {
 struct ListingKey {
     package: PackageKey,
     upstream: UpstreamName,
+    /// Another upstream may come to have the name of one that was removed.
+    base: String,
 }
 
 #[derive(Clone)]
@@ -74,7 +76,11 @@ pub(crate) struct Question {
 
 impl Question {
     fn listing_key(&self) -> ListingKey {
-        ListingKey { package: self.key.clone(), upstream: self.upstream.name.clone() }
+        ListingKey {
+            package: self.key.clone(),
+            upstream: self.upstream.name.clone(),
+            base: self.remote.base().to_string(),
+        }
     }
 }
 

@@ -165,6 +165,7 @@ impl Registry {
         let kept = KeptFile {
             file: File {
                 size_bytes: Some(*size_bytes),
+                yank: None,
                 companions: Vec::new(),
                 ..errand.file.clone()
             },
@@ -292,14 +293,16 @@ impl Registry {
         let bind =
             Write::BindName { key: key.clone(), origin: errand.origin(), at: kept.recorded_at };
         let record = Write::RecordFile { key: key.clone(), file: kept.clone() };
-        match self.inner.metadata.commit(vec![bind, record], vec![event]).await {
-            Ok(_) => {
-                if kept.state != FileState::Present || kept.file != errand.file {
-                    self.package_changed(key.ecosystem, &key.package);
-                }
-                Ok(kept)
-            }
-            Err(StoreError::SameFile) => Ok(kept),
+        let outcome = self.inner.metadata.commit(vec![bind, record], vec![event]).await;
+        self.catalogue_changed(key.ecosystem);
+        let is_as_listed = outcome.is_ok()
+            && kept.state == FileState::Present
+            && kept.file == errand.file;
+        if !is_as_listed {
+            self.package_changed(key.ecosystem, &key.package);
+        }
+        match outcome {
+            Ok(_) | Err(StoreError::SameFile) => Ok(kept),
             Err(StoreError::OriginBound { bound }) => Err(self.origin_conflict(errand, &bound)),
             Err(error) => Err(store_problem(&error)),
         }
@@ -373,6 +376,8 @@ fn kept_facts(
         version: version.or(listed.version),
         digests: without_doubles(listed.digests.into_iter().chain([blob.id().digest()])),
         size_bytes: Some(blob.size_bytes()),
+        // What the upstream says of it may change; a kept yank is an administrator's.
+        yank: None,
         attributes,
         companions,
         ..listed

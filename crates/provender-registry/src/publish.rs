@@ -112,7 +112,7 @@ impl Registry {
             {
                 Ok(Some(published(publication, blob, true)))
             }
-            Some(kept) => Err(name_taken(&publication.file, kept.state)),
+            Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
         }
     }
 
@@ -166,7 +166,9 @@ impl Registry {
         match outcome {
             Ok(_) => Ok(published(publication, id, false)),
             Err(StoreError::SameFile) => Ok(published(publication, id, true)),
-            Err(StoreError::FileExists { state, .. }) => Err(name_taken(&publication.file, state)),
+            Err(StoreError::FileExists { state, existing }) => {
+                Err(name_taken(&publication.file, state, existing == id))
+            }
             Err(StoreError::OriginBound { bound: Origin::Mirrored { upstream } }) => {
                 Err(claim_first(&key, upstream.as_str()))
             }
@@ -206,20 +208,19 @@ fn published(publication: &Publication, blob: BlobId, already_there: bool) -> Pu
     }
 }
 
-fn name_taken(file: &FileName, state: FileState) -> Problem {
-    let message = match state {
+fn name_taken(file: &FileName, state: FileState, has_same_bytes: bool) -> Problem {
+    let why = match state {
         FileState::Deleted => {
-            format!(
-                "File already exists: {file} was published once and deleted; a file name is never reused, publish a new version"
-            )
+            "was published once and deleted; a file name is never reused, publish a new version"
+        }
+        FileState::Present | FileState::Quarantined if has_same_bytes => {
+            "came from an upstream before the name was claimed; publish a new version"
         }
         FileState::Present | FileState::Quarantined => {
-            format!(
-                "File already exists: {file} has other bytes; a file never changes, publish a new version"
-            )
+            "has other bytes; a file never changes, publish a new version"
         }
     };
-    Problem::new(ProblemCode::Conflict, message)
+    Problem::new(ProblemCode::Conflict, format!("File already exists: {file} {why}"))
 }
 
 fn claim_first(key: &PackageKey, upstream: &str) -> Problem {

@@ -114,7 +114,7 @@ impl Registry {
         let is_owned = query.owns();
         let bound = bound_origin(is_owned, row.as_ref());
         if bound == Some(Origin::Published) {
-            return Ok(here_alone(kept, is_owned));
+            return Ok(here_alone(kept));
         }
         let (upstream, offer) = self.first_offer(query, bound.as_ref(), !kept.is_empty()).await?;
         Ok(merge(kept, bound, upstream.as_ref(), offer))
@@ -246,12 +246,12 @@ impl Resolution {
     }
 }
 
-fn here_alone(kept: Vec<KeptFile>, is_owned: bool) -> Resolution {
+fn here_alone(kept: Vec<KeptFile>) -> Resolution {
     let entries: Vec<Entry> =
         kept.into_iter().map(|kept| kept_entry(kept, Some(&Origin::Published), None)).collect();
     Resolution {
         is_known: entries.iter().any(|entry| entry.facts.origin == Origin::Published),
-        is_exclusive: is_owned || !entries.is_empty(),
+        is_exclusive: true,
         entries,
         attributes: Attributes::default(),
         fresh_until: Timestamp::from_microseconds(i64::MAX),

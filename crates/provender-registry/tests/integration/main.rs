@@ -1,0 +1,22 @@
+//! The one path in one process: registries in temporary directories, their clock in the test's
+//! hand, against upstreams that tell the truth or lie as scripted.
+
+mod access;
+mod caching;
+mod chain;
+mod client;
+mod crash;
+mod faults;
+mod garbage;
+mod hostile;
+mod mirror;
+mod misbehaviour;
+mod namesakes;
+mod private_first;
+mod publishing;
+mod registry;
+mod upstream_order;
+mod verification;
+
+use client::{Client, Page};
+use registry::{TestRegistry, hours, minutes, seconds, wheel};

@@ -1,0 +1,263 @@
+//! In from upstreams: fetched once, verified, recorded, kept for ever.
+
+use provender_domain::{Actor, EventKind, ProblemCode, Scope};
+use provender_testing::Answer;
+use provender_testing::python::{PythonUpstream, SdistBuilder};
+
+use crate::client::refused;
+use crate::{TestRegistry, minutes, seconds, wheel};
+
+#[tokio::test]
+async fn the_first_install_fetches_once_and_the_second_asks_nobody() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let reader = registry.bearer(Some("main"), Scope::Read, None).await;
+    let client = registry.client("main", reader.clone());
+    for _ in 0..3 {
+        assert_eq!(client.files("demo").await, [&*demo.file_name]);
+        client.install(&demo).await;
+        let metadata = client.metadata("demo", &demo.file_name).await.unwrap();
+        assert_eq!(metadata, demo.metadata.as_bytes());
+    }
+    assert_eq!(upstream.fake().hits("/simple/demo/"), 1);
+    assert_eq!(upstream.fake().hits(&upstream.file_path(&demo.file_name)), 1);
+    assert_eq!(upstream.fake().total(), 2, "{:#?}", upstream.fake().requests());
+
+    let events = registry.events_of(EventKind::Mirrored, 1).await;
+    let event = &events[0].event;
+    assert_eq!(event.actor, reader.actor());
+    assert!(matches!(event.actor, Actor::Token { .. }));
+    assert_eq!(event.repository.as_ref().unwrap().as_str(), "main");
+    assert_eq!(event.file.as_ref().unwrap().as_str(), demo.file_name);
+    assert_eq!(event.version.as_ref().unwrap().as_str(), "1.0");
+    assert_eq!(event.detail.text("upstream"), Some("up"));
+    assert_eq!(event.detail.text("sha256"), Some(&*demo.sha256_hex()));
+    assert_eq!(
+        event.detail.text("url"),
+        Some(&*upstream.fake().url(&format!("/files/{}", demo.file_name)))
+    );
+    registry.assert_sound().await;
+    registry.assert_recorded(&[(EventKind::Mirrored, 1)]).await;
+}
+
+#[tokio::test]
+async fn what_was_mirrored_is_there_after_a_restart_without_the_upstream() {
+    let upstream = PythonUpstream::start();
+    let (demo, source) = (wheel("demo", "1.0"), SdistBuilder::new("demo", "1.0").build());
+    upstream.add(demo.clone());
+    upstream.add(source.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    registry.main().files("demo").await;
+    registry.main().install(&demo).await;
+    registry.main().install(&source).await;
+    upstream.fake().offline().await;
+    let registry = registry.reopened().await;
+    registry.clock.advance(minutes(60));
+    let page = registry.main().index("demo").await.unwrap();
+    assert_eq!(page.stale.unwrap().upstream.as_str(), "up");
+    registry.main().install(&demo).await;
+    registry.main().install(&source).await;
+    registry.main().metadata("demo", &demo.file_name).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_two_readers_make_one_request() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let path = upstream.file_path(&demo.file_name);
+    let slow = Answer::ok(demo.bytes.clone()).after(std::time::Duration::from_millis(200));
+    upstream.fake().on(&path, slow);
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let (client, demo) = (registry.main(), demo.clone());
+        readers.spawn(async move {
+            client.files("demo").await;
+            client.install(&demo).await;
+        });
+    }
+    readers.join_all().await;
+    assert_eq!(upstream.fake().hits("/simple/demo/"), 1);
+    assert_eq!(upstream.fake().hits(&path), 1);
+    registry.assert_sound().await;
+    registry.assert_recorded(&[(EventKind::Mirrored, 1)]).await;
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_does_not_take_the_file_along() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let path = upstream.file_path(&demo.file_name);
+    let slow = Answer::ok(demo.bytes.clone()).after(std::time::Duration::from_millis(100));
+    upstream.fake().on(&path, slow);
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let impatient = std::time::Duration::from_millis(50);
+    let client = registry.main();
+    let left = tokio::time::timeout(impatient, client.install(&demo)).await;
+    assert!(left.is_err(), "the upstream is slower than this reader");
+    registry.events_of(EventKind::Mirrored, 1).await;
+    client.install(&demo).await;
+    assert_eq!(upstream.fake().hits(&path), 1);
+}
+
+#[tokio::test]
+async fn an_upstream_that_fails_is_told_of_once_and_its_index_is_served_stale() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    let fresh = client.index("demo").await.unwrap();
+    assert_eq!(fresh.stale, None);
+    upstream.fake().offline().await;
+    for _ in 0..3 {
+        registry.clock.advance(minutes(11));
+        let page = client.index("demo").await.unwrap();
+        assert_eq!(page.files(), fresh.files());
+        assert_eq!(page.stale.unwrap().upstream.as_str(), "up");
+    }
+    assert_eq!(registry.events_of(EventKind::UpstreamFailing, 1).await.len(), 1);
+    upstream.fake().online().await;
+    registry.clock.advance(seconds(31));
+    assert_eq!(client.index("demo").await.unwrap().stale, None);
+    assert_eq!(registry.events_of(EventKind::UpstreamRecovered, 1).await.len(), 1);
+    let expected = [(EventKind::UpstreamFailing, 1), (EventKind::UpstreamRecovered, 1)];
+    registry.assert_recorded(&expected).await;
+}
+
+#[tokio::test]
+async fn freshness_goes_by_the_clock_and_revalidates_without_downloading() {
+    let upstream = PythonUpstream::start();
+    upstream.add(wheel("demo", "1.0"));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let check = async |advance, hits, files: usize| {
+        registry.clock.advance(advance);
+        assert_eq!(registry.main().files("demo").await.len(), files);
+        assert_eq!(upstream.fake().hits("/simple/demo/"), hits, "after {advance:?}");
+    };
+    check(seconds(0), 1, 1).await;
+    check(minutes(9), 1, 1).await;
+    check(minutes(2), 2, 1).await;
+    let again = upstream.fake().requests().pop().unwrap();
+    assert!(again.header("If-None-Match").is_some(), "a revalidation is conditional");
+    check(minutes(9), 2, 1).await;
+    upstream.add(wheel("demo", "2.0"));
+    check(seconds(30), 2, 1).await;
+    check(minutes(1), 3, 2).await;
+}
+
+#[tokio::test]
+async fn freshness_survives_a_restart() {
+    let upstream = PythonUpstream::start();
+    upstream.add(wheel("demo", "1.0"));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    registry.main().files("demo").await;
+    let registry = registry.reopened().await;
+    registry.main().files("demo").await;
+    assert_eq!(upstream.fake().hits("/simple/demo/"), 1);
+    registry.clock.advance(minutes(11));
+    registry.main().files("demo").await;
+    let again = upstream.fake().requests().pop().unwrap();
+    assert!(again.header("If-None-Match").is_some(), "a revalidation is conditional");
+}
+
+#[tokio::test]
+async fn kept_files_go_on_when_the_package_is_gone_upstream() {
+    let upstream = PythonUpstream::start();
+    let (kept, other) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    upstream.add(kept.clone());
+    upstream.add(other.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    registry.main().install(&kept).await;
+    upstream.remove("demo");
+    registry.clock.advance(minutes(11));
+    let page = registry.main().index("demo").await.unwrap();
+    assert_eq!(page.files(), [&*kept.file_name]);
+    assert_eq!(page.stale, None, "that it is gone is an answer");
+    registry.main().install(&kept).await;
+    let gone = registry.main().file("demo", &other.file_name).await;
+    assert_eq!(refused(gone), ProblemCode::NotFound);
+}
+
+#[tokio::test]
+async fn what_was_never_kept_is_a_clear_problem_when_the_upstream_is_down() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    registry.main().files("demo").await;
+    upstream.fake().offline().await;
+    let problem = registry.main().file("demo", &demo.file_name).await.unwrap_err();
+    assert_eq!(problem.code, ProblemCode::UpstreamFailed);
+    assert_eq!(problem.public, "upstream up cannot be reached");
+    let unheard_of = registry.main().index("other").await;
+    assert_eq!(refused(unheard_of), ProblemCode::UpstreamFailed);
+    registry.assert_sound().await;
+    upstream.fake().online().await;
+    registry.main().install(&demo).await;
+}
+
+#[tokio::test]
+async fn what_is_nowhere_is_not_found_and_that_too_is_asked_anew_in_time() {
+    let upstream = PythonUpstream::start();
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    for _ in 0..3 {
+        assert_eq!(refused(client.index("demo").await), ProblemCode::NotFound);
+        let file = client.file("demo", "demo-1.0-py3-none-any.whl").await;
+        assert_eq!(refused(file), ProblemCode::NotFound);
+    }
+    assert_eq!(upstream.fake().hits("/simple/demo/"), 1);
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    registry.clock.advance(seconds(59));
+    assert_eq!(refused(client.index("demo").await), ProblemCode::NotFound);
+    registry.clock.advance(seconds(2));
+    assert_eq!(client.files("demo").await, [&*demo.file_name]);
+    client.install(&demo).await;
+}
+
+#[tokio::test]
+async fn every_mirrored_package_is_in_the_catalogue() {
+    let upstream = PythonUpstream::start();
+    let (one, two) = (wheel("one", "1.0"), SdistBuilder::new("two", "1.0").build());
+    upstream.add(one.clone());
+    upstream.add(two.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    assert_eq!(client.catalogue().await, [""; 0]);
+    client.install(&one).await;
+    assert_eq!(client.catalogue().await, ["one"]);
+    client.install(&two).await;
+    assert_eq!(client.catalogue().await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn upload_times_and_requirements_pass_through_and_yanks_follow_the_upstream() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    upstream.change(&demo.file_name, |file| file.requires_python = Some(">=3.9".to_owned()));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let check = async |yanked: serde_json::Value| {
+        let page = registry.main().index("demo").await.unwrap();
+        let file = page.file(&demo.file_name);
+        assert_eq!(file["upload-time"], "2020-01-01T00:00:00.000000Z");
+        assert_eq!(file["requires-python"], ">=3.9");
+        assert_eq!(file["hashes"]["sha256"], demo.sha256_hex());
+        assert_eq!(file["yanked"], yanked, "{file}");
+    };
+    check(false.into()).await;
+    upstream.change(&demo.file_name, |file| file.yanked = Some("bad".to_owned()));
+    registry.clock.advance(minutes(11));
+    check("bad".into()).await;
+    registry.main().install(&demo).await;
+    check("bad".into()).await;
+    upstream.change(&demo.file_name, |file| file.yanked = None);
+    registry.clock.advance(minutes(11));
+    check(false.into()).await;
+}
