@@ -41,7 +41,7 @@ pub(crate) fn respond_in_dialect(problem: &Problem, ecosystem: &dyn Ecosystem) -
 }
 
 /// Sets status, `WWW-Authenticate` (RFC 9110 section 11.6.1) and `Retry-After` (section 10.2.3).
-fn dress(problem: &Problem, content_type: &'static str, body: Body) -> Response<Body> {
+pub(crate) fn dress(problem: &Problem, content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status(problem.code);
     let headers = response.headers_mut();

@@ -27,12 +27,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use provender_domain::{Problem, ProblemCode};
 use provender_registry::{Caller, Registry};
 
 use crate::body::Body;
-use crate::request::{ApiRequest, RequestBodyError};
+use crate::request::ApiRequest;
 use crate::server::Server;
 use endpoint::{Context, Raw};
 
@@ -93,24 +92,13 @@ async fn read(request: ApiRequest) -> Result<Request, Problem> {
     if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
         require_json(&request)?;
     }
-    let ApiRequest { method, segments, body, .. } = request;
-    let body = match Limited::new(body, BODY_LIMIT_BYTES).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) => return Err(unread(&*error)),
-    };
-    Ok(Request { method, segments, query, body })
-}
-
-fn unread(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Problem {
-    if error.is::<LengthLimitError>() {
+    let (method, segments) = (request.method.clone(), request.segments.clone());
+    let body = request.bytes().await?;
+    if body.len() > BODY_LIMIT_BYTES {
         let message = format!("a request's body has at most {BODY_LIMIT_BYTES} bytes");
-        return Problem::new(ProblemCode::TooLarge, message);
+        return Err(Problem::new(ProblemCode::TooLarge, message));
     }
-    let code = match error.downcast_ref() {
-        Some(RequestBodyError::TooSlow) => ProblemCode::RequestTimeout,
-        _ => ProblemCode::InvalidRequest,
-    };
-    Problem::new(code, "the request's body did not arrive whole").because(error)
+    Ok(Request { method, segments, query, body })
 }
 
 /// No page of another origin can send JSON without asking first, so that nobody's browser can be

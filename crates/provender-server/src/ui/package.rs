@@ -1,0 +1,132 @@
+//! `/-/ui/<repository>/<ecosystem>/<package…>`: every file that is kept, and what is known of it.
+
+use maud::{Markup, html};
+use provender_domain::{FileState, KeptFile, Origin, Problem};
+use provender_registry::FileReport;
+
+use super::Visit;
+use super::page::{Step, layout, moment, origin_badge, package_path, repository_path, size};
+
+pub(super) async fn page(
+    visit: &Visit<'_>,
+    repository: &str,
+    ecosystem: &str,
+    package: &str,
+) -> Result<Markup, Problem> {
+    visit.registry.may_read(visit.caller, repository)?;
+    let report = visit.registry.package(visit.caller, repository, ecosystem, package).await?;
+    let name = report.package.as_str();
+    let steps = [
+        Step { name: repository.to_owned(), path: repository_path(repository) },
+        Step { name: name.to_owned(), path: package_path(repository, ecosystem, name) },
+    ];
+    let content = html! {
+        section.title {
+            h1 { (name) }
+            (origin_badge(report.origin.as_ref()))
+            @if report.is_owned {
+                " " span.badge.owned title="Never asked for upstream" { "owned" }
+            }
+        }
+        p.lead { (standing(report.origin.as_ref(), report.is_owned)) }
+        section {
+            h2 { "Files " span.count { (report.files.len()) } }
+            @if report.files.is_empty() { p.empty { "No file is kept." } }
+            @for group in versions(&report.files) {
+                article.card.version {
+                    header { h3 { (group.version) } }
+                    @for file in &group.files { (file_entry(file)) }
+                }
+            }
+        }
+    };
+    Ok(layout(visit, &steps, &content))
+}
+
+/// What the name's origin means for who installs it.
+fn standing(origin: Option<&Origin>, is_owned: bool) -> Markup {
+    html! {
+        @match (origin, is_owned) {
+            (_, true) => {
+                "This name belongs to this repository. It is never asked for upstream, and no \
+                 package of this name from elsewhere is served here."
+            }
+            (Some(Origin::Published), _) => {
+                "This package is published here. It is never asked for upstream, and no package of \
+                 this name from elsewhere is served here."
+            }
+            (Some(Origin::Mirrored { upstream }), _) => {
+                "This package comes from " (upstream) ", and from no other upstream. What is listed \
+                 here is kept, whatever becomes of it there."
+            }
+            (None, _) => "This name is not bound to any origin yet.",
+        }
+    }
+}
+
+struct VersionFiles<'a> {
+    version: String,
+    files: Vec<&'a FileReport>,
+}
+
+/// Files by version, the latest recorded first.
+fn versions(files: &[FileReport]) -> Vec<VersionFiles<'_>> {
+    let mut sorted: Vec<&FileReport> = files.iter().collect();
+    sorted.sort_by_key(|report| std::cmp::Reverse(report.kept.recorded_at));
+    let mut groups: Vec<VersionFiles<'_>> = Vec::new();
+    for file in sorted {
+        let version = file.kept.file.version.as_ref();
+        let version = version.map_or_else(|| "without a version".to_owned(), ToString::to_string);
+        match groups.iter_mut().find(|group| group.version == version) {
+            Some(group) => group.files.push(file),
+            None => groups.push(VersionFiles { version, files: vec![file] }),
+        }
+    }
+    groups
+}
+
+fn file_entry(report: &FileReport) -> Markup {
+    let kept = &report.kept;
+    html! {
+        div.file {
+            p.name { (kept.file.name) " " (state(kept)) }
+            @for reason in report.verdict.reasons() { p.reason { (reason.message) } }
+            @if let Some(reason) = kept.file.yank.as_ref().and_then(|yank| yank.reason.as_ref()) {
+                p.reason { "Yanked: " (reason) }
+            }
+            dl.facts {
+                div { dt { "SHA-256" } dd { code.digest { (kept.blob.to_hex()) } } }
+                div { dt { "Origin" } dd { (origin_badge(Some(&kept.origin))) } }
+                @if let Some(publisher) = &kept.publisher {
+                    div { dt { "Published by" } dd { (publisher) } }
+                }
+                @if let Some(bytes) = kept.file.size_bytes {
+                    div { dt { "Size" } dd { (size(bytes)) } }
+                }
+                @if let Some(at) = kept.file.uploaded_at {
+                    div { dt { (uploaded(&kept.origin)) } dd { (moment(at)) } }
+                }
+                div { dt { "Recorded here" } dd { (moment(kept.recorded_at)) } }
+            }
+        }
+    }
+}
+
+/// Whose clock a moment of uploading is from.
+fn uploaded(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::Published => "Uploaded",
+        Origin::Mirrored { .. } => "Uploaded, says upstream",
+    }
+}
+
+fn state(kept: &KeptFile) -> Markup {
+    html! {
+        @match kept.state {
+            FileState::Present if kept.file.yank.is_some() => span.badge.yanked { "yanked" },
+            FileState::Present => span.badge.served { "verified, served" },
+            FileState::Quarantined => span.badge.quarantined { "in quarantine" },
+            FileState::Deleted => span.badge.deleted { "deleted" },
+        }
+    }
+}
