@@ -22,6 +22,7 @@ mod codec;
 mod commit;
 mod connect;
 mod events;
+mod file_facts;
 mod read;
 mod rows;
 mod schema;

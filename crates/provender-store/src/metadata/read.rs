@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use futures_util::TryStreamExt;
 use provender_domain::{
     BlobId, EcosystemId, FileName, FileState, KeptFile, NameError, OwnedName, Repository,
     RepositoryName, Timestamp, Upstream, UpstreamName,
@@ -15,6 +16,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
 use super::codec::{corrupt, from_json};
 use super::connect::Dialect;
+use super::file_facts;
 use super::{
     Counts, ListingOutcome, NamedPackage, PackageKey, PackageRow, Settings, StoredKey,
     StoredListing, Token,
@@ -162,16 +164,18 @@ pub(super) async fn files(
     key: &PackageKey,
 ) -> Result<Vec<KeptFile>, StoreError> {
     let (repository, ecosystem, package) = key.columns();
-    let rows = sqlx::query(
+    let mut rows = sqlx::query(
         "SELECT facts FROM files WHERE repository = $1 AND ecosystem = $2 AND package = $3",
     )
     .bind(repository)
     .bind(ecosystem)
     .bind(package)
-    .fetch_all(connection)
-    .await?;
-    let file = |row: &AnyRow| from_json("file", row.try_get::<&str, _>(0)?);
-    let mut files = rows.iter().map(file).collect::<Result<Vec<KeptFile>, StoreError>>()?;
+    .fetch(connection);
+    // Decoded as they come, while the database fetches the next ones.
+    let mut files = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        files.push(kept_file(&row, 0)?);
+    }
     files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     Ok(files)
 }
@@ -192,7 +196,7 @@ pub(super) async fn file(
     .bind(name.as_str())
     .fetch_optional(connection)
     .await?;
-    row.map(|row| from_json("file", row.try_get::<&str, _>(0)?)).transpose()
+    row.map(|row| kept_file(&row, 0)).transpose()
 }
 
 macro_rules! files_in_state {
@@ -225,7 +229,7 @@ pub(super) async fn files_in_state(
     let file = |row: &AnyRow| {
         let (repository, ecosystem, package) = (name(row, 0)?, row.try_get(1)?, name(row, 2)?);
         let key = StoredKey { repository, ecosystem, package };
-        Ok((key, from_json("file", row.try_get::<&str, _>(3)?)?))
+        Ok((key, kept_file(row, 3)?))
     };
     let mut files = rows.iter().map(file).collect::<Result<Vec<(_, KeptFile)>, StoreError>>()?;
     files.sort_by(|a, b| (&a.0, &a.1.file.name).cmp(&(&b.0, &b.1.file.name)));
@@ -321,6 +325,10 @@ pub(super) async fn last_event(connection: &mut AnyConnection) -> Result<i64, St
 
 fn name<T: FromStr<Err = NameError>>(row: &AnyRow, column: usize) -> Result<T, StoreError> {
     row.try_get::<&str, _>(column)?.parse().map_err(|error| corrupt("name", error))
+}
+
+fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
+    file_facts::decode(row.try_get(column)?)
 }
 
 fn moment(row: &AnyRow, column: usize) -> Result<Timestamp, StoreError> {

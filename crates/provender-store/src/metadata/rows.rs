@@ -35,7 +35,7 @@ pub struct StoredKey {
 pub struct PackageRow {
     /// The origin that the name is bound to.
     pub origin: Option<Origin>,
-    /// Grows with every change of the package's files or origin; a new package has 0.
+    /// Grows with every change of the package's files or origin, and sometimes without one.
     pub generation: i64,
     /// When the name was first bound here.
     pub created_at: Timestamp,

@@ -7,7 +7,7 @@ use super::packages::bump;
 use super::{Growth, hit, missing};
 use crate::StoreError;
 use crate::metadata::PackageKey;
-use crate::metadata::codec::{from_json, to_json};
+use crate::metadata::file_facts;
 use crate::metadata::read::state_name;
 
 pub(super) async fn record(
@@ -29,7 +29,7 @@ pub(super) async fn record(
     .bind(file.file.name.as_str())
     .bind(file.blob.to_hex())
     .bind(state_name(file.state))
-    .bind(to_json(file))
+    .bind(file_facts::encode(file))
     .execute(&mut *connection)
     .await?;
     if result.rows_affected() == 0 {
@@ -61,7 +61,7 @@ pub(super) async fn update(
     .bind(package)
     .bind(name.as_str())
     .bind(state_name(file.state))
-    .bind(to_json(file))
+    .bind(file_facts::encode(file))
     .execute(&mut *connection)
     .await?;
     growth.subtract(&old);
@@ -130,7 +130,7 @@ async fn recorded(
     .bind(name.as_str())
     .fetch_optional(connection)
     .await?;
-    row.map(|row| from_json("file", row.try_get::<&str, _>(0)?)).transpose()
+    row.map(|row| file_facts::decode(row.try_get(0)?)).transpose()
 }
 
 /// The blobs, in hexadecimal, of companions that the file keeps in use.

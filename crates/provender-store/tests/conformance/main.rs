@@ -1,0 +1,80 @@
+//! One suite for every database that metadata can be kept in.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commits;
+mod events;
+mod files;
+mod listings;
+mod packages;
+mod settings;
+
+use provender_store::{DatabaseUrl, Metadata, StoreError};
+use sqlx::{AnyConnection, Connection, Executor};
+
+/// Everything that is promised of metadata, on a fresh database.
+async fn suite(url: &DatabaseUrl, raw_url: &str) {
+    let metadata = Metadata::open(url).await.unwrap();
+    events::numbers_and_filters(&metadata).await;
+    settings::all(&metadata).await;
+    packages::all(&metadata).await;
+    files::all(&metadata).await;
+    listings::all(&metadata).await;
+    commits::all(&metadata).await;
+    metadata.ping().await.unwrap();
+    metadata.close().await;
+    assert!(matches!(metadata.ping().await, Err(StoreError::Closed)));
+    assert!(matches!(metadata.commit(vec![], vec![]).await, Err(StoreError::Closed)));
+
+    sqlx::any::install_default_drivers();
+    let mut raw = AnyConnection::connect(raw_url).await.unwrap();
+    commits::is_kept(&Metadata::open(url).await.unwrap()).await;
+    events::are_append_only(&mut raw).await;
+    refuses_a_newer_schema(url, &mut raw).await;
+}
+
+async fn refuses_a_newer_schema(url: &DatabaseUrl, raw: &mut AnyConnection) {
+    raw.execute("INSERT INTO schema_versions (version) VALUES (9000)").await.unwrap();
+    let refused = Metadata::open(url).await.err().unwrap();
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9000, .. }), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("odd name?#%41.db");
+    let raw_url = format!("sqlite://{}/odd%20name%3F%23%2541.db", directory.path().display());
+    suite(&DatabaseUrl::sqlite(&path), &raw_url).await;
+    assert!(path.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres() {
+    let Ok(server) = std::env::var("PROVENDER_TEST_POSTGRES") else {
+        support::skip("the store on PostgreSQL: PROVENDER_TEST_POSTGRES is not set");
+        return;
+    };
+    sqlx::any::install_default_drivers();
+    let mut administrator = AnyConnection::connect(&server).await.unwrap();
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap();
+    let schema = format!("provender_test_{}", hex::encode(random));
+    let execute = |sql: String| sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+    execute(format!("CREATE SCHEMA {schema}")).execute(&mut administrator).await.unwrap();
+    let joint = if server.contains('?') { '&' } else { '?' };
+    let raw_url = format!("{server}{joint}options=-csearch_path%3D{schema}");
+    let url = DatabaseUrl::parse(&raw_url).unwrap();
+    commits::of_two_servers(&url).await;
+    suite_after_two_servers(&url, &raw_url).await;
+    execute(format!("DROP SCHEMA {schema} CASCADE")).execute(&mut administrator).await.unwrap();
+}
+
+/// The suite wants an empty database: makes another schema's worth by starting over.
+async fn suite_after_two_servers(url: &DatabaseUrl, raw_url: &str) {
+    let mut raw = AnyConnection::connect(raw_url).await.unwrap();
+    let schema = raw_url.rsplit_once("%3D").unwrap().1;
+    let again = format!("DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(again)).execute(&mut raw).await.unwrap();
+    suite(url, raw_url).await;
+}

@@ -1,0 +1,105 @@
+//! What the tests of the store are made of.
+
+// Each test binary takes what it needs.
+#![allow(dead_code)]
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use provender_domain::{
+    Actor, Attributes, BlobId, EcosystemId, EventKind, File, FileName, FileState, KeptFile,
+    NewEvent, Origin, PackageName, Repository, RepositoryName, Timestamp, UpstreamName, Visibility,
+};
+use provender_store::{Blob, Blobs, PackageKey, Unverified, Write};
+
+pub const ECOSYSTEM: EcosystemId = EcosystemId::new("generic");
+
+/// Says past the test runner's capture that something was not tested.
+pub fn skip(what: &str) {
+    let _ = writeln!(std::io::stderr(), "skip - {what}");
+}
+
+pub fn moment(seconds: i64) -> Timestamp {
+    Timestamp::from_microseconds(1_750_000_000_000_000 + seconds * 1_000_000)
+}
+
+pub fn repository_name(text: &str) -> RepositoryName {
+    RepositoryName::new(text).unwrap()
+}
+
+pub fn upstream_name(text: &str) -> UpstreamName {
+    UpstreamName::new(text).unwrap()
+}
+
+pub fn file_name(text: &str) -> FileName {
+    FileName::new(text).unwrap()
+}
+
+pub fn repository(name: &str) -> Repository {
+    Repository {
+        name: repository_name(name),
+        visibility: Visibility::Public,
+        created_at: moment(0),
+    }
+}
+
+pub fn key(repository: &str, package: &str) -> PackageKey {
+    PackageKey {
+        repository: repository_name(repository),
+        ecosystem: ECOSYSTEM,
+        package: PackageName::new(package).unwrap(),
+    }
+}
+
+/// A blob's name that stands for these bytes without being their hash.
+pub fn blob(number: u8) -> BlobId {
+    BlobId::from_bytes([number; 32])
+}
+
+pub fn mirrored(upstream: &str) -> Origin {
+    Origin::Mirrored { upstream: upstream_name(upstream) }
+}
+
+pub fn kept(name: &str, blob: BlobId) -> KeptFile {
+    let file = File {
+        name: file_name(name),
+        version: None,
+        url: None,
+        digests: vec![blob.digest()],
+        size_bytes: Some(100),
+        uploaded_at: None,
+        yank: None,
+        attributes: Attributes::default(),
+        companions: vec![],
+    };
+    KeptFile {
+        file,
+        blob,
+        origin: Origin::Published,
+        recorded_at: moment(1),
+        publisher: None,
+        state: FileState::Present,
+        state_reason: None,
+    }
+}
+
+pub fn bind(key: &PackageKey) -> Write {
+    Write::BindName { key: key.clone(), origin: Origin::Published, at: moment(1) }
+}
+
+pub fn record(key: &PackageKey, file: KeptFile) -> Write {
+    Write::RecordFile { key: key.clone(), file }
+}
+
+pub fn event(kind: EventKind, message: &str) -> NewEvent {
+    NewEvent::new(kind, moment(2), Actor::System, message)
+}
+
+pub async fn staged(
+    blobs: &Blobs,
+    bytes: &[u8],
+) -> Result<Blob<Unverified>, provender_store::BlobError> {
+    let mut staging = blobs.stage().await?;
+    staging.write(Bytes::copy_from_slice(bytes)).await?;
+    staging.finish().await
+}
