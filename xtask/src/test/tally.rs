@@ -42,14 +42,18 @@ impl Tally {
         tally
     }
 
-    /// What a line of `cargo test` counts: its closing line for one test program.
+    /// What a line of `cargo test` counts: the closing line of each test program, and each test
+    /// that it left out, unless another test runs that one in a process of its own.
     pub(super) fn cargo_test(line: &str) -> Self {
+        if line.starts_with("test ") && line.contains(" ... ignored") {
+            return Self::skipped(u64::from(!line.contains("... ignored, run by ")));
+        }
         let Some(counts) = line.strip_prefix("test result: ") else { return Self::default() };
         let count = |what: &str| {
             let before = counts.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
             before.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
         };
-        Self { passed: count("passed"), failed: count("failed"), skipped: count("ignored") }
+        Self { passed: count("passed"), failed: count("failed"), skipped: 0 }
     }
 
     /// What a line of a script counts: `ok NAME`, `not ok NAME`, `skip NAME: why`.
@@ -88,10 +92,12 @@ mod tests {
             assert_eq!([tally.passed, tally.failed, tally.skipped], expected, "{line}");
         };
         let tail = "0 measured; 0 filtered out; finished in 0.00s";
-        check(&format!("test result: ok. 12 passed; 0 failed; 1 ignored; {tail}"), [12, 0, 1]);
+        check(&format!("test result: ok. 12 passed; 0 failed; 1 ignored; {tail}"), [12, 0, 0]);
         check(&format!("test result: FAILED. 3 passed; 2 failed; 0 ignored; {tail}"), [3, 2, 0]);
         check("test names::a_name ... ok", [0, 0, 0]);
         check("running 3 tests", [0, 0, 0]);
+        check("test slow ... ignored", [0, 0, 1]);
+        check("test tls::child ... ignored, run by parent", [0, 0, 0]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 /// What is wrong with the item that the line declares, if it declares one.
 fn judge(line: &str) -> Option<String> {
     let item = without_visibility(line.trim_start());
-    let top_level = !line.starts_with(' ');
+    let shared = line.starts_with("pub");
     let (keyword, rest) = item.split_once(' ')?;
     let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
     match keyword {
@@ -37,9 +37,9 @@ fn judge(line: &str) -> Option<String> {
         "fn" if name.starts_with("get_") => {
             Some(format!("`{name}`: say `{}`", name.trim_start_matches("get_")))
         }
-        "type" if top_level && rest.contains('=') => {
-            Some(format!("`{name}` is an alias: a newtype says what it is and keeps it so"))
-        }
+        "type" if shared && rest.contains('=') => Some(format!(
+            "`{name}` is an alias for others: a newtype says what it is and keeps it so"
+        )),
         _ => None,
     }
 }

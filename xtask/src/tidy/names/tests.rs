@@ -19,8 +19,12 @@ fn empty_words_are_found() {
     check("struct Utility;", None);
     check("pub const fn get_name(&self) -> &str {", Some("say `name`"));
     check("fn gettext() {}", None);
-    check("pub type Result<T> = std::result::Result<T, Error>;", Some("`Result` is an alias"));
+    check(
+        "pub type Result<T> = std::result::Result<T, Error>;",
+        Some("`Result` is an alias for others"),
+    );
     check("    type Item = u8;", None);
+    check("type Parts = Vec<(String, Vec<u8>)>;", None);
     check("let manager = 1;", None);
 }
 
