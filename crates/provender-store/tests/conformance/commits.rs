@@ -5,7 +5,7 @@ use provender_store::{DatabaseUrl, EventFilter, Metadata, StoreError, Write};
 
 use crate::support::{bind, blob, event, kept, key, record, repository};
 
-pub async fn all(metadata: &Metadata) {
+pub(crate) async fn all(metadata: &Metadata) {
     metadata.commit(vec![Write::CreateRepository(repository("commits"))], vec![]).await.unwrap();
     a_failed_commit_leaves_nothing(metadata).await;
     failing_members_do_not_disturb_others(metadata).await;
@@ -14,7 +14,7 @@ pub async fn all(metadata: &Metadata) {
 }
 
 /// What [`all`] wrote is there in a store that was opened anew.
-pub async fn is_kept(metadata: &Metadata) {
+pub(crate) async fn is_kept(metadata: &Metadata) {
     let events = every_event(metadata).await;
     has_no_gaps(&events);
     assert_eq!(*metadata.watch_events().borrow(), i64::try_from(events.len()).unwrap());
@@ -100,7 +100,7 @@ async fn a_dropped_caller_loses_nothing_but_the_answer(metadata: &Metadata) {
 }
 
 /// Two servers on one database write at once.
-pub async fn of_two_servers(url: &DatabaseUrl) {
+pub(crate) async fn of_two_servers(url: &DatabaseUrl) {
     let servers = [Metadata::open(url).await.unwrap(), Metadata::open(url).await.unwrap()];
     servers[0].commit(vec![Write::CreateRepository(repository("shared"))], vec![]).await.unwrap();
     let mut tasks = Vec::new();

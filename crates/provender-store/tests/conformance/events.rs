@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Executor};
 use crate::support::{event, file_name, repository_name};
 
 /// Expects an empty record.
-pub async fn numbers_and_filters(metadata: &Metadata) {
+pub(crate) async fn numbers_and_filters(metadata: &Metadata) {
     let watch = metadata.watch_events();
     assert_eq!(*watch.borrow(), 0);
     assert_eq!(metadata.commit(vec![], vec![]).await.unwrap(), committed(None));
@@ -85,7 +85,7 @@ async fn filters(metadata: &Metadata) {
     .await;
 }
 
-pub async fn are_append_only(raw: &mut AnyConnection) {
+pub(crate) async fn are_append_only(raw: &mut AnyConnection) {
     for sql in ["UPDATE events SET facts = '{}'", "DELETE FROM events WHERE number = 1"] {
         let refused = raw.execute(sql).await.unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");

@@ -7,7 +7,7 @@ use provender_store::{Metadata, PackageKey, StoreError, Write};
 
 use crate::support::{bind, blob, file_name, kept, key, record, repository, repository_name};
 
-pub async fn all(metadata: &Metadata) {
+pub(crate) async fn all(metadata: &Metadata) {
     metadata.commit(vec![Write::CreateRepository(repository("files"))], vec![]).await.unwrap();
     a_name_never_changes_its_bytes(metadata).await;
     quarantine(metadata).await;

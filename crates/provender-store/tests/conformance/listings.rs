@@ -5,7 +5,7 @@ use provender_store::{ListingOutcome, Metadata, StoreError, StoredListing, Write
 
 use crate::support::{kept, key, moment, repository, repository_name, upstream_name};
 
-pub async fn all(metadata: &Metadata) {
+pub(crate) async fn all(metadata: &Metadata) {
     let (key, name) = (key("listings", "demo"), upstream_name("outside"));
     metadata.commit(vec![Write::CreateRepository(repository("listings"))], vec![]).await.unwrap();
     let commit = async |write: Write| metadata.commit(vec![write], vec![]).await;

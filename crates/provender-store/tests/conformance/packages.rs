@@ -5,7 +5,7 @@ use provender_store::{Metadata, PackageKey, StoreError, Write};
 
 use crate::support::{ECOSYSTEM, bind, key, mirrored, moment, repository, repository_name};
 
-pub async fn all(metadata: &Metadata) {
+pub(crate) async fn all(metadata: &Metadata) {
     metadata.commit(vec![Write::CreateRepository(repository("packages"))], vec![]).await.unwrap();
     first_origin_stays(metadata).await;
     administrators_claim(metadata).await;

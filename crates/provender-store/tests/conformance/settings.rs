@@ -7,7 +7,7 @@ use provender_store::{Metadata, StoreError, Token, Write};
 
 use crate::support::{moment, repository, repository_name, upstream_name};
 
-pub async fn all(metadata: &Metadata) {
+pub(crate) async fn all(metadata: &Metadata) {
     let check = async |write: Write, expected: Result<(), &str>| {
         let text = format!("{write:?}");
         let outcome = metadata.commit(vec![write], vec![]).await;

@@ -12,30 +12,30 @@ use provender_domain::{
 };
 use provender_store::{Blob, Blobs, PackageKey, Unverified, Write};
 
-pub const ECOSYSTEM: EcosystemId = EcosystemId::new("generic");
+pub(crate) const ECOSYSTEM: EcosystemId = EcosystemId::new("generic");
 
 /// Says past the test runner's capture that something was not tested.
-pub fn skip(what: &str) {
+pub(crate) fn skip(what: &str) {
     let _ = writeln!(std::io::stderr(), "skip - {what}");
 }
 
-pub fn moment(seconds: i64) -> Timestamp {
+pub(crate) fn moment(seconds: i64) -> Timestamp {
     Timestamp::from_microseconds(1_750_000_000_000_000 + seconds * 1_000_000)
 }
 
-pub fn repository_name(text: &str) -> RepositoryName {
+pub(crate) fn repository_name(text: &str) -> RepositoryName {
     RepositoryName::new(text).unwrap()
 }
 
-pub fn upstream_name(text: &str) -> UpstreamName {
+pub(crate) fn upstream_name(text: &str) -> UpstreamName {
     UpstreamName::new(text).unwrap()
 }
 
-pub fn file_name(text: &str) -> FileName {
+pub(crate) fn file_name(text: &str) -> FileName {
     FileName::new(text).unwrap()
 }
 
-pub fn repository(name: &str) -> Repository {
+pub(crate) fn repository(name: &str) -> Repository {
     Repository {
         name: repository_name(name),
         visibility: Visibility::Public,
@@ -43,7 +43,7 @@ pub fn repository(name: &str) -> Repository {
     }
 }
 
-pub fn key(repository: &str, package: &str) -> PackageKey {
+pub(crate) fn key(repository: &str, package: &str) -> PackageKey {
     PackageKey {
         repository: repository_name(repository),
         ecosystem: ECOSYSTEM,
@@ -52,15 +52,15 @@ pub fn key(repository: &str, package: &str) -> PackageKey {
 }
 
 /// A blob's name that stands for these bytes without being their hash.
-pub fn blob(number: u8) -> BlobId {
+pub(crate) fn blob(number: u8) -> BlobId {
     BlobId::from_bytes([number; 32])
 }
 
-pub fn mirrored(upstream: &str) -> Origin {
+pub(crate) fn mirrored(upstream: &str) -> Origin {
     Origin::Mirrored { upstream: upstream_name(upstream) }
 }
 
-pub fn kept(name: &str, blob: BlobId) -> KeptFile {
+pub(crate) fn kept(name: &str, blob: BlobId) -> KeptFile {
     let file = File {
         name: file_name(name),
         version: None,
@@ -83,19 +83,19 @@ pub fn kept(name: &str, blob: BlobId) -> KeptFile {
     }
 }
 
-pub fn bind(key: &PackageKey) -> Write {
+pub(crate) fn bind(key: &PackageKey) -> Write {
     Write::BindName { key: key.clone(), origin: Origin::Published, at: moment(1) }
 }
 
-pub fn record(key: &PackageKey, file: KeptFile) -> Write {
+pub(crate) fn record(key: &PackageKey, file: KeptFile) -> Write {
     Write::RecordFile { key: key.clone(), file }
 }
 
-pub fn event(kind: EventKind, message: &str) -> NewEvent {
+pub(crate) fn event(kind: EventKind, message: &str) -> NewEvent {
     NewEvent::new(kind, moment(2), Actor::System, message)
 }
 
-pub async fn staged(
+pub(crate) async fn staged(
     blobs: &Blobs,
     bytes: &[u8],
 ) -> Result<Blob<Unverified>, provender_store::BlobError> {

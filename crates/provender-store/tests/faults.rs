@@ -1,0 +1,140 @@
+//! A publication fails at every durable step, before it and after it; nothing is ever half done.
+
+mod support;
+
+use std::path::Path;
+
+use provender_domain::{BlobId, EventKind};
+use provender_store::{
+    Blobs, DatabaseUrl, EventFilter, FaultMode, Faults, Metadata, StoreError, Write,
+};
+use support::{bind, event, kept, key, record, repository, staged};
+
+const METADATA_OF_FILE: &[u8] = b"Name: demo";
+
+struct Stores {
+    metadata: Metadata,
+    blobs: Blobs,
+}
+
+impl Stores {
+    async fn open(root: &Path) -> Self {
+        let url = DatabaseUrl::sqlite(root.join("metadata.db"));
+        let metadata = Metadata::open(&url).await.unwrap();
+        Self { metadata, blobs: Blobs::open(root).await.unwrap() }
+    }
+
+    fn with_faults(self, faults: &Faults) -> Self {
+        Self {
+            metadata: self.metadata.with_faults(faults.clone()),
+            blobs: self.blobs.with_faults(faults.clone()),
+        }
+    }
+
+    async fn keep(&self, bytes: &[u8]) -> Result<BlobId, Box<dyn std::error::Error>> {
+        let blob = staged(&self.blobs, bytes).await?.verify(&[]).await?;
+        Ok(self.blobs.commit(blob).await?)
+    }
+
+    /// As a registry does it: blobs, then name, row and event at once. Publishing the same bytes
+    /// again is fine.
+    async fn publish(&self, number: u8) -> Result<(), Box<dyn std::error::Error>> {
+        let key = key("main", &format!("demo{number}"));
+        let large = vec![number; 3 * 1024 * 1024];
+        let mut file = kept("demo-1.0.whl", self.keep(&large).await?);
+        file.file.companions.push(provender_domain::Companion {
+            kind: "metadata".to_owned(),
+            url: None,
+            digest: Some(self.keep(METADATA_OF_FILE).await?.digest()),
+        });
+        let writes = vec![bind(&key), record(&key, file)];
+        let published = event(EventKind::Published, "published");
+        match self.metadata.commit(writes, vec![published]).await {
+            Ok(_) | Err(StoreError::SameFile) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Every row's blobs are there and whole; events have no gaps and match the rows.
+    async fn check(&self, acknowledged: &[u8]) {
+        let mut files = 0;
+        for number in 0..2 {
+            let recorded =
+                self.metadata.files(&key("main", &format!("demo{number}"))).await.unwrap();
+            assert!(recorded.len() == 1 || !acknowledged.contains(&number), "lost {number}");
+            for file in &recorded {
+                files += 1;
+                assert_eq!(
+                    self.blobs.scrub(&file.blob).await.unwrap(),
+                    provender_store::Scrub::Intact
+                );
+                let digest = file.file.companions[0].digest.as_ref().unwrap();
+                let companion = digest.hex().parse().unwrap();
+                let bytes = self.blobs.read(&companion, 100).await.unwrap().unwrap();
+                assert_eq!(bytes, METADATA_OF_FILE);
+            }
+        }
+        let filter = EventFilter { limit: 100, ..Default::default() };
+        let events = self.metadata.events(&filter).await.unwrap();
+        let numbers: Vec<_> = events.iter().map(|event| event.number).collect();
+        assert_eq!(numbers, (1..=files).collect::<Vec<i64>>());
+    }
+}
+
+/// Publishes twice with a fault at this step; whether there was such a step.
+async fn fail_at(step: u64, mode: FaultMode) -> bool {
+    let root = tempfile::tempdir().unwrap();
+    let stores = Stores::open(root.path()).await;
+    let made = vec![Write::CreateRepository(repository("main"))];
+    stores.metadata.commit(made, vec![]).await.unwrap();
+
+    let faults = Faults::at(step, mode);
+    let stores = stores.with_faults(&faults);
+    let mut acknowledged = Vec::new();
+    let mut failures = 0;
+    for number in 0..2 {
+        match stores.publish(number).await {
+            Ok(()) => acknowledged.push(number),
+            Err(_) => failures += 1,
+        }
+    }
+    assert_eq!(failures, u32::from(faults.fired()), "step {step} {mode:?}");
+    // Neither the process that met the fault nor one that starts after it sees anything half done.
+    stores.check(&acknowledged).await;
+    stores.metadata.close().await;
+    let stores = Stores::open(root.path()).await;
+    stores.check(&acknowledged).await;
+    for number in 0..2 {
+        stores.publish(number).await.unwrap();
+    }
+    stores.check(&[0, 1]).await;
+    let left = std::fs::read_dir(root.path().join("staging")).unwrap().count();
+    assert_eq!(left, 0, "step {step} {mode:?}");
+    stores.metadata.close().await;
+    faults.fired()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_step_may_fail() {
+    for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
+        let mut step = 0;
+        while fail_at(step, mode).await {
+            step += 1;
+        }
+        // Per publication: for each of two blobs create, writes, fsync, rename, fsync of the
+        // directory; then one SQL commit.
+        assert!(step >= 2 * (2 * 5 + 1), "only {step} steps are covered");
+    }
+}
+
+#[tokio::test]
+async fn counting_alone_fails_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let faults = Faults::none();
+    let stores = Stores::open(root.path()).await.with_faults(&faults);
+    let made = vec![Write::CreateRepository(repository("main"))];
+    stores.metadata.commit(made, vec![]).await.unwrap();
+    assert_eq!(faults.steps(), 1);
+    stores.publish(0).await.unwrap();
+    assert!(faults.steps() > 10 && !faults.fired());
+}
