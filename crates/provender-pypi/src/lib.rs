@@ -12,7 +12,7 @@
 //! | wheels | [PEP 427], [PEP 491] | published to the bottom (`RECORD` too), mirrored with old spellings |
 //! | source distributions | [PEP 625], [PEP 643] | `.tar.gz` published; `.tar.gz`, `.tgz` and `.zip` mirrored |
 //! | other archives | | not listed: eggs and installers, which pip and uv no longer install, and `.tar.bz2` and the like, which are not inspected here |
-//! | uploads | legacy upload API | `file_upload`, with SHA-256 or BLAKE2b |
+//! | uploads | legacy upload API | `file_upload`, with SHA-256 or `BLAKE2b` |
 //! | tracks, alternate locations | [PEP 708] | no: names are private first, see owned names |
 //! | PGP signatures | | no: neither taken nor passed on |
 //!

@@ -2,7 +2,7 @@
 //!
 //! Stricter than a mirror is: of a version's files each has one right name (PEP 427, PEP 625), so
 //! that nobody can put a second one beside it that clients might take for the first. At least one
-//! digest that nobody can forge (SHA-256 or BLAKE2b) has to come along: every client of the last ten
+//! digest that nobody can forge (SHA-256 or `BLAKE2b`) has to come along: every client of the last ten
 //! years sends one, and without it a publication damaged on its way would be kept for ever.
 
 use provender_domain::{

@@ -55,7 +55,7 @@ fn package(ecosystem: &dyn Ecosystem, samples: &Samples, index: &Url, rendition:
                 match companion {
                     None => linked.push(file),
                     Some(kind) => {
-                        assert!(known.companion(kind).is_some(), "{link:?} leads nowhere")
+                        assert!(known.companion(kind).is_some(), "{link:?} leads nowhere");
                     }
                 }
             }

@@ -1,5 +1,7 @@
 //! Wheels (PEP 427, PEP 491).
 
+use std::path::Path;
+
 use provender_archive::{Entry, Flow, Kind, shown, zip};
 use provender_domain::Attributes;
 use provender_ecosystem::{Archive, CompanionBytes, Depth, Inspection};
@@ -128,7 +130,7 @@ fn set_pth_files(attributes: &mut Attributes, entries: &[Entry]) {
     let paths: Vec<serde_json::Value> = entries
         .iter()
         .map(|entry| entry.path.as_str())
-        .filter(|path| path.ends_with(".pth") && is_in_site_packages(path))
+        .filter(|path| is_startup_file(path))
         .take(attribute::PTH_FILES_LIMIT)
         .map(Into::into)
         .collect();
@@ -137,11 +139,15 @@ fn set_pth_files(attributes: &mut Attributes, entries: &[Entry]) {
     }
 }
 
-fn is_in_site_packages(path: &str) -> bool {
+/// In any case of letters: Python's is not the only file system.
+fn is_startup_file(path: &str) -> bool {
+    let is_pth = Path::new(path).extension().is_some_and(|it| it.eq_ignore_ascii_case("pth"));
     let mut segments = path.split('/');
     match (segments.next(), segments.next(), segments.next(), segments.next()) {
-        (Some(_), None, None, None) => true,
-        (Some(data), Some("purelib" | "platlib"), Some(_), None) => data.ends_with(".data"),
+        (Some(_), None, None, None) => is_pth,
+        (Some(data), Some("purelib" | "platlib"), Some(_), None) => {
+            is_pth && data.strip_suffix(".data").is_some()
+        }
         _ => false,
     }
 }

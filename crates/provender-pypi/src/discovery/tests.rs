@@ -1,4 +1,4 @@
-use provender_ecosystem::{Endpoint, ProbeSource};
+use provender_ecosystem::{ClientSetup, Endpoint, ProbeSource};
 
 use super::{client_setup, probes, urls, uv_settings};
 
@@ -15,7 +15,7 @@ fn words() {
     check("file:///srv/simple nonsense ./relative", &[]);
     check("ERROR: No such key", &[]);
     check("", &[]);
-    let many = (0..100).map(|n| format!("https://{n}.a.example ")).collect::<String>();
+    let many = (0..100).map(|n| format!("https://{n}.a.example")).collect::<Vec<_>>().join(" ");
     assert_eq!(urls(&many).len(), 16);
 }
 
@@ -61,8 +61,8 @@ fn what_is_compiled_in_comes_last() {
 fn setups() {
     let text = |origin: &str| {
         let setups = client_setup(&Endpoint { origin, repository: "main" });
-        let lines = setups.iter().map(|s| format!("{} {}: {}\n", s.client, s.purpose, s.command));
-        lines.collect::<String>()
+        let line = |s: &ClientSetup| format!("{} {}: {}", s.client, s.purpose, s.command);
+        setups.iter().map(line).collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!("setup_on_loopback", text("http://127.0.0.1:8080"));
     let trusted = |origin: &str| text(origin).contains("--trusted-host packages.example");

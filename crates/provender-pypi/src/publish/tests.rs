@@ -6,7 +6,7 @@ use super::read;
 /// A form that is right, with these fields changed; an empty value removes the field.
 fn form(file_name: &str, changes: &[(&str, &str)]) -> Form {
     let sha256 = "ab".repeat(32);
-    let filetype = if file_name.ends_with(".whl") { "bdist_wheel" } else { "sdist" };
+    let filetype = if file_name.contains(".whl") { "bdist_wheel" } else { "sdist" };
     let right = [
         (":action", "file_upload"),
         ("protocol_version", "1"),
@@ -15,8 +15,8 @@ fn form(file_name: &str, changes: &[(&str, &str)]) -> Form {
         ("filetype", filetype),
         ("sha256_digest", &sha256),
     ];
-    let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
-    let fields = right.iter().filter(|(key, _)| !changed(key)).chain(changes);
+    let is_set = |key: &str| changes.iter().any(|(other, _)| *other == key);
+    let fields = right.iter().filter(|(key, _)| !is_set(key)).chain(changes);
     Form {
         fields: fields
             .filter(|(_, value)| !value.is_empty())

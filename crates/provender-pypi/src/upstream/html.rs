@@ -128,9 +128,7 @@ fn read_page(body: &[u8], anchors_limit: usize) -> Result<Page, UpstreamFormatEr
         });
     // Without it, anchors inside of scripts and the like would count.
     emitter.naively_switch_states(true);
-    for token in Tokenizer::new_with_emitter(body, emitter) {
-        match token {}
-    }
+    let Ok(()) = Tokenizer::new_with_emitter(body, emitter).finish();
     if page.anchors.len() > anchors_limit {
         let reason = format!("it has more than {anchors_limit} links");
         return Err(UpstreamFormatError::Malformed { reason });
