@@ -83,7 +83,7 @@ pub(crate) struct IndexKey {
 }
 
 /// The counters as they were before something was resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     settings: u64,
     subject: u64,

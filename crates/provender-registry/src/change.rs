@@ -9,6 +9,7 @@ use provender_store::{PackageKey, Write};
 use crate::Registry;
 use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
+use crate::journal::to_the_end;
 
 /// What a change makes of one file.
 enum Outcome {
@@ -23,10 +24,19 @@ impl Registry {
         &self,
         authorized: Authorized<Operation>,
     ) -> Result<Vec<FileName>, Problem> {
+        let registry = self.clone();
+        to_the_end(async move { registry.change_files(&authorized).await }).await
+    }
+
+    async fn change_files(
+        &self,
+        authorized: &Authorized<Operation>,
+    ) -> Result<Vec<FileName>, Problem> {
         let Operation::Change { package, selection, change } = &authorized.operation else {
             return Err(Problem::new(ProblemCode::MethodNotAllowed, "this is not a change"));
         };
         let key = authorized.key(package);
+        let _gate = self.inner.changes_gate.lock().await;
         let selected = self.selected(&key, selection).await?;
         let mut names = Vec::new();
         let mut writes = Vec::new();
@@ -38,7 +48,7 @@ impl Registry {
                 continue;
             };
             names.push(before.file.name.clone());
-            events.push(self.change_event(&authorized, &key, change, &before));
+            events.push(self.change_event(authorized, &key, change, &before));
             writes.push(match outcome {
                 Outcome::Updated(file) => Write::UpdateFile { key: key.clone(), file: *file },
                 Outcome::Forgotten(name) => Write::RemoveFile { key: key.clone(), name },

@@ -1,6 +1,9 @@
 //! Small files that belong to others: metadata, provenance.
 
-use provender_domain::{BlobId, Companion, File, KeptFile, Problem, Upstream, UpstreamTarget};
+use provender_domain::{
+    Algorithm, BlobId, Companion, File, FileName, FileState, KeptFile, Problem, Upstream,
+    UpstreamTarget,
+};
 use provender_store::{OpenBlob, Write};
 use provender_upstream::Document;
 use url::Url;
@@ -27,7 +30,9 @@ impl Registry {
         let companion = file
             .companion(kind)
             .ok_or_else(|| Problem::not_found(format!("this file has no {kind}")))?;
-        if let Some(found) = self.open_companion(companion).await? {
+        if self.is_ours_to_show(companion).await?
+            && let Some(found) = self.open_companion(companion).await?
+        {
             return Ok(found);
         }
         let upstream = upstream.ok_or_else(|| {
@@ -38,18 +43,28 @@ impl Registry {
         }
         let id = self.fetch_companion(companion, upstream).await?;
         if let Some(kept) = kept {
-            self.remember_companion(query, kept, companion, id).await?;
+            self.remember_companion(query, &kept.file.name, kind, id).await?;
         }
         let open = self.inner.blobs.open_blob(&id).await.map_err(|error| blob_problem(&error))?;
         open.map(|open| (id, open)).ok_or_else(|| Problem::not_found("it was removed just now"))
+    }
+
+    /// Whether the bytes of this name in the store may be shown for this companion. A digest that
+    /// an upstream merely lists is no right to bytes that are recorded somewhere: they may be of
+    /// a repository that the caller must not read. Such an upstream has to send them itself.
+    async fn is_ours_to_show(&self, companion: &Companion) -> Result<bool, Problem> {
+        let Some(id) = blob_of(companion).filter(|_| companion.url.is_some()) else {
+            return Ok(true);
+        };
+        let is_recorded = self.inner.metadata.references(&id).await;
+        Ok(!is_recorded.map_err(|error| store_problem(&error))?)
     }
 
     async fn open_companion(
         &self,
         companion: &Companion,
     ) -> Result<Option<(BlobId, OpenBlob)>, Problem> {
-        let Some(id) = companion.digest.as_ref().and_then(|digest| digest.hex().parse().ok())
-        else {
+        let Some(id) = blob_of(companion) else {
             return Ok(None);
         };
         let open = self.inner.blobs.open_blob(&id).await.map_err(|error| blob_problem(&error))?;
@@ -105,23 +120,34 @@ impl Registry {
         kept.hex().parse().map_err(|error| Problem::internal(&error))
     }
 
+    /// From now on it is kept here, for as long as its file is.
     async fn remember_companion(
         &self,
         query: &Query,
-        mut kept: KeptFile,
-        companion: &Companion,
+        file: &FileName,
+        kind: &str,
         id: BlobId,
     ) -> Result<(), Problem> {
-        if companion.digest.is_some() {
+        let key = query.key();
+        let _gate = self.inner.changes_gate.lock().await;
+        let kept = self.inner.metadata.file(&key, file).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        let Some(mut kept) = kept.filter(|kept| kept.state == FileState::Present) else {
             return Ok(());
-        }
-        let found = kept.file.companions.iter_mut().find(|other| other.kind == companion.kind);
-        match found {
-            Some(found) => found.digest = Some(id.digest()),
-            None => return Ok(()),
-        }
-        let write = Write::UpdateFile { key: query.key(), file: kept };
+        };
+        let mut companions = kept.file.companions.iter_mut();
+        let Some(found) = companions.find(|companion| companion.kind == kind) else {
+            return Ok(());
+        };
+        found.url = None;
+        found.digest = Some(id.digest());
+        let write = Write::UpdateFile { key, file: kept };
         let outcome = self.inner.metadata.commit(vec![write], Vec::new()).await;
         outcome.map(drop).map_err(|error| store_problem(&error))
     }
+}
+
+fn blob_of(companion: &Companion) -> Option<BlobId> {
+    let digest = companion.digest.as_ref()?;
+    (digest.algorithm() == Algorithm::Sha256).then(|| digest.hex().parse().ok())?
 }

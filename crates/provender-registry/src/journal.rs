@@ -44,6 +44,15 @@ impl Registry {
         writes: Vec<Write>,
         events: Vec<NewEvent>,
     ) -> Result<(), Problem> {
+        let registry = self.clone();
+        to_the_end(async move { registry.replace_settings(writes, events).await }).await
+    }
+
+    async fn replace_settings(
+        &self,
+        writes: Vec<Write>,
+        events: Vec<NewEvent>,
+    ) -> Result<(), Problem> {
         let _gate = self.inner.settings_gate.lock().await;
         let outcome = self.inner.metadata.commit(writes, events).await;
         // Read back also after a failure: an error may have come after the commit was durable.
@@ -90,4 +99,12 @@ impl Registry {
     pub(crate) fn catalogue_changed(&self, ecosystem: EcosystemId) {
         self.inner.index_cache.catalogue_changed(ecosystem);
     }
+}
+
+/// Does work to its end, also when whoever waits for it leaves: what is durable and what is in
+/// memory must not part because a client hung up between the two.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(work).await.map_err(|error| Problem::internal(&error))?
 }

@@ -62,7 +62,7 @@ use provender_store::{Blobs, DatabaseUrl, Metadata, Write};
 use provender_upstream::SingleFlight;
 use tokio::task::JoinSet;
 
-use crate::cache::{IndexCache, IndexKey};
+use crate::cache::{IndexCache, IndexKey, Stamp};
 use crate::listing::Listings;
 use crate::mirror::Mirrors;
 use crate::remote::Remotes;
@@ -86,8 +86,11 @@ struct Inner {
     state: RwLock<Arc<State>>,
     /// Held while settings are written and read back, so that the newest is what stays in memory.
     settings_gate: tokio::sync::Mutex<()>,
+    /// Held while kept files are read, changed and written back, so that no change undoes another.
+    changes_gate: tokio::sync::Mutex<()>,
     index_cache: IndexCache,
-    index_flights: SingleFlight<IndexKey, Arc<RenderedIndex>, Problem>,
+    /// With the counters in their keys: whoever asks after a change never gets what was begun before.
+    index_flights: SingleFlight<(IndexKey, Stamp), Arc<RenderedIndex>, Problem>,
     listings: Listings,
     mirrors: Mirrors,
     remotes: Remotes,
@@ -141,6 +144,7 @@ impl Registry {
         let inner = Inner {
             state: RwLock::new(Arc::new(State::new(settings))),
             settings_gate: tokio::sync::Mutex::new(()),
+            changes_gate: tokio::sync::Mutex::new(()),
             index_cache: IndexCache::new(tuning.index_cache_bytes),
             index_flights: SingleFlight::new(),
             listings: Listings::new(tuning.listing_cache_files),

@@ -196,7 +196,9 @@ impl Registry {
         now: Timestamp,
     ) -> Result<Listed, Problem> {
         let validators = page.validators.clone();
-        let listing = parse_page(question, page).await?;
+        let listing = parse_page(question, page).await.inspect_err(|problem| {
+            self.upstream_sent_nonsense(&question.upstream, problem);
+        })?;
         let listed = Listed {
             listing: Some(Arc::new(listing)),
             fetched_at: now,

@@ -100,6 +100,12 @@ impl Registry {
         let inner = self.nested(&errand.query, repository)?;
         let there = self.kept_file(&inner, &errand.file.name, &errand.caller).await?;
         let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        // It may have been deleted there before the gate was held.
+        let open = self.inner.blobs.open_blob(&there.blob).await;
+        if open.map_err(|error| blob_problem(&error))?.is_none() {
+            let message = format!("{} was deleted from {repository} just now", there.file.name);
+            return Err(Problem::not_found(message));
+        }
         let kept = KeptFile {
             file: File { yank: None, ..there.file },
             origin: errand.origin(),
@@ -295,9 +301,8 @@ impl Registry {
         let record = Write::RecordFile { key: key.clone(), file: kept.clone() };
         let outcome = self.inner.metadata.commit(vec![bind, record], vec![event]).await;
         self.catalogue_changed(key.ecosystem);
-        let is_as_listed = outcome.is_ok()
-            && kept.state == FileState::Present
-            && kept.file == errand.file;
+        let is_as_listed =
+            outcome.is_ok() && kept.state == FileState::Present && kept.file == errand.file;
         if !is_as_listed {
             self.package_changed(key.ecosystem, &key.package);
         }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::Registry;
 use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
+use crate::journal::to_the_end;
 use crate::resolve::{bound_origin, without_doubles};
 
 /// What was published.
@@ -52,12 +53,22 @@ impl Registry {
         form: Form,
         blob: Blob<Unverified>,
     ) -> Result<Published, Problem> {
-        let publication = operation.ecosystem.read_publication(&form)?;
-        let outcome = self.admit(&operation, &publication, blob).await;
+        let registry = self.clone();
+        to_the_end(async move { registry.publish_staged(&operation, &form, blob).await }).await
+    }
+
+    async fn publish_staged(
+        &self,
+        operation: &Authorized<Operation>,
+        form: &Form,
+        blob: Blob<Unverified>,
+    ) -> Result<Published, Problem> {
+        let publication = operation.ecosystem.read_publication(form)?;
+        let outcome = self.admit(operation, &publication, blob).await;
         if let Err(problem) = &outcome
             && is_worth_telling(problem.code)
         {
-            self.record_refusal(&operation, &publication, problem);
+            self.record_refusal(operation, &publication, problem);
         }
         outcome
     }

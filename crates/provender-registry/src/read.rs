@@ -10,7 +10,7 @@ use provender_ecosystem::{Document, Operation, Rendition, Subject, View};
 use provender_store::OpenBlob;
 
 use crate::access::Authorized;
-use crate::cache::{IndexKey, RenderedIndex, Stale};
+use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp};
 use crate::decide::{decide, refusal};
 use crate::error::{blob_problem, store_problem};
 use crate::mirror::Errand;
@@ -85,21 +85,30 @@ impl Registry {
         if let Some(rendered) = self.inner.index_cache.find(&key, self.now()) {
             return Ok(rendered);
         }
-        let (registry, authorized) = (self.clone(), authorized.clone());
-        let flight = self
-            .inner
-            .index_flights
-            .run(key.clone(), move || async move { registry.render(&authorized, key).await });
+        // Both taken before anything is looked up, the counters first, so that a change of files or
+        // of settings meanwhile is noticed.
+        let stamp = self.inner.index_cache.stamp(key.ecosystem, &key.subject);
+        let (registry, authorized) = (self.clone(), self.renewed(authorized));
+        let flight = self.inner.index_flights.run((key.clone(), stamp), move || async move {
+            registry.render(&authorized, key, stamp).await
+        });
         flight.await.map_err(|error| crate::listing::shared_problem(&error))
+    }
+
+    /// The same operation with its repository's present settings.
+    fn renewed(&self, authorized: &Authorized<Operation>) -> Authorized<Operation> {
+        let name = &authorized.repository.repository.name;
+        let repository = self.state().repository(name.as_str()).cloned();
+        let repository = repository.unwrap_or_else(|| authorized.repository.clone());
+        Authorized { repository, ..authorized.clone() }
     }
 
     async fn render(
         &self,
         authorized: &Authorized<Operation>,
         key: IndexKey,
+        stamp: Stamp,
     ) -> Result<Arc<RenderedIndex>, Problem> {
-        // Taken before anything is looked up, so that a change meanwhile is noticed.
-        let stamp = self.inner.index_cache.stamp(key.ecosystem, &key.subject);
         let (document, fresh_until, stale) = match &key.subject {
             Subject::Catalogue => self.render_catalogue(authorized, &key).await?,
             Subject::Package(package) => {

@@ -1,8 +1,10 @@
 //! Upstreams as the client for them sees them, and what its failures are to ours.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
+use std::time::Duration;
 
-use provender_domain::{EventKind, Problem, ProblemCode, Upstream, UpstreamTarget};
+use provender_domain::{EventKind, Problem, ProblemCode, Timestamp, Upstream, UpstreamTarget};
 use provender_upstream::{
     BreakerOptions, Class, Client, ClientOptions, Credentials, FetchError, OriginHealth,
     PrivateAddresses, Remote,
@@ -14,13 +16,30 @@ use crate::Registry;
 /// The one client, and which upstreams are failing as far as events have said.
 pub(crate) struct Remotes {
     pub(crate) client: Client,
-    failing: Mutex<std::collections::HashSet<(String, String, String)>>,
+    failing: Mutex<HashSet<UpstreamKey>>,
+    /// When it was last told of an upstream that it sends nonsense.
+    nonsense: Mutex<HashMap<UpstreamKey, Timestamp>>,
 }
+
+/// Repository, ecosystem and name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct UpstreamKey(String, String, String);
+
+impl UpstreamKey {
+    fn of(upstream: &Upstream) -> Self {
+        let repository = upstream.repository.to_string();
+        Self(repository, upstream.ecosystem.clone(), upstream.name.to_string())
+    }
+}
+
+/// How long the same upstream's nonsense is not told of again: one bad page among good ones is
+/// asked for again and again.
+const NONSENSE_INTERVAL: Duration = Duration::from_hours(1);
 
 impl Remotes {
     pub(crate) fn new(breaker: BreakerOptions) -> Self {
         let client = Client::new(ClientOptions { breaker, ..ClientOptions::default() });
-        Self { client, failing: Mutex::default() }
+        Self { client, failing: Mutex::default(), nonsense: Mutex::default() }
     }
 
     pub(crate) fn health(&self) -> Vec<OriginHealth> {
@@ -29,13 +48,20 @@ impl Remotes {
 
     /// Remembers that an upstream fails or answers; `true` where that is news.
     fn note(&self, upstream: &Upstream, fails: bool) -> bool {
-        let key = (
-            upstream.repository.to_string(),
-            upstream.ecosystem.clone(),
-            upstream.name.to_string(),
-        );
+        let key = UpstreamKey::of(upstream);
         let mut failing = self.failing.lock().expect("nothing panics while it holds this lock");
         if fails { failing.insert(key) } else { failing.remove(&key) }
+    }
+
+    /// Remembers that an upstream sent nonsense; `true` where that was not told lately.
+    fn note_nonsense(&self, upstream: &Upstream, now: Timestamp) -> bool {
+        let mut told = self.nonsense.lock().expect("nothing panics while it holds this lock");
+        let key = UpstreamKey::of(upstream);
+        let is_news = told.get(&key).is_none_or(|at| now.since(*at) >= NONSENSE_INTERVAL);
+        if is_news {
+            told.insert(key, now);
+        }
+        is_news
     }
 }
 
@@ -114,6 +140,15 @@ impl Registry {
     pub(crate) fn upstream_failed(&self, upstream: &Upstream, problem: &Problem) {
         tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);
         if self.inner.remotes.note(upstream, true) {
+            let message = format!("{}; what is kept is served on", problem.public);
+            self.record_upstream_event(EventKind::UpstreamFailing, upstream, message);
+        }
+    }
+
+    /// Tells, once in a while, that an upstream sends what makes no sense.
+    pub(crate) fn upstream_sent_nonsense(&self, upstream: &Upstream, problem: &Problem) {
+        tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);
+        if self.inner.remotes.note_nonsense(upstream, self.now()) {
             let message = format!("{}; what is kept is served on", problem.public);
             self.record_upstream_event(EventKind::UpstreamFailing, upstream, message);
         }

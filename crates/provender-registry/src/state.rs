@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use provender_domain::{NamePattern, OwnedName, PackageName, Repository, Upstream};
+use provender_domain::{
+    NamePattern, OwnedName, PackageName, Repository, RepositoryName, Upstream, UpstreamTarget,
+};
 use provender_store::{Settings, Token};
 
 /// Every repository and token.
@@ -90,6 +92,14 @@ impl RepositoryState {
                 && owned.pattern.matches(package)
         }) || (!self.owned_exact.is_empty()
             && self.owned_exact.contains(&(ecosystem.to_owned(), package.to_string())))
+    }
+
+    /// The repositories of this server that are its upstreams.
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &RepositoryName> {
+        self.upstreams.iter().filter_map(|upstream| match &upstream.target {
+            UpstreamTarget::Repository { repository } => Some(repository),
+            UpstreamTarget::Remote { .. } => None,
+        })
     }
 
     /// This repository's upstreams of one ecosystem, in order.

@@ -7,7 +7,7 @@ use provender_domain::{
 };
 use provender_store::Write;
 
-use crate::state::RepositoryState;
+use crate::state::{RepositoryState, State};
 use crate::{Caller, Registry};
 
 impl Registry {
@@ -50,6 +50,7 @@ impl Registry {
         visibility: Visibility,
     ) -> Result<Repository, Problem> {
         let found = self.administered(caller, name)?;
+        check_exposure(&self.state(), &found, visibility)?;
         let repository = Repository { visibility, ..found.repository.clone() };
         let name = repository.name.clone();
         let message = format!("repository {name} is {} now", visibility.as_str());
@@ -69,6 +70,43 @@ impl Registry {
         let repository = self.readable(caller, name, None)?;
         caller.require(Scope::Admin, Some(&repository.repository.name))?;
         Ok(repository)
+    }
+}
+
+/// No private repository stands behind a public one: whoever reads the public one would read both.
+fn check_exposure(
+    state: &State,
+    changed: &RepositoryState,
+    visibility: Visibility,
+) -> Result<(), Problem> {
+    let refuse = |message: String| Err(Problem::new(ProblemCode::PolicyDenied, message));
+    let name = &changed.repository.name;
+    let is_now = |name: &RepositoryName, visibility| {
+        let found = state.repository(name.as_str());
+        found.is_some_and(|found| found.repository.visibility == visibility)
+    };
+    match visibility {
+        Visibility::Public => {
+            match changed.behind().find(|behind| is_now(behind, Visibility::Private)) {
+                Some(behind) => refuse(format!(
+                    "{name} has the private repository {behind} as an upstream, which would show through; remove it first"
+                )),
+                None => Ok(()),
+            }
+        }
+        Visibility::Private => {
+            let mut fronts = state.repositories().filter(|front| {
+                let is_public = front.repository.visibility == Visibility::Public;
+                is_public && front.behind().any(|behind| behind == name)
+            });
+            match fronts.next() {
+                Some(front) => refuse(format!(
+                    "the public repository {} has {name} as an upstream and would go on showing it; remove it there first",
+                    front.repository.name
+                )),
+                None => Ok(()),
+            }
+        }
     }
 }
 

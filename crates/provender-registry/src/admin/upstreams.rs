@@ -206,11 +206,7 @@ fn check_depth(
         frontier = frontier
             .iter()
             .filter_map(|name| state.repository(name.as_str()))
-            .flat_map(|found| &found.upstreams)
-            .filter_map(|upstream| match &upstream.target {
-                UpstreamTarget::Repository { repository } => Some(repository.clone()),
-                UpstreamTarget::Remote { .. } => None,
-            })
+            .flat_map(|found| found.behind().cloned())
             .collect();
         if frontier.is_empty() {
             return Ok(());

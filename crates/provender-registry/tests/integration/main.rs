@@ -18,5 +18,5 @@ mod registry;
 mod upstream_order;
 mod verification;
 
-use client::{Client, Page};
+use client::Client;
 use registry::{TestRegistry, hours, minutes, seconds, wheel};

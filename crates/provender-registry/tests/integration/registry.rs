@@ -86,7 +86,7 @@ impl TestRegistry {
     pub(crate) async fn tuned(change: impl FnOnce(&mut Tuning)) -> Self {
         let mut tuning = tuning();
         change(&mut tuning);
-        let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        let directory = Arc::new(directory());
         let clock = TestClock::new();
         let registry = open(directory.path(), tuning.clone(), clock.clone()).await;
         Self { registry, clock, directory, tuning }
@@ -312,6 +312,17 @@ impl TestRegistry {
         let bytes = bytes.unwrap_or_else(|error| panic!("{what:?} has no bytes: {error}"));
         assert_eq!(sha256_hex(&bytes), blob.to_hex(), "{what:?}");
     }
+}
+
+/// In memory where the system has such a place: these tests open some hundred registries, and
+/// what a disk takes for their fsyncs says nothing here.
+pub(crate) fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.expect("a temporary directory")
 }
 
 async fn open(data: &Path, tuning: Tuning, clock: TestClock) -> Registry {

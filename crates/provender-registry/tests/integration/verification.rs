@@ -1,12 +1,13 @@
 //! Nothing unverified gets in, and what was refused stays out.
 
-use provender_domain::{EventKind, FileState, ProblemCode, Severity};
+use provender_domain::{EventKind, FileState, ProblemCode, Severity, Visibility};
+use provender_testing::Answer;
 use provender_testing::archive::ZipBuilder;
 use provender_testing::python::{Distribution, Formats, PythonUpstream, WheelBuilder};
 use provender_testing::sha256_hex;
 
-use crate::client::{message, refused};
-use crate::{TestRegistry, minutes, wheel};
+use crate::client::{bytes_of, message, refused};
+use crate::{TestRegistry, hours, minutes, wheel};
 
 /// Bytes that hash to something else than the index says.
 const FORGED: &[u8] = b"these are other bytes";
@@ -145,9 +146,7 @@ async fn metadata_that_is_not_what_the_index_promises_is_not_served() {
     let demo = wheel("demo", "1.0");
     upstream.add(demo.clone());
     let path = format!("{}.metadata", upstream.file_path(&demo.file_name));
-    upstream
-        .fake()
-        .on(&path, provender_testing::Answer::ok("Metadata-Version: 2.1\nName: other\n"));
+    upstream.fake().on(&path, Answer::ok("Metadata-Version: 2.1\nName: other\n"));
     let registry = TestRegistry::mirroring(&upstream).await;
     let metadata = registry.main().metadata("demo", &demo.file_name).await;
     assert_eq!(refused(metadata), ProblemCode::UpstreamFailed);
@@ -246,4 +245,60 @@ async fn a_quarantined_file_may_be_deleted_for_good() {
     }
     assert_eq!(registry.kept().await[0].state, FileState::Deleted);
     assert_eq!(upstream.fake().hits(&upstream.file_path(&found.file_name)), 1);
+}
+
+#[tokio::test]
+async fn a_digest_that_an_upstream_lists_gives_no_right_to_the_bytes_of_another_repository() {
+    let upstream = PythonUpstream::start();
+    let (demo, ours) = (wheel("demo", "1.0"), wheel("secret", "1.0"));
+    upstream.add(demo.clone());
+    upstream.formats(Formats { metadata_files: false, ..Formats::default() });
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let secret = registry.repository("secret", Visibility::Private).await;
+    secret.publish(&ours).await.unwrap();
+    let page = serde_json::json!({
+        "meta": { "api-version": "1.0" },
+        "name": "demo",
+        "files": [{
+            "filename": demo.file_name,
+            "url": upstream.fake().url(&upstream.file_path(&demo.file_name)),
+            "hashes": { "sha256": demo.sha256_hex() },
+            "core-metadata": { "sha256": ours.sha256_hex() },
+        }],
+    });
+    upstream.fake().on("/simple/demo/", Answer::json(&page));
+    let stolen = registry.main().metadata("demo", &demo.file_name).await;
+    assert_eq!(refused(stolen), ProblemCode::NotFound);
+}
+
+#[tokio::test]
+async fn provenance_once_fetched_is_kept_with_its_file() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let page = serde_json::json!({
+        "meta": { "api-version": "1.3" },
+        "name": "demo",
+        "files": [{
+            "filename": demo.file_name,
+            "url": upstream.fake().url(&upstream.file_path(&demo.file_name)),
+            "hashes": { "sha256": demo.sha256_hex() },
+            "provenance": upstream.fake().url("/provenance"),
+        }],
+    });
+    upstream.fake().on("/simple/demo/", Answer::json(&page));
+    upstream.fake().on("/provenance", Answer::ok("a statement"));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    client.install(&demo).await;
+    let provenance = async || {
+        let answer = client.open("demo", &demo.file_name, Some("provenance")).await.unwrap();
+        bytes_of(answer)
+    };
+    assert_eq!(provenance().await, b"a statement");
+    upstream.fake().offline().await;
+    registry.clock.advance(hours(48));
+    registry.registry.collect_garbage(&registry.operator(), false).await.unwrap();
+    assert_eq!(provenance().await, b"a statement");
+    registry.assert_sound().await;
 }
