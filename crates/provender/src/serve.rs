@@ -56,6 +56,8 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     }
     start_logging()?;
     let data = target.data_directory();
+    // Before anything is made: a start that fails for want of a port is no first start.
+    drop(std::net::TcpListener::bind(options.listen).map_err(|error| taken(options.listen, error))?);
     let registry = open(&data).await?;
     let server = bind(&registry, &options, &data)?;
     let api = Api::Here(registry.clone());
@@ -144,19 +146,23 @@ fn bind(registry: &Registry, options: &Options, data: &Path) -> Result<Server> {
         ..ServerOptions::new(options.listen)
     };
     Server::bind(registry.clone(), server_options).map_err(|error| match error {
-        BindError::Address { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
-            let port = address.port();
-            Failure::Unreachable(format!(
-                "port {port} of {} is taken by another program; choose another with --listen {}, \
-                 or --listen {} for any free one",
-                address.ip(),
-                SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8081)),
-                SocketAddr::new(address.ip(), 0),
-            ))
-            .into()
-        }
+        BindError::Address { address, source } => taken(address, source),
         error => error.into(),
     })
+}
+
+fn taken(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    if error.kind() != io::ErrorKind::AddrInUse {
+        return anyhow::Error::new(error).context(format!("cannot listen on {address}"));
+    }
+    let (ip, port) = (address.ip(), address.port());
+    Failure::Unreachable(format!(
+        "port {port} of {ip} is taken by another program; choose another with --listen {}, or \
+         --listen {} for any free one",
+        SocketAddr::new(ip, port.checked_add(1).unwrap_or(8081)),
+        SocketAddr::new(ip, 0),
+    ))
+    .into()
 }
 
 /// The administrator's token, made where no token was ever made: on the first start.
