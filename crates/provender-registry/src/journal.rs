@@ -44,8 +44,23 @@ impl Registry {
         writes: Vec<Write>,
         events: Vec<NewEvent>,
     ) -> Result<(), Problem> {
+        self.write_settings_if(|_| Ok(()), writes, events).await
+    }
+
+    /// Does so if the settings as they are then pass a check: no other writer comes between.
+    pub(crate) async fn write_settings_if(
+        &self,
+        check: impl FnOnce(&State) -> Result<(), Problem> + Send + 'static,
+        writes: Vec<Write>,
+        events: Vec<NewEvent>,
+    ) -> Result<(), Problem> {
         let registry = self.clone();
-        to_the_end(async move { registry.replace_settings(writes, events).await }).await
+        to_the_end(async move {
+            let _gate = registry.inner.settings_gate.lock().await;
+            check(&registry.state())?;
+            registry.replace_settings(writes, events).await
+        })
+        .await
     }
 
     async fn replace_settings(
@@ -53,7 +68,6 @@ impl Registry {
         writes: Vec<Write>,
         events: Vec<NewEvent>,
     ) -> Result<(), Problem> {
-        let _gate = self.inner.settings_gate.lock().await;
         let outcome = self.inner.metadata.commit(writes, events).await;
         // Read back also after a failure: an error may have come after the commit was durable.
         let settings =

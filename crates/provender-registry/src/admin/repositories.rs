@@ -50,14 +50,14 @@ impl Registry {
         visibility: Visibility,
     ) -> Result<Repository, Problem> {
         let found = self.administered(caller, name)?;
-        check_exposure(&self.state(), &found, visibility)?;
         let repository = Repository { visibility, ..found.repository.clone() };
         let name = repository.name.clone();
         let message = format!("repository {name} is {} now", visibility.as_str());
         let mut event = self.event(EventKind::RepositoryChanged, caller, message);
         event.repository = Some(name.clone());
-        let write = Write::SetVisibility { repository: name, visibility };
-        self.write_settings(vec![write], vec![event]).await?;
+        let write = Write::SetVisibility { repository: name.clone(), visibility };
+        let check = move |state: &State| check_exposure(state, &name, visibility);
+        self.write_settings_if(check, vec![write], vec![event]).await?;
         Ok(repository)
     }
 
@@ -76,24 +76,22 @@ impl Registry {
 /// No private repository stands behind a public one: whoever reads the public one would read both.
 fn check_exposure(
     state: &State,
-    changed: &RepositoryState,
+    name: &RepositoryName,
     visibility: Visibility,
 ) -> Result<(), Problem> {
     let refuse = |message: String| Err(Problem::new(ProblemCode::PolicyDenied, message));
-    let name = &changed.repository.name;
+    let mut behind = state.repository(name.as_str()).into_iter().flat_map(|found| found.behind());
     let is_now = |name: &RepositoryName, visibility| {
         let found = state.repository(name.as_str());
         found.is_some_and(|found| found.repository.visibility == visibility)
     };
     match visibility {
-        Visibility::Public => {
-            match changed.behind().find(|behind| is_now(behind, Visibility::Private)) {
-                Some(behind) => refuse(format!(
-                    "{name} has the private repository {behind} as an upstream, which would show through; remove it first"
-                )),
-                None => Ok(()),
-            }
-        }
+        Visibility::Public => match behind.find(|behind| is_now(behind, Visibility::Private)) {
+            Some(behind) => refuse(format!(
+                "{name} has the private repository {behind} as an upstream, which would show through; remove it first"
+            )),
+            None => Ok(()),
+        },
         Visibility::Private => {
             let mut fronts = state.repositories().filter(|front| {
                 let is_public = front.repository.visibility == Visibility::Public;

@@ -85,7 +85,7 @@ impl Registry {
             let message = format!("a repository has at most {UPSTREAMS_LIMIT} upstreams");
             return Err(Problem::new(ProblemCode::TooLarge, message));
         }
-        let target = self.checked_target(caller, &repository, &request)?;
+        let target = self.target(caller, &request)?;
         let last = repository.upstreams.iter().map(|upstream| upstream.position).max();
         let upstream = Upstream {
             repository: repository.repository.name.clone(),
@@ -103,7 +103,9 @@ impl Registry {
         event.repository = Some(upstream.repository.clone());
         event.ecosystem = Some(upstream.ecosystem.clone());
         event.detail.set_text("upstream", upstream.name.as_str());
-        self.write_settings(vec![Write::AddUpstream(upstream)], vec![event]).await?;
+        let (caller, front) = (caller.clone(), upstream.clone());
+        let check = move |state: &State| check_target(state, &caller, &front);
+        self.write_settings_if(check, vec![Write::AddUpstream(upstream)], vec![event]).await?;
         Ok(summary)
     }
 
@@ -127,20 +129,12 @@ impl Registry {
         self.write_settings(vec![write], vec![event]).await
     }
 
-    fn checked_target(
-        &self,
-        caller: &Caller,
-        repository: &RepositoryState,
-        request: &NewUpstream,
-    ) -> Result<UpstreamTarget, Problem> {
+    fn target(&self, caller: &Caller, request: &NewUpstream) -> Result<UpstreamTarget, Problem> {
         match (&request.url, &request.from_repository) {
             (Some(url), None) => remote_target(url, request.allow_private_addresses),
             (None, Some(name)) => {
                 let behind = self.readable(caller, name, None)?;
-                check_exposure(caller, repository, &behind)?;
-                let behind = behind.repository.name.clone();
-                check_depth(&self.state(), repository, &behind)?;
-                Ok(UpstreamTarget::Repository { repository: behind })
+                Ok(UpstreamTarget::Repository { repository: behind.repository.name.clone() })
             }
             _ => {
                 let message = "an upstream is either a URL or another repository of this server";
@@ -148,6 +142,20 @@ impl Registry {
             }
         }
     }
+}
+
+/// Whether an upstream may be added, by the settings as they are at that moment.
+fn check_target(state: &State, caller: &Caller, upstream: &Upstream) -> Result<(), Problem> {
+    let UpstreamTarget::Repository { repository: behind } = &upstream.target else {
+        return Ok(());
+    };
+    let find = |name: &RepositoryName| {
+        let missing = || Problem::not_found(format!("no repository {name}"));
+        state.repository(name.as_str()).ok_or_else(missing)
+    };
+    let front = find(&upstream.repository)?;
+    check_exposure(caller, front, find(behind)?)?;
+    check_depth(state, front, behind)
 }
 
 /// A private repository behind another shows its content to whoever reads the other: only who

@@ -151,8 +151,8 @@ impl Client {
         let framing = Framing::Multipart { file_field: "content" };
         let authorized = self.authorize(Operation::Publish { framing })?;
         let mut staging = self.registry.stage(&authorized).await?;
-        staging.write(bytes.into()).await.expect("room for a small file");
-        let blob = staging.finish().await.expect("room for a small file");
+        staging.write(bytes.into()).await.map_err(|error| Problem::internal(&error))?;
+        let blob = staging.finish().await.map_err(|error| Problem::internal(&error))?;
         self.registry.publish(authorized, form, blob).await
     }
 

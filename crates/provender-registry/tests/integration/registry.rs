@@ -115,6 +115,21 @@ impl TestRegistry {
         Self { registry, clock, directory, tuning }
     }
 
+    /// When what was begun before is done: commits queue up, so a later one's end tells.
+    pub(crate) async fn settled(self) -> Self {
+        let until = std::time::Instant::now() + PATIENCE;
+        let mut last = (-1, 0);
+        while std::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let now = (self.events().await.len() as i64, self.kept().await.len());
+            if now == last {
+                return self;
+            }
+            last = now;
+        }
+        panic!("work goes on and on");
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
     }
