@@ -14,7 +14,7 @@ use crate::wrk;
 
 const PACKAGE: &str = "bench-index";
 /// So many files make an index of about 27 KB.
-const FILES: usize = 130;
+const FILES: usize = 120;
 const CONNECTIONS: usize = 32;
 /// Seconds that each round takes.
 const ROUND_SECS: u32 = 4;

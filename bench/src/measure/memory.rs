@@ -11,7 +11,7 @@ use crate::transfer;
 
 const LISTED: &str = "bench-index";
 const STOCKED: &str = "bench-wheel";
-const FILES: usize = 130;
+const FILES: usize = 120;
 const WHEEL_BYTES: usize = 2_000_000;
 const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 10_000;
