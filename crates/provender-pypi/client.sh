@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Drives the real pip, uv and twine against a real server: publish, install, refuse, yank, mirror.
 #
-# Starts a server of its own, unless PROVENDER_URL names one that runs, with a repository `main` that
-# PROVENDER_PUBLISH_TOKEN may publish to (and `$DATA` its data directory, for the yank).
+# Starts a server of its own, unless PROVENDER_URL names one that runs and whose repository `main`
+# PROVENDER_PUBLISH_TOKEN may publish to.
 
 # shellcheck source=../../tests/clients/lib.sh
 . "$(dirname "$0")/../../tests/clients/lib.sh"
@@ -171,9 +171,10 @@ uv_shows_that_a_token_is_wrong() {
   make_files acme-token 1.0 text && TOKEN=wrong says "token" refuses uv_publish dist/*.whl
 }
 
-# yank VERSION REASON
+# yank VERSION REASON: by the API, with the publisher's own token.
 yank() {
-  "$PROVENDER" package --data "$DATA" yank pypi acme-twine "$1" --reason "$2"
+  PROVENDER_TOKEN=$TOKEN "$PROVENDER" package yank --server "$URL" pypi acme-twine "$1" \
+    --reason "$2"
 }
 
 a_yanked_version_is_not_chosen() {
