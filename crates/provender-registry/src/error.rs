@@ -54,3 +54,10 @@ pub(crate) fn blob_problem(error: &BlobError) -> Problem {
         _ => Problem::internal(error),
     }
 }
+
+/// What a caller sent, fit for one line of a message.
+pub(crate) fn shown(text: &str) -> String {
+    /// Characters of it that are shown.
+    const SHOWN_CHARS: usize = 60;
+    text.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect()
+}

@@ -9,7 +9,7 @@ use provender_ecosystem::Ecosystem;
 use provender_store::{NamedPackage, PackageKey, Write};
 
 use super::repositories::invalid;
-use crate::error::store_problem;
+use crate::error::{shown, store_problem};
 use crate::state::RepositoryState;
 use crate::{Caller, Registry};
 
@@ -97,7 +97,7 @@ impl Registry {
                 let found = repository
                     .upstreams_of(ecosystem.id().as_str())
                     .find(|upstream| upstream.name.as_str() == name);
-                let unknown = || Problem::not_found(format!("no upstream {name} here"));
+                let unknown = || Problem::not_found(format!("no upstream {} here", shown(name)));
                 Origin::Mirrored { upstream: found.ok_or_else(unknown)?.name.clone() }
             }
         };
@@ -120,7 +120,7 @@ impl Registry {
     pub(crate) fn known_ecosystem(&self, id: &str) -> Result<Arc<dyn Ecosystem>, Problem> {
         self.ecosystem(id).cloned().ok_or_else(|| {
             let known: Vec<&str> = self.ecosystems().iter().map(|e| e.id().as_str()).collect();
-            let message = format!("no ecosystem {id}; there is: {}", known.join(", "));
+            let message = format!("no ecosystem {}; there is: {}", shown(id), known.join(", "));
             Problem::new(ProblemCode::NotFound, message)
         })
     }

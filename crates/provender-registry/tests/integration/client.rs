@@ -1,11 +1,14 @@
 //! One repository as one caller sees it, through the registry's public calls alone.
 
+use std::ffi::OsStr;
 use std::io::Read as _;
+use std::path::Path;
 
 use bytes::Bytes;
 use provender_domain::{FileName, PackageName, Problem, ProblemCode, Version};
 use provender_ecosystem::{Change, Form, Framing, Operation, Rendition, Selection, Subject};
 use provender_registry::{Answer, Authorized, Caller, FileAnswer, Published, Registry, Stale};
+use provender_store::BlobError;
 use provender_testing::python::Distribution;
 use serde_json::Value;
 
@@ -151,8 +154,8 @@ impl Client {
         let framing = Framing::Multipart { file_field: "content" };
         let authorized = self.authorize(Operation::Publish { framing })?;
         let mut staging = self.registry.stage(&authorized).await?;
-        staging.write(bytes.into()).await.map_err(|error| Problem::internal(&error))?;
-        let blob = staging.finish().await.map_err(|error| Problem::internal(&error))?;
+        staging.write(bytes.into()).await.map_err(|error| unwritten(&error))?;
+        let blob = staging.finish().await.map_err(|error| unwritten(&error))?;
         self.registry.publish(authorized, form, blob).await
     }
 
@@ -163,7 +166,8 @@ impl Client {
         selection: &str,
         change: Change,
     ) -> Result<Vec<String>, Problem> {
-        let is_file = selection.ends_with(".whl") || selection.ends_with(".gz");
+        let extension = Path::new(selection).extension().and_then(OsStr::to_str);
+        let is_file = matches!(extension, Some("whl" | "gz"));
         let selection = match is_file {
             true => Selection::File(FileName::new(selection).expect("a file name")),
             false => Selection::Version(Version::new(selection).expect("a version")),
@@ -186,6 +190,14 @@ impl Client {
     pub(crate) async fn release(&self, package: &str, selection: &str) -> Vec<String> {
         let reason = Some("looked at".to_owned());
         self.change(package, selection, Change::Release { reason }).await.expect("a release")
+    }
+}
+
+/// What the server says where a body cannot be staged.
+fn unwritten(error: &BlobError) -> Problem {
+    match error {
+        BlobError::Full(_) => Problem::new(ProblemCode::StorageFull, error.to_string()),
+        _ => Problem::internal(error),
     }
 }
 

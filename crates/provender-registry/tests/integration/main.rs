@@ -1,6 +1,8 @@
 //! The one path in one process: registries in temporary directories, their clock in the test's
 //! hand, against upstreams that tell the truth or lie as scripted.
 
+#![allow(clippy::unwrap_used, reason = "a panic is what a failed test has to say")]
+
 mod access;
 mod caching;
 mod chain;

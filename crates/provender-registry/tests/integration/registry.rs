@@ -32,7 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct TestRegistry {
     pub(crate) registry: Registry,
     pub(crate) clock: TestClock,
-    pub(crate) directory: Arc<TempDir>,
+    data: PathBuf,
+    /// Removed with the last who holds it; `None` where somebody else sees to that.
+    directory: Option<Arc<TempDir>>,
     tuning: Tuning,
 }
 
@@ -86,10 +88,30 @@ impl TestRegistry {
     pub(crate) async fn tuned(change: impl FnOnce(&mut Tuning)) -> Self {
         let mut tuning = tuning();
         change(&mut tuning);
-        let directory = Arc::new(directory());
-        let clock = TestClock::new();
-        let registry = open(directory.path(), tuning.clone(), clock.clone()).await;
-        Self { registry, clock, directory, tuning }
+        let directory = directory();
+        let data = directory.path().to_owned();
+        Self::with(data, Some(Arc::new(directory)), tuning, TestClock::new()).await
+    }
+
+    /// On a directory that another registry, most likely of another process, has left.
+    pub(crate) async fn left_behind(directory: Arc<TempDir>) -> Self {
+        let data = directory.path().to_owned();
+        Self::with(data, Some(directory), tuning(), TestClock::new()).await
+    }
+
+    /// On a directory that outlives it.
+    pub(crate) async fn at(data: &Path) -> Self {
+        Self::with(data.to_owned(), None, tuning(), TestClock::new()).await
+    }
+
+    async fn with(
+        data: PathBuf,
+        directory: Option<Arc<TempDir>>,
+        tuning: Tuning,
+        clock: TestClock,
+    ) -> Self {
+        let registry = open(&data, tuning.clone(), clock.clone()).await;
+        Self { registry, clock, data, directory, tuning }
     }
 
     /// A fresh one that mirrors this upstream into `main`, under the name `up`.
@@ -99,29 +121,21 @@ impl TestRegistry {
         registry
     }
 
-    /// On a directory that another registry, most likely of another process, has left.
-    pub(crate) async fn left_behind(directory: Arc<TempDir>) -> Self {
-        let (tuning, clock) = (tuning(), TestClock::new());
-        let registry = open(directory.path(), tuning.clone(), clock.clone()).await;
-        Self { registry, clock, directory, tuning }
-    }
-
     /// Closes it and opens the directory again.
     pub(crate) async fn reopened(self) -> Self {
         self.registry.close().await;
-        let Self { registry, clock, directory, tuning } = self;
+        let Self { registry, clock, data, directory, tuning } = self;
         drop(registry);
-        let registry = open(directory.path(), tuning.clone(), clock.clone()).await;
-        Self { registry, clock, directory, tuning }
+        Self::with(data, directory, tuning, clock).await
     }
 
     /// When what was begun before is done: commits queue up, so a later one's end tells.
     pub(crate) async fn settled(self) -> Self {
         let until = std::time::Instant::now() + PATIENCE;
-        let mut last = (-1, 0);
+        let mut last = (0, 0);
         while std::time::Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let now = (self.events().await.len() as i64, self.kept().await.len());
+            let now = (self.events().await.len(), self.kept().await.len());
             if now == last {
                 return self;
             }
@@ -131,7 +145,7 @@ impl TestRegistry {
     }
 
     pub(crate) fn data(&self) -> &Path {
-        self.directory.path()
+        &self.data
     }
 
     /// Whoever may do everything.
@@ -239,10 +253,8 @@ impl TestRegistry {
                 changes.changed().await.expect("the registry is open");
             }
         };
-        match tokio::time::timeout(PATIENCE, wait).await {
-            Ok(events) => events,
-            Err(_) => panic!("no {count} events {kind:?} in {:#?}", self.events().await),
-        }
+        let in_time = tokio::time::timeout(PATIENCE, wait).await;
+        in_time.unwrap_or_else(|late| panic!("no {count} events {kind:?}: {late}"))
     }
 
     /// Closes the registry and returns everything that was ever recorded, background included.

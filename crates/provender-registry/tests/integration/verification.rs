@@ -114,7 +114,7 @@ async fn an_archive_that_is_hostile_or_lies_is_kept_as_evidence_and_not_served()
         let kinds = [(EventKind::ArchiveRefused, 1), (EventKind::Released, 1)];
         registry.assert_recorded(&kinds).await;
     };
-    check("zip bomb", bent(&honest().bomb("demo/zeros", 300 << 20))).await;
+    check("zip bomb", bent(&honest().bomb("demo/zeros", 80 << 20))).await;
     check("dotted path", bent(&honest().file("../outside.py", ""))).await;
     check("absolute path", bent(&honest().file("/etc/passwd", ""))).await;
     check("double", bent(&honest().file("demo/__init__.py", "other"))).await;
