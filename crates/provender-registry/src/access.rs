@@ -168,6 +168,19 @@ impl Registry {
         Ok(Caller { identity: Identity::Token(token), client })
     }
 
+    /// Whether what a caller proved still holds, for work that began some time ago.
+    pub(crate) fn check_still_valid(&self, caller: &Caller) -> Result<(), Problem> {
+        let Identity::Token(token) = &caller.identity else {
+            return Ok(());
+        };
+        let state = self.state();
+        let ended = match state.token(&token.id.0) {
+            Some(token) => check_end(token, self.now()),
+            None => Err(UNKNOWN_TOKEN),
+        };
+        ended.map_err(|message| Problem::new(ProblemCode::AuthenticationRequired, message))
+    }
+
     /// Whoever can open the data directory's socket, or the data directory: may do everything.
     pub fn operator(&self) -> Caller {
         Caller { identity: Identity::Operator, client: None }
@@ -328,28 +341,34 @@ pub(crate) fn token_hash(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 
+const UNKNOWN_TOKEN: &str = "this token is not known here; check that it was copied whole";
+
 fn check_token(
     state: &State,
     credential: &str,
     now: Timestamp,
 ) -> Result<Arc<Token>, &'static str> {
-    const UNKNOWN: &str = "this token is not known here; check that it was copied whole";
     let id = credential
         .strip_prefix(TOKEN_PREFIX)
         .and_then(|rest| rest.split_once('_'))
         .map(|(id, _)| id)
         .ok_or("this is not one of this server's tokens, which begin with pvd_")?;
-    let token = state.token(id).ok_or(UNKNOWN)?;
+    let token = state.token(id).ok_or(UNKNOWN_TOKEN)?;
     let hashes_agree: bool =
         token_hash(credential).as_bytes().ct_eq(token.secret_hash.as_bytes()).into();
     if !hashes_agree {
-        return Err(UNKNOWN);
+        return Err(UNKNOWN_TOKEN);
     }
+    check_end(token, now)?;
+    Ok(token.clone())
+}
+
+fn check_end(token: &Token, now: Timestamp) -> Result<(), &'static str> {
     if token.revoked_at.is_some() {
         return Err("this token has been revoked");
     }
     if token.expires_at.is_some_and(|expires_at| expires_at <= now) {
         return Err("this token has expired");
     }
-    Ok(token.clone())
+    Ok(())
 }

@@ -54,6 +54,9 @@ impl Registry {
         blob: Blob<Unverified>,
     ) -> Result<Published, Problem> {
         let registry = self.clone();
+        // Uploads take their time, and rights may end meanwhile.
+        self.check_still_valid(&operation.caller)?;
+        let operation = self.renewed(&operation);
         to_the_end(async move { registry.publish_staged(&operation, &form, blob).await }).await
     }
 

@@ -60,6 +60,7 @@ impl Registry {
             }
             Operation::File { package, file, companion } => {
                 let (package, file, companion) = (package.clone(), file.clone(), *companion);
+                let authorized = self.renewed(&authorized);
                 self.file(&authorized, package, file, companion).await.map(Answer::File)
             }
             Operation::Redirect { location } => Ok(Answer::Redirect { location: location.clone() }),
@@ -96,7 +97,7 @@ impl Registry {
     }
 
     /// The same operation with its repository's present settings.
-    fn renewed(&self, authorized: &Authorized<Operation>) -> Authorized<Operation> {
+    pub(crate) fn renewed(&self, authorized: &Authorized<Operation>) -> Authorized<Operation> {
         let name = &authorized.repository.repository.name;
         let repository = self.state().repository(name.as_str()).cloned();
         let repository = repository.unwrap_or_else(|| authorized.repository.clone());

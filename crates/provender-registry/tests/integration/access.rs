@@ -7,7 +7,7 @@ use provender_ecosystem::{Change, Framing, Operation, Rendition, Selection, Subj
 use provender_registry::{Caller, NewToken, NewUpstream};
 use provender_store::EventFilter;
 
-use crate::client::{message, refused};
+use crate::client::{form, message, refused};
 use crate::{TestRegistry, hours, seconds, wheel};
 
 use ProblemCode::{
@@ -350,4 +350,23 @@ async fn a_private_repository_never_shows_through_a_public_one() {
     assert_eq!(refused(closed), ProblemCode::PolicyDenied);
     api.set_visibility(&operator, "main", Visibility::Private).await.unwrap();
     api.set_visibility(&operator, "public", Visibility::Private).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_revoked_during_an_upload_publishes_nothing() {
+    let registry = TestRegistry::open().await;
+    let secret = registry.token(Some("main"), Scope::Publish, None).await;
+    let caller = registry.registry.identify(Some(&secret), None).unwrap();
+    let operation = Operation::Publish { framing: Framing::Multipart { file_field: "content" } };
+    let authorized = registry.client("main", caller).authorize(operation).unwrap();
+    let demo = wheel("demo", "1.0");
+    let mut staging = registry.registry.stage(&authorized).await.unwrap();
+    staging.write(demo.bytes.clone()).await.unwrap();
+    let id = secret.split('_').nth(1).unwrap();
+    registry.registry.revoke_token(&registry.operator(), id).await.unwrap();
+    let blob = staging.finish().await.unwrap();
+    let published = registry.registry.publish(authorized, form(&demo), blob).await;
+    assert_eq!(refused(published), Unauthenticated);
+    assert!(registry.kept().await.is_empty());
+    registry.assert_sound().await;
 }

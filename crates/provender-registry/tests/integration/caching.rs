@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
-use provender_domain::{ProblemCode, Scope};
-use provender_ecosystem::Change;
+use provender_domain::{FileName, PackageName, ProblemCode, Scope};
+use provender_ecosystem::{Change, Operation, Rendition, Subject};
 use provender_registry::NewToken;
 use provender_testing::python::{PythonUpstream, WheelBuilder};
 
@@ -208,4 +208,28 @@ async fn a_revocation_holds_also_when_who_asked_for_it_hangs_up() {
         assert_eq!(in_memory, on_disk, "after {polls} polls");
         assert!(!on_disk, "after {polls} polls: work that began is done");
     }
+}
+
+#[tokio::test]
+async fn what_was_authorized_before_a_change_is_answered_after_it() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "99.0");
+    upstream.add(demo.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    let package = PackageName::new("demo").unwrap();
+    let file = FileName::new(&demo.file_name).unwrap();
+    let operations = [
+        Operation::Index { subject: Subject::Package(package.clone()), rendition: Rendition(0) },
+        Operation::File { package: package.clone(), file: file.clone(), companion: None },
+        Operation::File { package, file, companion: Some("metadata") },
+    ];
+    let authorized = operations.map(|operation| client.authorize(operation).unwrap());
+    registry.own("demo").await;
+    for authorized in authorized {
+        let answer = registry.registry.read(authorized).await;
+        assert_eq!(refused(answer), ProblemCode::NotFound);
+    }
+    assert_eq!(refused(client.index("demo").await), ProblemCode::NotFound);
+    assert_eq!(upstream.fake().total(), 0);
 }

@@ -180,3 +180,28 @@ async fn a_long_chain_ends_with_a_clear_problem() {
     let last = registry.client(&format!("r{}", number - 1), registry.operator());
     last.install(&demo).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_while_it_is_taken_over_is_there_whole_or_not_at_all() {
+    let registry = TestRegistry::open().await;
+    let front = registry.repository("front", Visibility::Public).await;
+    registry.put_behind("front", "main").await;
+    for round in 0..40 {
+        let demo = wheel(&format!("demo-{round}"), "1.0");
+        registry.main().publish(&demo).await.unwrap();
+        front.files(&demo.project).await;
+        let (deleting, installing, copy) = (registry.main(), front.clone(), demo.clone());
+        let delete = tokio::spawn(async move { deleting.delete(&copy.project, "1.0").await });
+        let (project, file) = (demo.project.clone(), demo.file_name.clone());
+        let install = tokio::spawn(async move { installing.file(&project, &file).await });
+        delete.await.unwrap();
+        match install.await.unwrap() {
+            Ok(bytes) => assert_eq!(bytes, demo.bytes),
+            Err(problem) => {
+                let fit = [ProblemCode::NotFound, ProblemCode::Gone].contains(&problem.code);
+                assert!(fit, "round {round}: {problem:?}");
+            }
+        }
+        registry.assert_sound().await;
+    }
+}
