@@ -9,14 +9,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::Resource;
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::control::ControlSocket;
 use crate::limits::{
     ACCEPT_PAUSE, BUFFER_BYTES, CONNECTIONS, CONTROL_CONNECTIONS, HEAD_BYTES, HEAD_TIMEOUT,
     OPEN_FILES, RESERVED_FILES, SHUTDOWN_TIMEOUT,
 };
 use crate::route;
-use crate::server::Server;
+use crate::server::{Doors, Server};
 use crate::transport::{Announced, Socket, Transport};
 
 /// What is the same for every request of a connection.
@@ -54,7 +56,7 @@ enum Phase {
 }
 
 /// Accepts and serves until `shutdown` is ready, then waits for what is under way.
-pub(crate) async fn run(server: &Server, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn run(server: &Server, doors: Doors, shutdown: impl Future<Output = ()>) {
     let (phase, _) = watch::channel(Phase::Serving);
     let places = connections_possible();
     let network = Arc::new(Semaphore::new(places));
@@ -62,8 +64,8 @@ pub(crate) async fn run(server: &Server, shutdown: impl Future<Output = ()>) {
     {
         let accepting = async {
             tokio::join!(
-                accept_network(server, &network, &phase),
-                accept_control(server, &control, &phase)
+                accept_network(server, &doors.network, &network, &phase),
+                accept_control(server, doors.control.as_ref(), &control, &phase)
             )
         };
         tokio::select! {
@@ -71,6 +73,7 @@ pub(crate) async fn run(server: &Server, shutdown: impl Future<Output = ()>) {
             () = shutdown => {}
         }
     }
+    drop(doors);
     phase.send_replace(Phase::Draining);
     let all_ended = async {
         // Every connection holds a permit, so having all of them means there is no connection.
@@ -88,7 +91,7 @@ fn connections_possible() -> usize {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
     if limit.current.is_some_and(|current| current < wanted) {
-        let raised = rustix::process::Rlimit { current: Some(wanted), ..limit.clone() };
+        let raised = rustix::process::Rlimit { current: Some(wanted), ..limit };
         if rustix::process::setrlimit(Resource::Nofile, raised).is_ok() {
             limit.current = Some(wanted);
         }
@@ -100,12 +103,13 @@ fn connections_possible() -> usize {
 
 async fn accept_network(
     server: &Server,
+    listener: &TcpListener,
     places: &Arc<Semaphore>,
     phase: &watch::Sender<Phase>,
 ) {
     loop {
         let place = place(places).await;
-        match server.listener().accept().await {
+        match listener.accept().await {
             Ok((stream, address)) => {
                 // Responses are written whole, so that holding back a last packet only delays it.
                 let _ = stream.set_nodelay(true);
@@ -119,10 +123,11 @@ async fn accept_network(
 
 async fn accept_control(
     server: &Server,
+    socket: Option<&ControlSocket>,
     places: &Arc<Semaphore>,
     phase: &watch::Sender<Phase>,
 ) {
-    let Some(control) = server.control() else { return std::future::pending().await };
+    let Some(control) = socket else { return std::future::pending().await };
     loop {
         let place = place(places).await;
         match control.accept().await {
@@ -158,8 +163,7 @@ fn spawn(
     place: OwnedSemaphorePermit,
     phase: watch::Receiver<Phase>,
 ) {
-    let connection =
-        Connection { peer, announced: Arc::default(), places: Arc::clone(places) };
+    let connection = Connection { peer, announced: Arc::default(), places: Arc::clone(places) };
     let server = server.clone();
     tokio::spawn(async move {
         let _place = place;

@@ -23,7 +23,8 @@ impl ControlSocket {
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
         remove_stale(path)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let socket =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         // On Linux the file takes the socket's mode, so that there is no moment at which others
         // can connect. Where that is not so, the mode set below and the check of each peer hold.
         let _ = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
@@ -43,7 +44,10 @@ impl ControlSocket {
             if peer == 0 || peer == rustix::process::geteuid().as_raw() {
                 return Ok(stream);
             }
-            tracing::warn!(uid = peer, "refused a connection to the control socket by another user");
+            tracing::warn!(
+                uid = peer,
+                "refused a connection to the control socket by another user"
+            );
         }
     }
 }

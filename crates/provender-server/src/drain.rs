@@ -37,7 +37,7 @@ impl Unread {
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) {
+        if let Some(body) = self.body.take().filter(|_| !self.waits) {
             discard(RequestBody::new(body, DRAIN_TIMEOUT));
         }
     }
@@ -45,6 +45,9 @@ impl Drop for Unread {
 
 /// Reads and throws away what is left of a body whose request is refused, in the background.
 pub(crate) fn discard(mut body: RequestBody) {
+    if body.is_end_stream() {
+        return;
+    }
     tokio::spawn(async move {
         let mut read_bytes = 0;
         let draining = async {

@@ -57,7 +57,11 @@ mod tests {
     fn fields() {
         let check = |field: Option<&'static str>, expected: bool| {
             let field = field.map(|value| (ACCEPT_ENCODING, HeaderValue::from_static(value)));
-            assert_eq!(accepts_gzip(&field.clone().into_iter().collect::<HeaderMap>()), expected, "{field:?}");
+            assert_eq!(
+                accepts_gzip(&field.clone().into_iter().collect::<HeaderMap>()),
+                expected,
+                "{field:?}"
+            );
         };
         check(None, false);
         check(Some(""), false);

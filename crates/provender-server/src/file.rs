@@ -121,6 +121,3 @@ fn status(status: StatusCode) -> Response<Body> {
     *response.status_mut() = status;
     response
 }
-
-#[cfg(test)]
-mod tests;

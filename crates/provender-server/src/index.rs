@@ -1,8 +1,8 @@
 //! Indexes as responses.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION,
-    VARY, WARNING, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION, VARY,
+    WARNING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use provender_domain::Problem;
@@ -99,6 +99,3 @@ fn status(status: StatusCode) -> Response<Body> {
 fn text(value: &str) -> Result<HeaderValue, Problem> {
     HeaderValue::from_str(value).map_err(|error| Problem::internal(&error))
 }
-
-#[cfg(test)]
-mod tests;

@@ -106,12 +106,12 @@ impl Text {
             self.heading(name, "gauge", help);
             self.value(name, "", count);
         }
-        let mut states = std::collections::BTreeMap::new();
+        let mut by_state = std::collections::BTreeMap::new();
         for upstream in &status.upstreams {
-            *states.entry(upstream.state).or_insert(0u64) += 1;
+            *by_state.entry(upstream.state).or_insert(0u64) += 1;
         }
         self.heading("upstreams", "gauge", "Upstreams asked since the start, by their state.");
-        for (state, count) in states {
+        for (state, count) in by_state {
             self.value("upstreams", &format!("{{state=\"{state}\"}}"), count);
         }
     }

@@ -35,7 +35,8 @@ pub(crate) async fn publish(
     let mut staging = server.registry().stage(&authorized).await?;
     let mut chunks = Chunks { body: body.take(), server: server.clone() };
     let read = async {
-        let mut form = Multipart::new(content_type, &mut chunks).map_err(form_problem)?;
+        let mut form =
+            Multipart::new(content_type, &mut chunks).map_err(|error| form_problem(&error))?;
         read_form(&mut form, file_field, &mut staging).await
     };
     let form = match read.await {
@@ -59,8 +60,7 @@ async fn finish(
     blob: Blob<Unverified>,
 ) -> Result<Response<Body>, Problem> {
     let registry = server.registry().clone();
-    let publishing =
-        tokio::spawn(async move { registry.publish(authorized, form, blob).await });
+    let publishing = tokio::spawn(async move { registry.publish(authorized, form, blob).await });
     let published = publishing.await.map_err(|error| Problem::internal(&error))??;
     Ok(json(&serde_json::json!({
         "package": published.package,
@@ -115,7 +115,7 @@ where
     let mut has_archive = false;
     let mut fields_bytes = 0;
     let mut parts = 0;
-    while let Some(head) = multipart.next_part().await.map_err(form_problem)? {
+    while let Some(head) = multipart.next_part().await.map_err(|error| form_problem(&error))? {
         parts += 1;
         if parts > FORM_PARTS {
             return Err(too_large(format!("a form has at most {FORM_PARTS} fields")));
@@ -134,7 +134,9 @@ where
         }
     }
     if !has_archive {
-        return Err(invalid(&format!("the form has no file; it belongs in the field {file_field}")));
+        return Err(invalid(&format!(
+            "the form has no file; it belongs in the field {file_field}"
+        )));
     }
     Ok(form)
 }
@@ -147,7 +149,7 @@ where
     S: Stream<Item = Result<Bytes, RequestBodyError>> + Unpin,
 {
     let mut size_bytes = 0;
-    while let Some(chunk) = multipart.data().await.map_err(form_problem)? {
+    while let Some(chunk) = multipart.data().await.map_err(|error| form_problem(&error))? {
         size_bytes += chunk.len() as u64;
         if size_bytes > ARCHIVE_BYTES {
             return Err(too_large(format!("a file has at most {ARCHIVE_BYTES} bytes")));
@@ -166,7 +168,7 @@ where
     S: Stream<Item = Result<Bytes, RequestBodyError>> + Unpin,
 {
     let mut value = Vec::new();
-    while let Some(chunk) = multipart.data().await.map_err(form_problem)? {
+    while let Some(chunk) = multipart.data().await.map_err(|error| form_problem(&error))? {
         *fields_bytes += chunk.len();
         if value.len() + chunk.len() > FIELD_BYTES {
             return Err(too_large(format!("the field {name:?} has over {FIELD_BYTES} bytes")));
@@ -204,13 +206,13 @@ impl Stream for Chunks {
     }
 }
 
-fn form_problem(error: MultipartError<RequestBodyError>) -> Problem {
-    let code = match &error {
+fn form_problem(error: &MultipartError<RequestBodyError>) -> Problem {
+    let code = match error {
         MultipartError::Body(RequestBodyError::TooSlow) => ProblemCode::RequestTimeout,
         MultipartError::HeadTooLarge => ProblemCode::TooLarge,
         _ => ProblemCode::InvalidRequest,
     };
-    Problem::new(code, error.to_string()).because(&error)
+    Problem::new(code, error.to_string()).because(error)
 }
 
 fn blob_problem(error: &BlobError) -> Problem {

@@ -1,6 +1,5 @@
 //! Request bodies under limits of time, and requests to the server itself.
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -28,8 +27,6 @@ pub(crate) struct ApiRequest {
     /// Scheme, host and port by which this client reaches the server, without a slash at the end:
     /// what the operator configured, or else what the client's own Host field says, checked.
     pub(crate) origin: String,
-    /// Where the client connects from; `None` on the control socket.
-    pub(crate) client: Option<IpAddr>,
     /// Not yet read.
     pub(crate) body: RequestBody,
 }

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH};
@@ -52,7 +51,7 @@ struct Failure {
     problem: Problem,
     ecosystem: Option<Arc<dyn Ecosystem>>,
     /// The methods that the URL takes, where the problem is that it does not take this one.
-    allow: Option<HeaderValue>,
+    allow: Option<String>,
 }
 
 impl From<Problem> for Failure {
@@ -74,7 +73,7 @@ async fn route(
         [first, ..] if first == "-" => own(server, connection, parts, segments, body).await,
         [_] => {
             let caller = identify(server, connection, &parts.headers)?;
-            page(server, &caller, connection, parts, segments, body).await
+            page(server, &caller, parts, segments, body).await
         }
         _ => {
             let unread = drain::Unread::new(body, &parts.headers);
@@ -130,26 +129,25 @@ async fn own(
     let caller = identify(server, connection, &parts.headers)?;
     match segments {
         [_, word, version, rest @ ..] if word == "api" && version == "v1" => {
-            let request = own_request(server, connection, parts, rest, body)?;
+            let request = own_request(server, parts, rest, body)?;
             let server = server.clone();
             // What was begun is finished, also for a caller who hangs up.
             let answering =
                 tokio::spawn(async move { api::handle(&server, &caller, request).await });
             Ok(answering.await.map_err(|error| Problem::internal(&error))??)
         }
-        _ => page(server, &caller, connection, parts, segments, body).await,
+        _ => page(server, &caller, parts, segments, body).await,
     }
 }
 
 async fn page(
     server: &Server,
     caller: &Caller,
-    connection: &Connection,
     parts: &Parts,
     segments: &[Cow<'_, str>],
     body: Incoming,
 ) -> Result<Response<Body>, Failure> {
-    let request = own_request(server, connection, parts, segments, body)?;
+    let request = own_request(server, parts, segments, body)?;
     Ok(Box::pin(ui::handle(server, caller, request)).await?)
 }
 
@@ -160,13 +158,12 @@ fn only_reading(method: &Method) -> Result<(), Failure> {
     Err(Failure {
         problem: Problem::new(ProblemCode::MethodNotAllowed, "this can only be read"),
         ecosystem: None,
-        allow: Some(HeaderValue::from_static("GET, HEAD")),
+        allow: Some("GET, HEAD".to_owned()),
     })
 }
 
 fn own_request(
     server: &Server,
-    connection: &Connection,
     parts: &Parts,
     segments: &[Cow<'_, str>],
     body: Incoming,
@@ -178,16 +175,8 @@ fn own_request(
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers.clone(),
         origin: origin(server, &parts.headers),
-        client: client(connection),
         body: RequestBody::new(body, API_BODY_TIMEOUT),
     })
-}
-
-fn client(connection: &Connection) -> Option<IpAddr> {
-    match connection.peer {
-        Peer::Network(address) => Some(address),
-        Peer::Operator => None,
-    }
 }
 
 /// The origin that the client itself used, if it is one; nothing that a proxy adds is believed.
@@ -215,7 +204,7 @@ fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> {
         _ => Err(Failure {
             problem: Problem::new(ProblemCode::MethodNotAllowed, "this server has no such method"),
             ecosystem: None,
-            allow: Some(HeaderValue::from_static(METHODS)),
+            allow: Some(METHODS.to_owned()),
         }),
     }
 }
@@ -304,7 +293,7 @@ fn allowed_methods(
     ecosystem: &dyn Ecosystem,
     head: &RequestHead<'_>,
     problem: &Problem,
-) -> Option<HeaderValue> {
+) -> Option<String> {
     if problem.code != ProblemCode::MethodNotAllowed {
         return None;
     }
@@ -324,8 +313,9 @@ fn allowed_methods(
         ("PATCH", EcosystemMethod::Patch),
         ("DELETE", EcosystemMethod::Delete),
     ];
-    let taken: Vec<_> = methods.into_iter().filter(|(_, m)| takes(*m)).map(|(n, _)| n).collect();
-    HeaderValue::from_str(&taken.join(", ")).ok()
+    let all = methods.into_iter();
+    let allowed: Vec<_> = all.filter(|(_, method)| takes(*method)).map(|(name, _)| name).collect();
+    Some(allowed.join(", "))
 }
 
 /// Says no: logged once, here, and told in the dialect of whose URL it is.
@@ -336,7 +326,7 @@ fn refuse(peer: Peer, parts: &Parts, failure: Failure) -> Response<Body> {
         Some(ecosystem) => problem::respond_in_dialect(&problem, &*ecosystem),
         None => problem::respond(&problem),
     };
-    if let Some(allow) = allow {
+    if let Some(allow) = allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
         response.headers_mut().insert(ALLOW, allow);
     }
     response
@@ -350,6 +340,3 @@ fn leave_body_out(response: &mut Response<Body>) {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use provender_registry::Registry;
 use tokio::net::{TcpListener, TcpSocket};
@@ -63,12 +63,18 @@ pub struct Server {
 
 struct Inner {
     registry: Registry,
-    listener: TcpListener,
+    /// Taken by [`Server::run`], which closes them before anything else ends.
+    doors: Mutex<Option<Doors>>,
     local_addr: SocketAddr,
-    control: Option<ControlSocket>,
     public_origin: Option<String>,
     metrics: Arc<Metrics>,
     health: Health,
+}
+
+/// Where clients come in.
+pub(crate) struct Doors {
+    pub(crate) network: TcpListener,
+    pub(crate) control: Option<ControlSocket>,
 }
 
 impl Server {
@@ -76,10 +82,9 @@ impl Server {
     /// until [`Server::run`]. Has to be called on the tokio runtime that will run it.
     pub fn bind(registry: Registry, options: ServerOptions) -> Result<Self, BindError> {
         let address = options.listen;
-        let listener =
-            listen(address).map_err(|source| BindError::Address { address, source })?;
+        let network = listen(address).map_err(|source| BindError::Address { address, source })?;
         let local_addr =
-            listener.local_addr().map_err(|source| BindError::Address { address, source })?;
+            network.local_addr().map_err(|source| BindError::Address { address, source })?;
         let control = options
             .control_socket
             .map(|path| {
@@ -89,9 +94,8 @@ impl Server {
             .transpose()?;
         let inner = Inner {
             registry,
-            listener,
+            doors: Mutex::new(Some(Doors { network, control })),
             local_addr,
-            control,
             public_origin: options.public_origin,
             metrics: Arc::default(),
             health: Health::default(),
@@ -123,23 +127,20 @@ impl Server {
         format!("http://{address}")
     }
 
-    /// Serves until `shutdown` is ready; then accepts nothing more, lets what is under way end for
-    /// at most ten seconds, and returns.
+    /// Serves until `shutdown` is ready; then closes the address and the control socket, lets what
+    /// is under way end for at most ten seconds, and returns. A server runs once: a second call
+    /// returns at once.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        accept::run(self, shutdown).await;
+        let doors =
+            self.inner.doors.lock().expect("nothing panics while it holds this lock").take();
+        if let Some(doors) = doors {
+            accept::run(self, doors, shutdown).await;
+        }
     }
 
     /// The registry that it serves.
     pub fn registry(&self) -> &Registry {
         &self.inner.registry
-    }
-
-    pub(crate) fn listener(&self) -> &TcpListener {
-        &self.inner.listener
-    }
-
-    pub(crate) fn control(&self) -> Option<&ControlSocket> {
-        self.inner.control.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {

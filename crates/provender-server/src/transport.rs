@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
@@ -85,14 +86,17 @@ pub(crate) struct Transport {
     metrics: Arc<Metrics>,
     /// File bytes sent since others had their turn.
     turn_bytes: usize,
-    /// Runs while the client takes nothing.
+    /// How long the client may take nothing.
+    pause_limit: Duration,
+    /// Runs while it does.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Transport {
     /// Wraps a socket; `announced` is shared with whoever answers this connection's requests.
     pub(crate) fn new(socket: Socket, announced: Arc<Announced>, metrics: Arc<Metrics>) -> Self {
-        Self { socket, announced, metrics, turn_bytes: 0, pause: None }
+        let pause_limit = WRITE_PAUSE;
+        Self { socket, announced, metrics, turn_bytes: 0, pause_limit, pause: None }
     }
 
     fn poll_send(
@@ -168,7 +172,8 @@ impl Transport {
             return Poll::Ready(result);
         }
         self.turn_bytes = 0;
-        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_PAUSE)));
+        let limit = self.pause_limit;
+        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(pause.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -220,10 +225,7 @@ impl AsyncWrite for Transport {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Socket::Unix(stream) => Pin::new(stream).poll_shutdown(context),

@@ -1,0 +1,9 @@
+//! The whole server, spoken to by bytes on sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that is set up wrongly should stop at once")]
+
+mod demo;
+mod reading;
+mod refusing;
+mod support;
+mod uploading;

@@ -1,0 +1,210 @@
+//! Indexes and files.
+
+use std::fmt::Write as _;
+
+use crate::support::TestServer;
+
+const LARGE_BYTES: usize = 3 * 1024 * 1024 + 7;
+
+fn noise(length: usize) -> Vec<u8> {
+    (0..length as u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0]).collect()
+}
+
+async fn with_files() -> TestServer {
+    let server = TestServer::start().await;
+    for repository in ["main", "secret"] {
+        for (file, content) in [("small", b"0123456789".to_vec()), ("large", noise(LARGE_BYTES))] {
+            let answer = server.publish(repository, "pkg", file, &content).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+    }
+    server
+}
+
+#[tokio::test]
+async fn an_index_is_revalidated_and_compressed() {
+    let server = TestServer::start().await;
+    for number in 0..20 {
+        server.publish("main", "pkg", &format!("file-{number}"), b"x").await;
+    }
+    let plain = server.get("/main/demo/pkg/", &[]).await;
+    assert_eq!((plain.status, plain.text().lines().count()), (200, 20));
+    assert_eq!(plain.field("content-type").as_deref(), Some("text/plain"));
+    assert_eq!(plain.field("cache-control").as_deref(), Some("no-cache"));
+    assert_eq!(plain.field("vary").as_deref(), Some("Accept, Accept-Encoding, Authorization"));
+    assert_eq!(plain.field("x-content-type-options").as_deref(), Some("nosniff"));
+    assert!(plain.field("content-security-policy").unwrap().contains("sandbox"));
+    assert_eq!(plain.field("cache-status"), None);
+
+    let gzip = server.get("/main/demo/pkg/", &[("Accept-Encoding", "gzip")]).await;
+    assert_eq!(gzip.field("content-encoding").as_deref(), Some("gzip"));
+    assert!(gzip.body.starts_with(&[0x1f, 0x8b]) && gzip.body.len() < plain.body.len());
+    let (plain_tag, gzip_tag) = (plain.field("etag").unwrap(), gzip.field("etag").unwrap());
+    assert_ne!(plain_tag, gzip_tag);
+
+    for (tag, encoding) in [(&plain_tag, "identity"), (&gzip_tag, "gzip")] {
+        let fields = [("If-None-Match", tag.as_str()), ("Accept-Encoding", encoding)];
+        let fresh = server.get("/main/demo/pkg/", &fields).await;
+        assert_eq!((fresh.status, fresh.field("etag").as_ref()), (304, Some(tag)));
+        assert_eq!(fresh.field("vary"), plain.field("vary"));
+        assert_eq!(fresh.field("content-encoding"), None);
+    }
+    server.publish("main", "pkg", "file-new", b"x").await;
+    let changed = server.get("/main/demo/pkg/", &[("If-None-Match", &plain_tag)]).await;
+    assert_eq!((changed.status, changed.text().lines().count()), (200, 21));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_is_served_whole_and_in_part() {
+    let server = with_files().await;
+    let large = noise(LARGE_BYTES);
+    let whole = server.get("/main/demo/pkg/large", &[]).await;
+    assert_eq!(whole.status, 200);
+    assert!(whole.body == large);
+    assert_eq!(
+        whole.field("cache-control").as_deref(),
+        Some("public, max-age=31536000, immutable")
+    );
+    assert_eq!(whole.field("accept-ranges").as_deref(), Some("bytes"));
+    let tag = whole.field("etag").unwrap();
+
+    let check = async |range: &str, status: u16, content_range: Option<&str>, body: &[u8]| {
+        let answer = server.get("/main/demo/pkg/large", &[("Range", range)]).await;
+        assert_eq!(answer.status, status, "{range}");
+        assert_eq!(answer.field("content-range").as_deref(), content_range, "{range}");
+        assert!(answer.body == body, "{range}");
+    };
+    check("bytes=0-0", 206, Some("bytes 0-0/3145735"), &large[..1]).await;
+    check("bytes=4097-2000000", 206, Some("bytes 4097-2000000/3145735"), &large[4097..=2_000_000])
+        .await;
+    check("bytes=-40000", 206, Some("bytes 3105735-3145734/3145735"), &large[3_105_735..]).await;
+    check("bytes=3145735-", 416, Some("bytes */3145735"), b"").await;
+    check("bytes=0-1,5-6", 200, None, &large).await;
+
+    let fields = [("Range", "bytes=0-3"), ("If-Range", tag.as_str())];
+    assert_eq!(server.get("/main/demo/pkg/large", &fields).await.body, large[..4]);
+    let fields = [("Range", "bytes=0-3"), ("If-Range", "\"other\"")];
+    assert!(server.get("/main/demo/pkg/large", &fields).await.body == large);
+    let fields = [("Range", "bytes=0-3"), ("If-None-Match", tag.as_str())];
+    assert_eq!(server.get("/main/demo/pkg/large", &fields).await.status, 304);
+    assert_eq!(server.get("/main/demo/pkg/large", &[("If-Match", "\"x\"")]).await.status, 412);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_file_has_no_bytes_and_all_its_fields() {
+    let server = TestServer::start().await;
+    assert_eq!(server.publish("main", "pkg", "empty", b"").await.status, 200);
+    let answer = server.get("/main/demo/pkg/empty", &[]).await;
+    assert_eq!((answer.status, answer.field("content-length").as_deref()), (200, Some("0")));
+    let answer = server.get("/main/demo/pkg/empty", &[("Range", "bytes=0-")]).await;
+    assert_eq!(answer.status, 416);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn head_is_decided_exactly_like_get() {
+    let server = with_files().await;
+    let mut client = server.connect().await;
+    let bearer = format!("Bearer {}", server.token);
+    let check = async |client: &mut crate::support::Client, path: &str, fields: &[(&str, &str)]| {
+        let get = client.request("GET", path, fields).await;
+        let head = client.request("HEAD", path, fields).await;
+        assert_eq!(get.head(), head.head(), "{path} {fields:?}");
+    };
+    check(&mut client, "/main/demo/pkg/", &[]).await;
+    check(&mut client, "/main/demo/pkg/large", &[]).await;
+    check(&mut client, "/main/demo/pkg/small", &[("Range", "bytes=2-4")]).await;
+    check(&mut client, "/main/demo/pkg/small", &[("Range", "bytes=99-")]).await;
+    check(&mut client, "/main/demo/pkg", &[]).await;
+    check(&mut client, "/main/demo/pkg/none", &[]).await;
+    check(&mut client, "/secret/demo/pkg/large", &[]).await;
+    check(&mut client, "/secret/demo/pkg/large", &[("Authorization", &bearer)]).await;
+    check(&mut client, "/-/health", &[]).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_connection_serves_files_and_indexes_in_turn_and_in_a_pipeline() {
+    let server = with_files().await;
+    let large = noise(LARGE_BYTES);
+    let mut client = server.connect().await;
+    let paths = ["/main/demo/pkg/large", "/main/demo/pkg/", "/main/demo/pkg/small", "/main/demo/"];
+    for _ in 0..3 {
+        for path in paths {
+            let answer = client.request("GET", path, &[]).await;
+            assert_eq!(answer.status, 200);
+            assert!(!path.ends_with("large") || answer.body == large);
+        }
+    }
+    let mut pipeline = String::new();
+    for _ in 0..4 {
+        for path in paths {
+            let _ = write!(pipeline, "GET {path} HTTP/1.1\r\nHost: test.example\r\n\r\n");
+        }
+    }
+    client.send(pipeline.as_bytes()).await;
+    for _ in 0..4 {
+        assert!(client.answer(true).await.body == large);
+        assert_eq!(client.answer(true).await.text().lines().count(), 2);
+        assert_eq!(client.answer(true).await.text(), "0123456789");
+        assert_eq!(client.answer(true).await.text(), "pkg/\n");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn private_answers_say_so() {
+    let server = with_files().await;
+    let bearer = format!("Bearer {}", server.token);
+    let fields = [("Authorization", bearer.as_str())];
+    let index = server.get("/secret/demo/pkg/", &fields).await;
+    assert_eq!(index.field("cache-control").as_deref(), Some("private, no-cache"));
+    let file = server.get("/secret/demo/pkg/small", &fields).await;
+    assert_eq!(
+        file.field("cache-control").as_deref(),
+        Some("private, max-age=31536000, immutable")
+    );
+    // A tag that somebody learned elsewhere opens nothing.
+    let tag = file.field("etag").unwrap();
+    let answer = server.get("/secret/demo/pkg/small", &[("If-None-Match", &tag)]).await;
+    assert_eq!((answer.status, answer.field("etag")), (401, None));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_leads_to_its_one_right_form() {
+    let server = with_files().await;
+    let answer = server.get("/main/demo/PKG", &[]).await;
+    assert_eq!((answer.status, answer.field("location").as_deref()), (301, Some("pkg/")));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_server_says_how_it_is() {
+    let server = with_files().await;
+    let health = server.get("/-/health", &[]).await;
+    assert_eq!((health.status, health.text().trim()), (200, "{\"status\":\"ok\"}"));
+    let metrics = server.get("/-/metrics", &[]).await.text();
+    assert!(metrics.contains("provender_files 4\n"), "{metrics}");
+    assert!(metrics.contains("provender_store_up 1\n"), "{metrics}");
+    assert!(metrics.contains("provender_requests_total{status=\"2xx\"} 5\n"), "{metrics}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_lets_a_download_end_and_accepts_no_more() {
+    let server = with_files().await;
+    let address = server.address;
+    let mut client = server.connect().await;
+    client.send(b"GET /main/demo/pkg/large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut idle = server.connect().await;
+    assert_eq!(idle.request("GET", "/-/health", &[]).await.status, 200);
+    let control = server.control_socket.clone();
+    let (_data, answer) = tokio::join!(server.stop(), client.answer(true));
+    assert!(answer.body == noise(LARGE_BYTES));
+    assert!(idle.is_closed().await);
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert!(!control.exists());
+}

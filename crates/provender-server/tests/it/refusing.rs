@@ -1,0 +1,151 @@
+//! What is refused, and how the client is told.
+
+use base64::Engine as _;
+use provender_domain::Scope;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::TestServer;
+
+#[tokio::test]
+async fn problems_are_told_in_the_dialect_of_the_url() {
+    let server = TestServer::start().await;
+    let check = async |path: &str, status: u16, content_type: &str, text: &str| {
+        let answer = server.get(path, &[]).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert_eq!(answer.field("content-type").as_deref(), Some(content_type), "{path}");
+        assert!(answer.text().contains(text), "{path}: {}", answer.text());
+        assert_eq!(answer.field("cache-control").as_deref(), Some("no-store"), "{path}");
+    };
+    let json = "application/problem+json";
+    check("/main/demo/a/b/c/d", 404, "text/plain", "demo: no such page").await;
+    check("/main/demo/none/", 404, "text/plain", "demo: ").await;
+    check("/secret/demo/pkg/", 401, "text/plain", "demo: ").await;
+    check("/nowhere/demo/pkg/", 401, "text/plain", "demo: ").await;
+    check("/main/unknown/pkg/", 404, json, "\"code\":\"not-found\"").await;
+    check("/secret/unknown/pkg/", 401, json, "\"code\":\"authentication-required\"").await;
+    check("/main/demo/%2e%2e/x", 400, json, "\"code\":\"invalid-request\"").await;
+    check("/main//demo/", 400, json, "\"status\":400").await;
+    check("/-/api/v1/nothing", 404, json, "\"code\":\"not-found\"").await;
+    check(&format!("/main/demo/{}", "a".repeat(9_000)), 400, json, "too long").await;
+    check(&format!("/main/demo/?{}", "a".repeat(17_000)), 413, json, "at most").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_status_line_says_why() {
+    let server = TestServer::start().await;
+    let answer = server.get("/main/demo/a/b/c/d", &[]).await;
+    assert_eq!(answer.reason, "no such page in this demo");
+    let answer = server.get("/main/unknown/a/", &[]).await;
+    assert_eq!(answer.reason, "Not Found");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_private_repository_is_indistinguishable_from_none() {
+    let server = TestServer::start().await;
+    server.publish("secret", "pkg", "file", b"x").await;
+    let foreign = format!("Bearer {}", server.token(Scope::Publish, Some("main")).await);
+    for fields in [vec![], vec![("Authorization", foreign.as_str())]] {
+        for path in ["demo/pkg/", "demo/pkg/file", "demo/none/", "unknown/x/", "demo/a/b/c/d"] {
+            let secret = server.get(&format!("/secret/{path}"), &fields).await;
+            let none = server.get(&format!("/absent/{path}"), &fields).await;
+            assert_eq!(secret.head(), none.head(), "{path}");
+            assert_eq!(secret.text(), none.text(), "{path}");
+            assert!(secret.status == 401 || secret.status == 404, "{path}");
+            for spelling in
+                ["s%65cret", "secret%2f", "%2fsecret", "secret/.", "SECRET", "secret%00"]
+            {
+                let answer = server.get(&format!("/{spelling}/{path}"), &fields).await;
+                assert!(answer.status >= 400, "{spelling}/{path}: {}", answer.text());
+            }
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn credentials() {
+    let server = TestServer::start().await;
+    server.publish("secret", "pkg", "file", b"x").await;
+    let basic =
+        |text: String| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
+    let token = server.token(Scope::Read, None).await;
+    let check = async |field: String, status: u16| {
+        let answer = server.get("/secret/demo/pkg/file", &[("Authorization", &field)]).await;
+        assert_eq!(answer.status, status, "{field}");
+        let challenge = answer.field("www-authenticate");
+        assert_eq!(challenge.is_some_and(|c| c.starts_with("Basic realm=")), status == 401);
+    };
+    check(format!("Bearer {token}"), 200).await;
+    check(basic(format!("anybody:{token}")), 200).await;
+    check(basic(format!("{token}:")), 200).await;
+    check(basic(format!("{token}x:")), 401).await;
+    check("Bearer x".to_owned(), 401).await;
+    check("Nonsense".to_owned(), 401).await;
+    // A wrong credential is noticed also where none is needed.
+    let answer = server.get("/main/demo/", &[("Authorization", "Bearer x")]).await;
+    assert_eq!(answer.status, 401);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_proxy_claims_is_not_believed() {
+    let server = TestServer::start().await;
+    let fields = [
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Original-URL", "/main/demo/"),
+        ("X-HTTP-Method-Override", "GET"),
+    ];
+    assert_eq!(server.get("/secret/demo/", &fields).await.status, 401);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn methods() {
+    let server = TestServer::start().await;
+    let check = async |method: &str, path: &str, allow: &str| {
+        let answer = server.connect().await.request(method, path, &[]).await;
+        assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
+        assert_eq!(answer.field("allow").as_deref(), Some(allow), "{method} {path}");
+    };
+    check("PUT", "/main/demo/pkg/file", "GET, HEAD, DELETE").await;
+    check("DELETE", "/main/demo/", "GET, HEAD, POST").await;
+    check("TRACE", "/main/demo/", "GET, HEAD, POST, PUT, PATCH, DELETE").await;
+    check("POST", "/-/health", "GET, HEAD").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn malformed_heads_are_refused_and_the_connection_closed() {
+    let server = TestServer::start().await;
+    let check = async |head: &[u8], status: u16| {
+        let mut client = server.connect().await;
+        client.send(head).await;
+        let answer = client.answer(true).await;
+        assert_eq!(answer.status, status, "{:?}", String::from_utf8_lossy(&head[..20]));
+        assert!(client.is_closed().await);
+    };
+    check(b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400).await;
+    check(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello from TLS\r\n\r\n", 400).await;
+    let many = "X-More: y\r\n".repeat(200);
+    check(format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes(), 431).await;
+    let long = "x".repeat(40 * 1024);
+    check(format!("GET /-/health HTTP/1.1\r\nX-Long: {long}\r\n\r\n").as_bytes(), 431).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_opens_the_control_socket_may_do_everything() {
+    let server = TestServer::start().await;
+    server.publish("secret", "pkg", "file", b"content").await;
+    let stream = tokio::net::UnixStream::connect(&server.control_socket).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let request = "GET /secret/demo/pkg/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    writer.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    reader.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("content"), "{answer}");
+    server.stop().await;
+}

@@ -1,0 +1,221 @@
+//! A whole server on a temporary directory, and a client that sends exactly what it is told.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use provender_domain::{Scope, Visibility};
+use provender_registry::{NewToken, Options, Registry};
+use provender_server::{Server, ServerOptions};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::demo::Demo;
+
+/// A running server with the public repository `main` and the private one `secret`.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) registry: Registry,
+    /// Scope publish on everything.
+    pub(crate) token: String,
+    pub(crate) control_socket: PathBuf,
+    data: TempDir,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let options = Options::new(data.path().join("data"), vec![Arc::new(Demo)]);
+        let registry = Registry::open(options).await.unwrap();
+        let operator = registry.operator();
+        registry.create_repository(&operator, "secret", Visibility::Private).await.unwrap();
+        let control_socket = data.path().join("control.sock");
+        let options = ServerOptions {
+            control_socket: Some(control_socket.clone()),
+            ..ServerOptions::new("127.0.0.1:0".parse().unwrap())
+        };
+        let server = Server::bind(registry.clone(), options).unwrap();
+        let address = server.local_addr();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(async move { server.run(async { drop(stopped.await) }).await });
+        let mut server =
+            Self { address, registry, token: String::new(), control_socket, data, stop, running };
+        server.token = server.token(Scope::Publish, None).await;
+        server
+    }
+
+    pub(crate) async fn token(&self, scope: Scope, repository: Option<&str>) -> String {
+        let request = NewToken {
+            name: "test".to_owned(),
+            repository: repository.map(str::to_owned),
+            scope,
+            pattern: None,
+            lifetime: None,
+        };
+        let created = self.registry.create_token(&self.registry.operator(), request).await;
+        created.unwrap().secret
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        let (reader, writer) = TcpStream::connect(self.address).await.unwrap().into_split();
+        Client { reader: BufReader::new(reader), writer }
+    }
+
+    /// One GET on a connection of its own.
+    pub(crate) async fn get(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.connect().await.request("GET", path, fields).await
+    }
+
+    /// Publishes a file through the front door.
+    pub(crate) async fn publish(
+        &self,
+        repository: &str,
+        package: &str,
+        file: &str,
+        content: &[u8],
+    ) -> Answer {
+        let body = form(package, file, content);
+        let head = self.publication_head(repository, body.len(), &self.token, "");
+        let mut client = self.connect().await;
+        client.send(head.as_bytes()).await;
+        client.send(&body).await;
+        client.answer(true).await
+    }
+
+    pub(crate) fn publication_head(
+        &self,
+        repository: &str,
+        length: usize,
+        token: &str,
+        more: &str,
+    ) -> String {
+        format!(
+            "POST /{repository}/demo/ HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n{more}\r\n",
+            self.address
+        )
+    }
+
+    /// Files that are being written and belong to nobody yet.
+    pub(crate) fn staged_files(&self) -> usize {
+        std::fs::read_dir(self.data.path().join("data/staging")).unwrap().count()
+    }
+
+    /// Asks the server to stop and waits until it has.
+    pub(crate) async fn stop(self) -> TempDir {
+        let _ = self.stop.send(());
+        self.running.await.unwrap();
+        self.data
+    }
+}
+
+/// The body of a publication.
+pub(crate) fn form(package: &str, file: &str, content: &[u8]) -> Vec<u8> {
+    let start = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"package\"\r\n\r\n{package}\r\n\
+         --b\r\nContent-Disposition: form-data; name=\"content\"; filename=\"{file}\"\r\n\r\n"
+    );
+    [start.as_bytes(), content, b"\r\n--b--\r\n"].concat()
+}
+
+/// One connection.
+pub(crate) struct Client {
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+}
+
+/// A response.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) reason: String,
+    fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A field's value, if it is there; several of one name joined as one list.
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
+        let values: Vec<_> =
+            self.fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Everything about it that must not depend on the method.
+    pub(crate) fn head(&self) -> (u16, Vec<(String, String)>) {
+        let fields = self.fields.iter().filter(|(name, _)| name != "date").cloned();
+        (self.status, fields.collect())
+    }
+}
+
+impl Client {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.writer.write_all(bytes).await.unwrap();
+    }
+
+    /// Like [`Client::send`], for what the server may not want to hear to the end.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.writer.write_all(bytes).await
+    }
+
+    pub(crate) async fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test.example\r\n");
+        for (name, value) in fields {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        self.send(format!("{head}\r\n").as_bytes()).await;
+        self.answer(method != "HEAD").await
+    }
+
+    /// The next response; its body only if there is to be one.
+    pub(crate) async fn answer(&mut self, has_body: bool) -> Answer {
+        let reading = tokio::time::timeout(Duration::from_secs(30), self.read_answer(has_body));
+        reading.await.expect("the server answers in time")
+    }
+
+    async fn read_answer(&mut self, has_body: bool) -> Answer {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.reader.read_u8().await.expect("a whole response head"));
+        }
+        let head = String::from_utf8(head).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let mut start = lines.next().unwrap().splitn(3, ' ').skip(1);
+        let status = start.next().unwrap().parse().unwrap();
+        let reason = start.next().unwrap_or_default().to_owned();
+        let fields: Vec<_> = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        let mut answer = Answer { status, reason, fields, body: Vec::new() };
+        if has_body && status >= 200 && status != 304 {
+            let length = answer.field("content-length").expect("every response has a length");
+            answer.body = vec![0; length.parse().unwrap()];
+            self.reader.read_exact(&mut answer.body).await.unwrap();
+        }
+        answer
+    }
+
+    /// Whether the server closes the connection, without another byte.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        let reading = tokio::time::timeout(Duration::from_secs(30), self.reader.read_u8());
+        reading.await.expect("the server closes in time").is_err()
+    }
+}
