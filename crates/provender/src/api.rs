@@ -170,7 +170,8 @@ async fn open_here(data: &Path) -> Result<Option<Registry>> {
 /// Whether a server has ever run here: no command but `serve` makes a data directory.
 fn is_data_directory(data: &Path) -> Result<bool> {
     data.join("lock").try_exists().map_err(|error| {
-        let message = format!("the data directory {} cannot be looked into: {error}", data.display());
+        let message =
+            format!("the data directory {} cannot be looked into: {error}", data.display());
         Failure::Unreachable(message).into()
     })
 }

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "provender", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of every command")]
     global: Global,
     #[command(subcommand)]
     command: Command,

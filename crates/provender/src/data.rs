@@ -10,8 +10,7 @@ const CONTROL_SOCKET: &str = "provender.sock";
 /// Which server a command is about.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
-    /// The data directory [default: /var/lib/provender for root, else $XDG_DATA_HOME/provender or
-    /// ~/.local/share/provender]
+    /// The data directory [default: /var/lib/provender for root, else ~/.local/share/provender]
     #[arg(long, value_name = "DIR", env = "PROVENDER_DATA", global = true, hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
     /// A server elsewhere, such as http://127.0.0.1:8080; its token is taken from PROVENDER_TOKEN
@@ -39,11 +38,7 @@ pub(crate) fn control_socket(data: &Path) -> PathBuf {
     data.join(CONTROL_SOCKET)
 }
 
-fn default_directory(
-    is_root: bool,
-    data_home: Option<PathBuf>,
-    home: Option<PathBuf>,
-) -> PathBuf {
+fn default_directory(is_root: bool, data_home: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
     if is_root {
         return PathBuf::from("/var/lib/provender");
     }

@@ -128,12 +128,7 @@ pub(crate) async fn adopt(
             add(&found, &path, api).await?
         };
         let url = without_credentials(&found.url).to_string();
-        findings.push(Finding {
-            ecosystem: found.ecosystem,
-            client: found.client,
-            url,
-            outcome,
-        });
+        findings.push(Finding { ecosystem: found.ecosystem, client: found.client, url, outcome });
     }
     Ok(findings)
 }

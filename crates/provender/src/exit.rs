@@ -77,8 +77,7 @@ mod tests {
     #[test]
     fn statuses() {
         let check = |error: anyhow::Error, expected: u8| assert_eq!(status(&error), expected);
-        let refusal =
-            |code: &str| Refusal { code: code.to_owned(), message: "because".to_owned() };
+        let refusal = |code: &str| Refusal { code: code.to_owned(), message: "because".to_owned() };
         check(anyhow::anyhow!("broken"), 1);
         check(refusal("internal").into(), 1);
         check(refusal("invalid-request").into(), 2);

@@ -10,7 +10,10 @@ use crate::output::Output;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Bind a package's name to an upstream, or claim it for what is published here.
-    #[command(group = clap::ArgGroup::new("to").required(true).args(["upstream", "here"]))]
+    #[command(
+        group = clap::ArgGroup::new("to").required(true).args(["upstream", "here"]),
+        override_usage = "provender origin set [OPTIONS] <ECOSYSTEM> <PACKAGE> <--upstream <NAME>|--here>"
+    )]
     Set {
         /// The repository
         #[arg(long, value_name = "REPOSITORY", default_value = "main")]

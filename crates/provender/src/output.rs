@@ -16,9 +16,12 @@ pub(crate) struct Output {
 
 impl Output {
     /// Prints the value as JSON, or what `text` makes of it.
-    pub(crate) fn show<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
-        let mut shown =
-            if self.json { serde_json::to_string_pretty(value)? } else { text(value) };
+    pub(crate) fn show<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<()> {
+        let mut shown = if self.json { serde_json::to_string_pretty(value)? } else { text(value) };
         if !shown.is_empty() && !shown.ends_with('\n') {
             shown.push('\n');
         }
@@ -36,7 +39,11 @@ impl Output {
     }
 
     /// Says that something was done: for people who did not ask to be left alone.
-    pub(crate) fn done<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
+    pub(crate) fn done<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<()> {
         if self.quiet && !self.json {
             return Ok(());
         }
@@ -92,7 +99,8 @@ pub(crate) fn table<const N: usize>(
     rows: impl IntoIterator<Item = [String; N]>,
     nothing: &str,
 ) -> String {
-    let rows: Vec<[String; N]> = rows.into_iter().map(|row| row.map(|cell| printable(&cell))).collect();
+    let rows: Vec<[String; N]> =
+        rows.into_iter().map(|row| row.map(|cell| printable(&cell))).collect();
     if rows.is_empty() {
         return nothing.to_owned();
     }
@@ -162,7 +170,8 @@ mod tests {
 
     #[test]
     fn tables_align_and_disarm() {
-        let rows = [["a".to_owned(), "long one".to_owned()], ["bbb".to_owned(), "x\x1b[2J".to_owned()]];
+        let rows =
+            [["a".to_owned(), "long one".to_owned()], ["bbb".to_owned(), "x\x1b[2J".to_owned()]];
         let text = table(["N", "WHAT"], rows, "none");
         assert_eq!(text, "N    WHAT\na    long one\nbbb  x\u{fffd}[2J");
         assert_eq!(table(["N"], [], "no packages"), "no packages");

@@ -42,8 +42,7 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
         }
         Command::Add(Named { repo, ecosystem, pattern }) => {
             let name = NewOwnedName { ecosystem, pattern };
-            let owned: OwnedName =
-                api.post(&["repositories", &repo, "owned-names"], &name).await?;
+            let owned: OwnedName = api.post(&["repositories", &repo, "owned-names"], &name).await?;
             output.done(&owned, |owned| {
                 format!(
                     "{} ({}) belongs to {} and is never asked for upstream.",

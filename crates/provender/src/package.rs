@@ -3,9 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use provender_domain::FileState;
-use provender_server::api::types::{
-    Change, ChangedFiles, File, Items, Package, PackageSummary,
-};
+use provender_server::api::types::{Change, ChangedFiles, File, Items, Package, PackageSummary};
 use serde::Serialize;
 
 use crate::api::Api;
@@ -33,12 +31,24 @@ pub(crate) enum Command {
         package: String,
     },
     /// Hide a version or file from new choices; who pinned it still gets it.
+    #[command(
+        override_usage = "provender package yank [OPTIONS] <ECOSYSTEM> <PACKAGE> <VERSION|--file <FILE>>"
+    )]
     Yank(Chosen),
     /// Take a yank back.
+    #[command(
+        override_usage = "provender package unyank [OPTIONS] <ECOSYSTEM> <PACKAGE> <VERSION|--file <FILE>>"
+    )]
     Unyank(Chosen),
     /// Remove the bytes of a version or file; a tombstone stays, so that its name is never reused.
+    #[command(
+        override_usage = "provender package delete [OPTIONS] <ECOSYSTEM> <PACKAGE> <VERSION|--file <FILE>>"
+    )]
     Delete(Chosen),
     /// Let a version or file out of quarantine.
+    #[command(
+        override_usage = "provender package release [OPTIONS] <ECOSYSTEM> <PACKAGE> <VERSION|--file <FILE>>"
+    )]
     Release(Chosen),
 }
 
@@ -90,7 +100,9 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
             output.show(&found, describe)
         }
         Command::Yank(chosen) => change(chosen, ("yank", "yanked"), api, output).await,
-        Command::Unyank(chosen) => change(chosen, ("unyank", "no longer yanked"), api, output).await,
+        Command::Unyank(chosen) => {
+            change(chosen, ("unyank", "no longer yanked"), api, output).await
+        }
         Command::Delete(chosen) => change(chosen, ("delete", "deleted"), api, output).await,
         Command::Release(chosen) => change(chosen, ("release", "released"), api, output).await,
     }

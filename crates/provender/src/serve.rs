@@ -20,9 +20,9 @@ use tracing_subscriber::EnvFilter;
 use crate::api::Api;
 use crate::data::{Target, control_socket};
 use crate::discovery::{self, Adoption};
+use crate::ecosystems;
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::ecosystems;
 use announce::{Announcer, Start};
 use given::GivenUpstream;
 
@@ -57,7 +57,10 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     start_logging()?;
     let data = target.data_directory();
     // Before anything is made: a start that fails for want of a port is no first start.
-    drop(std::net::TcpListener::bind(options.listen).map_err(|error| taken(options.listen, error))?);
+    drop(
+        std::net::TcpListener::bind(options.listen)
+            .map_err(|error| taken(options.listen, error))?,
+    );
     let registry = open(&data).await?;
     let server = bind(&registry, &options, &data)?;
     let api = Api::Here(registry.clone());
@@ -203,7 +206,9 @@ fn origin(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).map_err(|error| error.to_string())?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
     if !is_web || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
-        return Err("only scheme, host and port are wanted, such as https://packages.example".into());
+        return Err(
+            "only scheme, host and port are wanted, such as https://packages.example".into()
+        );
     }
     Ok(url.origin().ascii_serialization())
 }

@@ -16,6 +16,9 @@ pub(crate) enum Command {
     /// The upstreams of a repository, in the order in which they are asked.
     List(Place),
     /// Add a remote registry, or another repository of this server.
+    #[command(
+        override_usage = "provender upstream add [OPTIONS] <ECOSYSTEM> <URL|--from-repo <REPOSITORY>>"
+    )]
     Add(Add),
     /// Remove an upstream; what was mirrored from it stays.
     Remove {

@@ -1,6 +1,6 @@
 //! One endpoint: what it is called, what it takes and gives, and who answers it.
 //!
-//! An endpoint is made from its handler's own types, so the OpenAPI document cannot say anything
+//! An endpoint is made from its handler's own types, so the `OpenAPI` document cannot say anything
 //! else than what the handler reads and returns.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::parameters;
-
 
 /// Whose request it is, and on what.
 #[derive(Clone)]

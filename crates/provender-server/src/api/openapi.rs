@@ -1,4 +1,4 @@
-//! The API described by itself (OpenAPI 3.1).
+//! The API described by itself (`OpenAPI` 3.1).
 
 use std::sync::LazyLock;
 

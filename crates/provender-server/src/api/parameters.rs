@@ -8,9 +8,7 @@ use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// Reads the struct; an unknown, missing or malformed parameter is the caller's mistake.
-pub(super) fn read<P: DeserializeOwned>(
-    values: BTreeMap<String, String>,
-) -> Result<P, Problem> {
+pub(super) fn read<P: DeserializeOwned>(values: BTreeMap<String, String>) -> Result<P, Problem> {
     let fields = values.into_iter().map(|(name, value)| (name, Text(value)));
     P::deserialize(MapDeserializer::new(fields)).map_err(|error: Error| {
         let message = format!("the parameters are not as expected: {error}");

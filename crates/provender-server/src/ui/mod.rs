@@ -95,11 +95,12 @@ fn asset(content_type: &'static str, text: &'static str) -> Response<Body> {
 }
 
 fn redirect(location: &str) -> Result<Response<Body>, Problem> {
-    let location =
-        HeaderValue::from_str(location).map_err(|error| Problem::internal(&error))?;
+    let location = HeaderValue::from_str(location).map_err(|error| Problem::internal(&error))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
 }
 
+#[cfg(test)]
+mod tests;

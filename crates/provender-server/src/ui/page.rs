@@ -22,8 +22,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// What is encoded in a segment of a path: all but the unreserved (RFC 3986, 2.3).
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The way to a page, for its head.
 pub(super) struct Step {
@@ -124,7 +123,11 @@ fn segment(text: &str) -> String {
 }
 
 /// How to point each client of an ecosystem at a repository.
-pub(super) fn client_setup(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, repository: &str) -> Markup {
+pub(super) fn client_setup(
+    visit: &Visit<'_>,
+    ecosystem: &dyn Ecosystem,
+    repository: &str,
+) -> Markup {
     let endpoint = Endpoint { origin: visit.origin, repository };
     html! {
         dl.setup {

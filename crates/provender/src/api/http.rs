@@ -28,8 +28,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(30);
 const ANSWER_LIMIT_BYTES: usize = 256 * 1024 * 1024;
 
 /// What is encoded in a path segment and in a query: all but the unreserved (RFC 3986, 2.3).
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A client of one server.
 pub(crate) struct Client(Peer);
@@ -207,7 +206,11 @@ mod tests {
         };
         check(&["status"], &[], "/-/api/v1/status");
         check(&["tokens", "a/../b"], &[], "/-/api/v1/tokens/a%2F..%2Fb");
-        check(&["events"], &[("a", "x y"), ("b", "&=#*")], "/-/api/v1/events?a=x%20y&b=%26%3D%23%2A");
+        check(
+            &["events"],
+            &[("a", "x y"), ("b", "&=#*")],
+            "/-/api/v1/events?a=x%20y&b=%26%3D%23%2A",
+        );
     }
 
     #[test]

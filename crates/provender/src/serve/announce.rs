@@ -50,7 +50,10 @@ impl Announcer {
             return self.started_as_json(start);
         }
         if self.output.quiet {
-            return start.token.as_ref().map_or(Ok(()), |token| print(&format!("{}\n", token.secret)));
+            return start
+                .token
+                .as_ref()
+                .map_or(Ok(()), |token| print(&format!("{}\n", token.secret)));
         }
         print(&self.started_as_text(start))
     }

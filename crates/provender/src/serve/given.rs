@@ -34,11 +34,7 @@ impl FromStr for GivenUpstream {
 /// Makes them upstreams of the first repository, in front of those that are there. One at the same
 /// URL stays as it is; one at the same host is replaced under its name, so that packages bound to
 /// it stay so.
-pub(super) async fn adopt(
-    given: &[GivenUpstream],
-    api: &Api,
-    announcer: Announcer,
-) -> Result<()> {
+pub(super) async fn adopt(given: &[GivenUpstream], api: &Api, announcer: Announcer) -> Result<()> {
     let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
     let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
     let first = existing.items.iter().map(|upstream| upstream.position).min().unwrap_or(0);

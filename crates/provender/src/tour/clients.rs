@@ -48,9 +48,7 @@ impl Clients {
 
     /// A client of that name on the machine, if there is one that works.
     pub(super) async fn publisher_here(&self) -> Publisher {
-        for (program, publisher) in
-            [("twine", Publisher::InstalledTwine), ("uv", Publisher::Uv)]
-        {
+        for (program, publisher) in [("twine", Publisher::InstalledTwine), ("uv", Publisher::Uv)] {
             let asked = process::run(self.clean(program).arg("--version")).await;
             if asked.is_ok_and(|printed| printed.succeeded) {
                 return publisher;
@@ -88,7 +86,12 @@ impl Clients {
     }
 
     /// Builds a wheel that has one module, which prints `says` when it is imported.
-    pub(super) async fn build(&self, package: &str, version: &str, says: &str) -> Result<IndexFile> {
+    pub(super) async fn build(
+        &self,
+        package: &str,
+        version: &str,
+        says: &str,
+    ) -> Result<IndexFile> {
         let folder = self.scratch.join(format!("dist-{package}-{version}"));
         std::fs::create_dir_all(&folder).context("cannot write to the temporary directory")?;
         let mut python = self.python();
@@ -96,7 +99,8 @@ impl Clients {
         let printed = process::run(&mut python).await?.expect_success("building a wheel")?;
         let (name, sha256) =
             printed.stdout.trim().split_once(' ').context("the wheel's builder said nothing")?;
-        let bytes = std::fs::read(folder.join(name)).context("the wheel is not where it was built")?;
+        let bytes =
+            std::fs::read(folder.join(name)).context("the wheel is not where it was built")?;
         Ok(IndexFile {
             package: package.to_owned(),
             name: name.to_owned(),

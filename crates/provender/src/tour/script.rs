@@ -29,10 +29,10 @@ impl Script {
         self.line(&format!("  {} {}", self.style.dim("$"), self.style.bold(command)));
     }
 
-    /// What a command printed.
+    /// What a command printed; long lines are broken between words.
     pub(super) fn output(self, text: &str) {
-        for line in text.lines() {
-            self.line(&format!("    {}", self.style.dim(&printable(line))));
+        for line in text.lines().flat_map(wrapped) {
+            self.line(&format!("    {}", self.style.dim(&printable(&line))));
         }
     }
 
@@ -54,5 +54,44 @@ impl Script {
 
     fn line(self, text: &str) {
         let _ = print(&format!("{text}\n"));
+    }
+}
+
+/// Where output is broken, in characters.
+const WIDTH: usize = 116;
+
+/// The line in pieces of at most [`WIDTH`], or longer where a word is; all but the first indented.
+fn wrapped(line: &str) -> Vec<String> {
+    if line.chars().count() <= WIDTH || !line.starts_with(|c: char| c.is_alphabetic()) {
+        return vec![line.to_owned()];
+    }
+    let mut pieces = vec![String::new()];
+    for word in line.split(' ') {
+        let last = pieces.last_mut().expect("begins with one piece");
+        if last.chars().count() + word.chars().count() < WIDTH {
+            if !last.trim().is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        } else {
+            pieces.push(format!("  {word}"));
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WIDTH, wrapped};
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(wrapped("short"), ["short"]);
+        assert_eq!(wrapped(&format!("  12 {}", "word ".repeat(50))).len(), 1);
+        let pieces = wrapped(&format!("Successfully {}", "package ".repeat(40)));
+        assert!(pieces.len() > 1 && pieces.iter().all(|piece| piece.chars().count() <= WIDTH));
+        let rejoined: Vec<&str> =
+            pieces.iter().flat_map(|piece| piece.split_whitespace()).collect();
+        assert_eq!(rejoined.len(), 41);
     }
 }

@@ -100,11 +100,18 @@ async fn start_with_real_upstream(stage: &mut Stage) -> Result<Result<Relay, Str
         return Ok(Err(why.to_owned()));
     }
     let simple = format!("{}/simple/", stage.endpoint());
-    let probe = stage.clients.install(&simple, &["--dry-run", "--no-deps"], "probe", REAL_PACKAGE);
+    let probe = stage.clients.install(
+        &simple,
+        &["--dry-run", "--no-deps", "--retries", "1"],
+        "probe",
+        REAL_PACKAGE,
+    );
     if !probe.await?.succeeded {
         return Ok(Err(format!("The upstream that {client} uses cannot be reached from here")));
     }
-    stage.script.shown(&format!("it asked {client} which upstream this machine uses, and adopted {name}"));
+    stage
+        .script
+        .shown(&format!("it asked {client} which upstream this machine uses, and adopted {name}"));
     Ok(Ok(relay))
 }
 
@@ -126,7 +133,9 @@ async fn install(stage: &Stage, package: &str) -> Result<usize> {
 async fn survive(stage: &Stage, source: Source, package: &str, kept: usize) -> Result<()> {
     let script = stage.script;
     source.cut().await;
-    script.say("  The server's only way to its upstream is closed now. An empty cache, another folder:");
+    script.say(
+        "  The server's only way to its upstream is closed now. An empty cache, another folder:",
+    );
     pip_install(stage, "second", package).await?;
     let listed = stage.run_command(&["events", "--kind", "mirrored", "--limit", "1000"]).await?;
     ensure!(listed.lines().count() == kept, "files came in although the upstream was cut off");
@@ -150,7 +159,8 @@ async fn publish(stage: &Stage, publisher: &Publisher) -> Result<()> {
         }
         Publisher::Uv => format!("uv publish --publish-url {url} {}", wheel.name),
         Publisher::Script => {
-            script.say("  Neither twine nor uv is installed here, so a few lines of Python upload:");
+            script
+                .say("  Neither twine nor uv is installed here, so a few lines of Python upload:");
             format!("python3 upload.py {url} {}", wheel.name)
         }
     };
@@ -178,7 +188,8 @@ async fn namesake(stage: &Stage) -> Result<()> {
     confused.expect_success("installing from both")?;
     let version = stage.clients.version_of("confused", PRIVATE_MODULE).await?;
     ensure!(version == "99.0", "pip was expected to fall for version 99, and took {version}");
-    script.shown(&format!("it takes version {version}, the impostor: that is dependency confusion"));
+    script
+        .shown(&format!("it takes version {version}, the impostor: that is dependency confusion"));
 
     public.forget();
     script.say("  The same index as an upstream of Provender, which may compare its list of names with ours:");
@@ -197,7 +208,9 @@ async fn namesake(stage: &Stage) -> Result<()> {
     let asked = public.asked();
     let is_private = |path: &String| path.contains(PRIVATE_PACKAGE);
     ensure!(!asked.iter().any(is_private), "the public index heard a private name: {asked:?}");
-    script.shown("a red flag was raised from the index's complete list, still without asking by name");
+    script.shown(
+        "a red flag was raised from the index's complete list, still without asking by name",
+    );
     public.close().await;
     Ok(())
 }

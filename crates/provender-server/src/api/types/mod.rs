@@ -17,7 +17,9 @@ pub use repository::{
     ChangeRepository, InRepository, NewOwnedName, NewRepository, OwnedName, OwnedNameQuery,
     Repository,
 };
-pub use server::{Collected, GarbageCollection, NoParameters, Problem, Status, UpstreamHealth, WhoAmI};
+pub use server::{
+    Collected, GarbageCollection, NoParameters, Problem, Status, UpstreamHealth, WhoAmI,
+};
 pub use token::{CreatedToken, NewToken, Token, TokenQuery};
 pub use upstream::{NameCheck, Namesake, NewUpstream, Upstream, UpstreamQuery};
 

@@ -1,4 +1,4 @@
-//! How words of the domain are written down in the OpenAPI document.
+//! How words of the domain are written down in the `OpenAPI` document.
 
 use provender_domain::{EventKind, FileState, Scope, Severity, Visibility};
 use schemars::{Schema, SchemaGenerator, json_schema};

@@ -51,10 +51,10 @@ pub struct UpstreamHealth {
 
 impl From<provender_registry::Status> for Status {
     fn from(status: provender_registry::Status) -> Self {
-        let upstreams = status.upstreams.into_iter().map(|health| UpstreamHealth {
-            origin: health.origin,
-            state: health.state.to_owned(),
-        });
+        let upstreams = status
+            .upstreams
+            .into_iter()
+            .map(|health| UpstreamHealth { origin: health.origin, state: health.state.to_owned() });
         Self {
             version: status.version.to_owned(),
             started_at: status.started_at,

@@ -1,0 +1,30 @@
+//! What every command says of itself.
+
+use crate::support::run;
+
+#[test]
+fn help() {
+    let check = |name: &str, command: &[&str]| {
+        let mut arguments = command.to_vec();
+        arguments.push("--help");
+        insta::assert_snapshot!(name, run(&arguments).ok());
+    };
+    check("provender", &[]);
+    check("serve", &["serve"]);
+    check("tour", &["tour"]);
+    check("repo", &["repo"]);
+    check("repo_create", &["repo", "create"]);
+    check("repo_set_visibility", &["repo", "set-visibility"]);
+    check("token", &["token"]);
+    check("token_create", &["token", "create"]);
+    check("own_add", &["own", "add"]);
+    check("upstream", &["upstream"]);
+    check("upstream_add", &["upstream", "add"]);
+    check("upstream_discover", &["upstream", "discover"]);
+    check("origin_set", &["origin", "set"]);
+    check("package", &["package"]);
+    check("package_yank", &["package", "yank"]);
+    check("quarantine_list", &["quarantine", "list"]);
+    check("events", &["events"]);
+    check("gc", &["gc"]);
+}

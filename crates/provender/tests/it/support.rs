@@ -1,0 +1,225 @@
+//! Running the program.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use provender_testing::python::WheelBuilder;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// What it printed, if it succeeded.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.status, 0, "{self:?}");
+        self.stdout
+    }
+
+    /// What it printed as JSON, if it succeeded.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.ok()).unwrap()
+    }
+
+    /// What it complained about, if it ended with this status.
+    #[track_caller]
+    pub(crate) fn failed(self, status: i32) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        self.stderr
+    }
+}
+
+/// The program, which knows nothing of whoever runs the tests.
+pub(crate) fn provender() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_provender"));
+    for name in ["PROVENDER_DATA", "PROVENDER_TOKEN", "PROVENDER_LOG"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Ran {
+    finish(provender().args(arguments))
+}
+
+/// Runs a command to its end.
+pub(crate) fn finish(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A data directory, and the server that runs on it, if one does.
+pub(crate) struct House {
+    folder: TempDir,
+    server: Option<Running>,
+}
+
+struct Running {
+    process: Child,
+    url: String,
+    first_token: Option<String>,
+}
+
+impl House {
+    /// Starts a server on a new data directory.
+    pub(crate) fn start(more: &[&str]) -> Self {
+        let mut house = Self { folder: tempfile::tempdir().unwrap(), server: None };
+        house.serve(more);
+        house
+    }
+
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Starts a server, which must not run yet.
+    pub(crate) fn serve(&mut self, more: &[&str]) {
+        assert!(self.server.is_none());
+        let mut process = provender()
+            .args(["serve", "--listen", "127.0.0.1:0", "--no-discover", "--json", "--data"])
+            .arg(self.data())
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut running = Running { process, url: String::new(), first_token: None };
+        // The first client is told of when everything before it is.
+        loop {
+            let line = lines.next().expect("the server tells how to use it").unwrap();
+            let fact: Value = serde_json::from_str(&line).unwrap();
+            match fact["fact"].as_str().unwrap() {
+                "listening" => running.url = fact["url"].as_str().unwrap().to_owned(),
+                "administrator-token" => {
+                    running.first_token = Some(fact["secret"].as_str().unwrap().to_owned());
+                }
+                _ => break,
+            }
+        }
+        // Read on, so that the server is never kept from writing.
+        std::thread::spawn(move || lines.for_each(drop));
+        self.server = Some(running);
+    }
+
+    /// Ends the server as an operator would, and returns its status.
+    pub(crate) fn stop(&mut self) -> i32 {
+        let mut running = self.server.take().expect("a server runs");
+        let id = running.process.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        running.process.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.server.as_ref().expect("a server runs").url
+    }
+
+    pub(crate) fn first_token(&self) -> Option<&str> {
+        self.server.as_ref().expect("a server runs").first_token.as_deref()
+    }
+
+    /// Runs a command on this data directory.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        finish(provender().args(arguments).arg("--data").arg(self.data()))
+    }
+
+    /// Runs a command on this server over the network, with this token.
+    pub(crate) fn run_remotely(&self, token: &str, arguments: &[&str]) -> Ran {
+        let mut command = provender();
+        command.args(arguments).args(["--server", self.url()]).env("PROVENDER_TOKEN", token);
+        finish(&mut command)
+    }
+
+    /// Publishes a small wheel by Python's upload API; returns the response's status.
+    pub(crate) fn publish(&self, token: &str, name: &str, version: &str) -> u16 {
+        let wheel = WheelBuilder::new(name, version).build();
+        let sha256: String =
+            Sha256::digest(&wheel.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut body = Vec::new();
+        for (field, value) in [
+            (":action", "file_upload"),
+            ("protocol_version", "1"),
+            ("metadata_version", "2.1"),
+            ("name", name),
+            ("version", version),
+            ("filetype", "bdist_wheel"),
+            ("pyversion", "py3"),
+            ("sha256_digest", &sha256),
+        ] {
+            write!(
+                body,
+                "--b\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            )
+            .unwrap();
+        }
+        write!(
+            body,
+            "--b\r\nContent-Disposition: form-data; name=\"content\"; filename=\"{}\"\r\n\r\n",
+            wheel.file_name
+        )
+        .unwrap();
+        body.extend_from_slice(&wheel.bytes);
+        body.extend_from_slice(b"\r\n--b--\r\n");
+        let head = format!(
+            "POST /main/pypi/legacy/ HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        self.exchange(&head, &body).0
+    }
+
+    /// GETs a page, with a token or without.
+    pub(crate) fn visit(&self, path: &str, token: Option<&str>) -> (u16, String) {
+        let authorization =
+            token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let head = format!("GET {path} HTTP/1.1\r\nAccept: text/html\r\n{authorization}");
+        let (status, body) = self.exchange(&head, b"");
+        (status, body)
+    }
+
+    /// Sends a request whose head lacks only what is the same for all; returns status and body.
+    pub(crate) fn exchange(&self, head: &str, body: &[u8]) -> (u16, String) {
+        let address = self.url().strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        (status, body.to_owned())
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.server.take() {
+            let _ = running.process.kill();
+            let _ = running.process.wait();
+        }
+    }
+}
+
+/// Whether only its owner may look into it.
+pub(crate) fn is_private(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o077 == 0
+}
