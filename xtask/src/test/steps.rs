@@ -121,7 +121,9 @@ fn deny(session: &mut Session) -> anyhow::Result<Tally> {
 
 fn documentation(session: &mut Session) -> anyhow::Result<Tally> {
     let mut doc = session.cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
-    Ok(Tally::of(shown(doc.env("RUSTDOCFLAGS", "-D warnings"))?.success))
+    // The command line shows its doc comments as they are, and there a bare address is right.
+    doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::bare_urls");
+    Ok(Tally::of(shown(&mut doc)?.success))
 }
 
 fn postgresql(session: &mut Session) -> anyhow::Result<Tally> {
