@@ -133,6 +133,8 @@ fn postgresql(session: &mut Session) -> anyhow::Result<Tally> {
 
 fn tests(session: &mut Session) -> anyhow::Result<Tally> {
     let mut test = session.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    // A snapshot that differs fails, and leaves nothing behind in the tree.
+    test.env("INSTA_UPDATE", "no");
     if let Some(postgres) = &session.postgres {
         test.env(POSTGRES_VARIABLE, postgres.url());
     }
@@ -153,8 +155,9 @@ fn real_clients(session: &mut Session) -> anyhow::Result<Tally> {
         || session.options.declines("upstream")
         || !doctor::upstream_answers(&programs.join("pip"));
     println!("the real upstream is {}", if offline { "left out" } else { "there" });
-    let built =
-        process::shown(&mut session.cargo(&["build", "--locked", "--package", "provender"]))?;
+    // As the tests have built it: on its own it would have other features, and be built again.
+    let mut build = session.cargo(&["test", "--workspace", "--locked", "--no-run", "--quiet"]);
+    let built = process::shown(&mut build)?;
     ensure!(built.success, "the program under test could not be built");
     let server = session.root.join("target/debug/provender");
     clients::drive(&session.root, &programs, &server, offline)
