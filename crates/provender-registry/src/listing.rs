@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use provender_domain::{
     EventKind, File, KeptFile, Listing, NewEvent, Problem, ProblemCode, Timestamp, Upstream,
-    UpstreamName,
+    UpstreamName, Yank,
 };
 use provender_ecosystem::{Ecosystem, UpstreamDocument};
 use provender_store::{ListingOutcome, PackageKey, StoredListing, Write};
@@ -158,6 +158,7 @@ impl Registry {
             (Document::Modified(page), _) => self.take_page(question, stored, *page, now).await,
             (Document::Missing { .. } | Document::NotModified, _) => {
                 let listed = Listed::missing(now);
+                self.keep_last_yanks(question, stored, &listed).await?;
                 self.put_listing(question, &listed, Vec::new()).await;
                 Ok(listed)
             }
@@ -206,8 +207,34 @@ impl Registry {
             validators,
         };
         let events = self.changed_files(question, stored, &listed).await?;
+        self.keep_last_yanks(question, stored, &listed).await?;
         self.put_listing(question, &listed, events).await;
         Ok(listed)
+    }
+
+    /// Keeps what an upstream said last of files that it lists no more: a yank must not end because
+    /// the file, or its whole package, was taken away.
+    async fn keep_last_yanks(
+        &self,
+        question: &Question,
+        stored: Option<&Listed>,
+        fresh: &Listed,
+    ) -> Result<(), Problem> {
+        let yanks = last_yanks(stored, fresh);
+        if yanks.is_empty() {
+            return Ok(());
+        }
+        let _gate = self.inner.changes_gate.lock().await;
+        let kept = self.inner.metadata.files(&question.key).await;
+        let kept = kept.map_err(|error| store_problem(&error))?.into_iter();
+        let writes = kept.filter(|kept| kept.file.yank.is_none()).filter_map(|mut file| {
+            let yank = yanks.get(file.file.name.as_str())?;
+            file.file.yank = Some(Yank::clone(yank));
+            Some(Write::UpdateFile { key: question.key.clone(), file })
+        });
+        let outcome = self.inner.metadata.commit(writes.collect(), Vec::new()).await;
+        self.package_changed(question.key.ecosystem, &question.key.package);
+        outcome.map(drop).map_err(|error| store_problem(&error))
     }
 
     async fn put_listing(&self, question: &Question, listed: &Listed, events: Vec<NewEvent>) {
@@ -321,6 +348,18 @@ async fn parse_page(question: &Question, page: Page) -> Result<Listing, Problem>
             format!("upstream {} sent an index that makes no sense", question.upstream.name);
         Problem::new(ProblemCode::UpstreamFailed, message).because(&error)
     })
+}
+
+/// The yanks of files that are listed no more.
+fn last_yanks<'a>(stored: Option<&'a Listed>, fresh: &Listed) -> HashMap<&'a str, &'a Yank> {
+    let before = stored.and_then(|listed| listed.listing.as_deref());
+    let before = before.map(|listing| &listing.files[..]).unwrap_or_default();
+    let mut yanks: HashMap<&str, &Yank> =
+        before.iter().filter_map(|file| Some((file.name.as_str(), file.yank.as_ref()?))).collect();
+    for file in fresh.listing.iter().flat_map(|listing| &listing.files) {
+        yanks.remove(file.name.as_str());
+    }
+    yanks
 }
 
 fn by_name(files: &[File]) -> HashMap<&str, &File> {

@@ -105,28 +105,46 @@ impl Registry {
     /// would let the next one take the name.
     pub(crate) async fn resolve(&self, query: &Query) -> Result<Resolution, Problem> {
         let key = query.key();
-        let metadata = &self.inner.metadata;
-        let row = metadata.package(&key).await.map_err(|error| store_problem(&error))?;
-        let kept = match &row {
-            Some(_) => metadata.files(&key).await.map_err(|error| store_problem(&error))?,
-            None => Vec::new(),
-        };
-        let is_owned = query.owns();
-        let bound = bound_origin(is_owned, row.as_ref());
+        let row = self.inner.metadata.package(&key).await.map_err(|error| store_problem(&error))?;
+        let bound = bound_origin(query.owns(), row.as_ref());
         if bound == Some(Origin::Published) {
-            return Ok(here_alone(kept));
+            return Ok(here_alone(self.kept_files(&key, row.as_ref()).await?));
         }
-        let (upstream, offer) = self.first_offer(query, bound.as_ref(), !kept.is_empty()).await?;
+        let offered = self.first_offer(query, bound.as_ref()).await;
+        // Read after the upstream was asked: its answer may have changed what is kept.
+        let kept = self.kept_files(&key, row.as_ref()).await?;
+        let (upstream, offer) = match offered {
+            Ok(offered) => offered,
+            Err((upstream, problem))
+                if !kept.is_empty() && problem.code != ProblemCode::Internal =>
+            {
+                let offer = self.nothing_but_kept(&upstream);
+                (Some(upstream), offer)
+            }
+            Err((_, problem)) => return Err(problem),
+        };
         Ok(merge(kept, bound, upstream.as_ref(), offer))
     }
 
-    /// The first upstream's offer, in order; only the bound one's where the name is bound.
+    /// The kept files of a package, in every state; none where its name is unknown.
+    async fn kept_files(
+        &self,
+        key: &PackageKey,
+        row: Option<&PackageRow>,
+    ) -> Result<Vec<KeptFile>, Problem> {
+        match row {
+            Some(_) => self.inner.metadata.files(key).await.map_err(|error| store_problem(&error)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The first upstream's offer, in order; only the bound one's where the name is bound. A
+    /// problem comes with the upstream that has it.
     async fn first_offer(
         &self,
         query: &Query,
         bound: Option<&Origin>,
-        has_kept: bool,
-    ) -> Result<(Option<Arc<Upstream>>, Offer), Problem> {
+    ) -> Result<(Option<Arc<Upstream>>, Offer), (Arc<Upstream>, Problem)> {
         let mut fresh_until = Timestamp::from_microseconds(i64::MAX);
         for upstream in query.repository.upstreams_of(query.ecosystem.id().as_str()) {
             let is_eligible = match bound {
@@ -136,13 +154,8 @@ impl Registry {
             if !is_eligible {
                 continue;
             }
-            let offer = match self.offer(query, upstream).await {
-                Ok(offer) => offer,
-                Err(problem) if has_kept && problem.code != ProblemCode::Internal => {
-                    return Ok((Some(upstream.clone()), self.nothing_but_kept(upstream)));
-                }
-                Err(problem) => return Err(problem),
-            };
+            let offer = self.offer(query, upstream).await;
+            let offer = offer.map_err(|problem| (upstream.clone(), problem))?;
             fresh_until = fresh_until.min(offer.fresh_until);
             if offer.listing.is_some() || offer.is_exclusive {
                 return Ok((Some(upstream.clone()), Offer { fresh_until, ..offer }));

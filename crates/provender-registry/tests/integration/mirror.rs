@@ -261,3 +261,30 @@ async fn upload_times_and_requirements_pass_through_and_yanks_follow_the_upstrea
     registry.clock.advance(minutes(11));
     check(false.into()).await;
 }
+
+#[tokio::test]
+async fn a_yank_outlives_what_was_yanked() {
+    let upstream = PythonUpstream::start();
+    let (bad, good) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    for demo in [&bad, &good] {
+        upstream.add(demo.clone());
+    }
+    let registry = TestRegistry::mirroring(&upstream).await;
+    for demo in [&bad, &good] {
+        registry.main().install(demo).await;
+    }
+    upstream.change(&bad.file_name, |file| file.yanked = Some("malware".to_owned()));
+    registry.clock.advance(minutes(11));
+    registry.main().files("demo").await;
+    upstream.remove("demo");
+    let check = async |registry: &TestRegistry| {
+        let page = registry.main().index("demo").await.unwrap();
+        assert_eq!(page.file(&bad.file_name)["yanked"], "malware");
+        assert_eq!(page.file(&good.file_name)["yanked"], false);
+    };
+    registry.clock.advance(minutes(11));
+    check(&registry).await;
+    registry.clock.advance(minutes(11));
+    check(&registry).await;
+    check(&registry.reopened().await).await;
+}
