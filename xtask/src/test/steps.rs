@@ -156,8 +156,8 @@ fn real_clients(session: &mut Session) -> anyhow::Result<Tally> {
         || !doctor::upstream_answers(&programs.join("pip"));
     println!("the real upstream is {}", if offline { "left out" } else { "there" });
     // As the tests have built it: on its own it would have other features, and be built again.
-    let mut build = session.cargo(&["test", "--workspace", "--locked", "--no-run", "--quiet"]);
-    let built = process::shown(&mut build)?;
+    let mut cargo = session.cargo(&["test", "--workspace", "--locked", "--no-run", "--quiet"]);
+    let built = process::shown(&mut cargo)?;
     ensure!(built.success, "the program under test could not be built");
     let server = session.root.join("target/debug/provender");
     clients::drive(&session.root, &programs, &server, offline)
