@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p provender-store --example measure [-- postgres://…]`
 
+#![allow(clippy::unwrap_used, reason = "nobody depends on it")]
+
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -18,7 +20,7 @@ const REPETITIONS: usize = 5;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let directory = tempfile::tempdir_in(".")?;
+    let directory = tempfile::tempdir()?;
     let url = match std::env::args().nth(1) {
         Some(url) => DatabaseUrl::parse(&url)?,
         None => DatabaseUrl::sqlite(directory.path().join("metadata.db")),

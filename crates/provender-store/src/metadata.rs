@@ -1,4 +1,9 @@
 //! Facts, in `SQLite` or `PostgreSQL`.
+//!
+//! One SQL text serves both, through sqlx's driver for any database: numbered places, columns of
+//! BIGINT and TEXT alone, compound facts as JSON. Both sort texts differently, so what is promised
+//! sorted is sorted here. What has no common words (the schema's triggers, how a transaction
+//! begins) is in `schema` and in `connect`, nowhere else.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};

@@ -18,7 +18,6 @@ impl Steps {
     }
 
     /// Runs a step of the database.
-    #[expect(clippy::unused_self, reason = "the feature `faults` asks it")]
     pub(crate) async fn sql(
         &self,
         step: impl Future<Output = Result<(), sqlx::Error>>,

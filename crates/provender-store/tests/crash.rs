@@ -3,6 +3,8 @@
 //! Runs without the usual harness, since it is its own victim: started with [`VICTIM`] set, it
 //! commits until it is killed, and prints the name of each file once that is durable.
 
+#![allow(clippy::unwrap_used, reason = "a panic is what a failed test has to say")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! A full disk says so, leaves nothing half done, and is forgotten once there is space again.
 
+#![allow(clippy::unwrap_used, reason = "a panic is what a failed test has to say")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Each [`Write`] as SQL that both databases take.
 
+use std::collections::HashSet;
+
 use provender_domain::{EcosystemId, RepositoryName};
 use sqlx::AnyConnection;
 use sqlx::error::ErrorKind;
@@ -20,10 +22,15 @@ pub(super) struct Growth {
     pub(super) bytes: i64,
 }
 
+/// The packages whose generation has grown already in the same commit: once is enough.
+#[derive(Debug, Default)]
+pub(super) struct Changed(HashSet<PackageKey>);
+
 /// Applies one write. On an error the transaction, or the savepoint around, must be rolled back.
 pub(super) async fn apply(
     connection: &mut AnyConnection,
     write: &Write,
+    changed: &mut Changed,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
     match write {
@@ -49,14 +56,27 @@ pub(super) async fn apply(
         Write::CreateToken(token) => settings::create_token(connection, token).await,
         Write::RevokeToken { id, at } => settings::revoke_token(connection, id, *at).await,
         Write::BindName { key, origin, at } => {
-            packages::bind(connection, key, origin, *at, growth).await
+            packages::bind(connection, key, origin, *at, growth).await?;
+            changed.note(key);
+            Ok(())
         }
         Write::RebindName { key, origin, at } => {
-            packages::rebind(connection, key, origin, *at, growth).await
+            packages::rebind(connection, key, origin, *at, growth).await?;
+            changed.note(key);
+            Ok(())
         }
-        Write::RecordFile { key, file } => files::record(connection, key, file, growth).await,
-        Write::UpdateFile { key, file } => files::update(connection, key, file, growth).await,
-        Write::RemoveFile { key, name } => files::remove(connection, key, name, growth).await,
+        Write::RecordFile { key, file } => {
+            packages::bump(connection, key, changed).await?;
+            files::record(connection, key, file, growth).await
+        }
+        Write::UpdateFile { key, file } => {
+            packages::bump(connection, key, changed).await?;
+            files::update(connection, key, file, growth).await
+        }
+        Write::RemoveFile { key, name } => {
+            packages::bump(connection, key, changed).await?;
+            files::remove(connection, key, name, growth).await
+        }
         Write::PutListing { key, upstream, listing } => {
             listings::put(connection, key, upstream, listing).await
         }

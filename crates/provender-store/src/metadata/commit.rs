@@ -17,7 +17,7 @@ use provender_domain::NewEvent;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::apply::{Growth, apply};
+use super::apply::{Changed, Growth, apply};
 use super::connect::Dialect;
 use super::{Committed, Write, events};
 use crate::StoreError;
@@ -119,7 +119,7 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
-        self.finish(transaction, totals, outcomes).await
+        self.finish(transaction, totals, group, outcomes).await
     }
 
     /// The same, for a group of which some member will fail: each in its own savepoint.
@@ -151,15 +151,20 @@ impl Writer {
             transaction.rollback().await?;
             return Ok(outcomes);
         }
-        self.finish(transaction, totals, outcomes).await
+        self.finish(transaction, totals, group, outcomes).await
     }
 
+    /// Records the events of all members that succeeded, and commits.
     async fn finish(
         &self,
         mut transaction: Transaction<'_, Any>,
         totals: Totals,
+        group: &[Member],
         mut outcomes: Vec<Outcome>,
     ) -> Result<Vec<Outcome>, StoreError> {
+        let done = group.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+        let recorded: Vec<_> = done.flat_map(|(member, _)| &member.events).collect();
+        events::append(&mut transaction, totals.events_before + 1, &recorded).await?;
         totals.save(&mut transaction).await?;
         if let Err(error) = self.steps.sql(transaction.commit()).await {
             // Nobody may try again here: it may have happened.
@@ -173,15 +178,14 @@ impl Writer {
 }
 
 impl Member {
+    /// Applies the writes, and reserves numbers for the events.
     async fn apply(&self, connection: &mut AnyConnection, totals: &mut Totals) -> Outcome {
+        let mut changed = Changed::default();
         for write in &self.writes {
-            apply(connection, write, &mut totals.growth).await?;
+            apply(connection, write, &mut changed, &mut totals.growth).await?;
         }
         let first = totals.events + 1;
-        for event in &self.events {
-            totals.events += 1;
-            events::append(connection, totals.events, event).await?;
-        }
+        totals.events += i64::try_from(self.events.len()).unwrap_or(i64::MAX);
         let any = !self.events.is_empty();
         Ok(Committed {
             first_event: any.then_some(first),

@@ -1,5 +1,7 @@
 //! The append-only record.
 
+use std::fmt::Write as _;
+
 use provender_domain::{Event, NewEvent, Severity};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -9,28 +11,53 @@ use super::EventFilter;
 use super::codec::{from_json, to_json};
 use crate::StoreError;
 
-/// Appends an event under this number.
+/// Most events that one statement appends.
+const EVENTS_PER_STATEMENT: usize = 16;
+/// How many columns an event has.
+const COLUMNS: usize = 8;
+
+/// Appends events under consecutive numbers.
 pub(super) async fn append(
     connection: &mut AnyConnection,
-    number: i64,
-    event: &NewEvent,
+    first: i64,
+    events: &[&NewEvent],
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO events
-         (number, kind, severity, repository, ecosystem, package, file, facts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(number)
-    .bind(event.kind.as_str())
-    .bind(rank(event.kind.severity()))
-    .bind(event.repository.as_ref().map(|name| name.as_str().to_owned()))
-    .bind(event.ecosystem.clone())
-    .bind(event.package.as_ref().map(|name| name.as_str().to_owned()))
-    .bind(event.file.as_ref().map(|name| name.as_str().to_owned()))
-    .bind(to_json(event))
-    .execute(connection)
-    .await?;
+    let mut numbers = first..;
+    for chunk in events.chunks(EVENTS_PER_STATEMENT) {
+        let mut query = sqlx::query(AssertSqlSafe(insertion(chunk.len())));
+        for (event, number) in chunk.iter().zip(&mut numbers) {
+            query = query
+                .bind(number)
+                .bind(event.kind.as_str())
+                .bind(rank(event.kind.severity()))
+                .bind(event.repository.as_ref().map(|name| name.as_str().to_owned()))
+                .bind(event.ecosystem.clone())
+                .bind(event.package.as_ref().map(|name| name.as_str().to_owned()))
+                .bind(event.file.as_ref().map(|name| name.as_str().to_owned()))
+                .bind(to_json(event));
+        }
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
+}
+
+/// A statement for so many rows.
+fn insertion(rows: usize) -> String {
+    let mut sql = "INSERT INTO events
+         (number, kind, severity, repository, ecosystem, package, file, facts) VALUES"
+        .to_owned();
+    for row in 0..rows {
+        for column in 1..=COLUMNS {
+            let before = match (row, column) {
+                (0, 1) => " (",
+                (_, 1) => "), (",
+                _ => ", ",
+            };
+            let _ = write!(sql, "{before}${}", row * COLUMNS + column);
+        }
+    }
+    sql.push(')');
+    sql
 }
 
 /// The events that pass the filter, in its order.

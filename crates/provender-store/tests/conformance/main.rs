@@ -1,5 +1,7 @@
 //! One suite for every database that metadata can be kept in.
 
+#![allow(clippy::unwrap_used, reason = "a panic is what a failed test has to say")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -3,7 +3,6 @@
 use provender_domain::{Algorithm, FileName, FileState, KeptFile};
 use sqlx::{AnyConnection, Row};
 
-use super::packages::bump;
 use super::{Growth, hit, missing};
 use crate::StoreError;
 use crate::metadata::PackageKey;
@@ -16,7 +15,6 @@ pub(super) async fn record(
     file: &KeptFile,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
-    bump(connection, key).await?;
     let (repository, ecosystem, package) = key.columns();
     let result = sqlx::query(
         "INSERT INTO files (repository, ecosystem, package, name, blob, state, facts)
@@ -45,7 +43,6 @@ pub(super) async fn update(
     file: &KeptFile,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
-    bump(connection, key).await?;
     let name = &file.file.name;
     let old = recorded(connection, key, name).await?.ok_or_else(|| missing("file", name))?;
     if old.blob != file.blob {
@@ -79,7 +76,6 @@ pub(super) async fn remove(
     name: &FileName,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
-    bump(connection, key).await?;
     let old = recorded(connection, key, name)
         .await?
         .filter(|file| file.state == FileState::Quarantined)

@@ -3,7 +3,7 @@
 use provender_domain::{Origin, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::{Growth, hit, needs_repository};
+use super::{Changed, Growth, hit, needs_repository};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::codec::{from_json, to_json};
@@ -67,6 +67,13 @@ pub(super) async fn rebind(
     Ok(())
 }
 
+impl Changed {
+    /// Notes that the package's generation has grown, or that the package is new.
+    pub(super) fn note(&mut self, key: &PackageKey) {
+        self.0.insert(key.clone());
+    }
+}
+
 impl Growth {
     /// Only a row that was just made has generation 0: what meets it again adds 1.
     fn count_package(&mut self, generation: i64) {
@@ -74,11 +81,16 @@ impl Growth {
     }
 }
 
-/// Notes that the package's files changed. `Missing` if there is no such package.
+/// Lets the generation of a package grow whose files change, once per commit. `Missing` if there
+/// is no such package.
 pub(super) async fn bump(
     connection: &mut AnyConnection,
     key: &PackageKey,
+    changed: &mut Changed,
 ) -> Result<(), StoreError> {
+    if changed.0.contains(key) {
+        return Ok(());
+    }
     let (repository, ecosystem, package) = key.columns();
     let result = sqlx::query(
         "UPDATE packages SET generation = generation + 1
@@ -89,5 +101,7 @@ pub(super) async fn bump(
     .bind(package)
     .execute(connection)
     .await?;
-    hit(&result, "package", package)
+    hit(&result, "package", package)?;
+    changed.note(key);
+    Ok(())
 }
