@@ -163,9 +163,23 @@ impl Registry {
         let Some(credential) = credential else {
             return Ok(Caller { identity: Identity::Anonymous, client });
         };
-        let token = check_token(&self.state(), credential, self.now())
-            .map_err(|message| Problem::new(ProblemCode::AuthenticationRequired, message))?;
-        Ok(Caller { identity: Identity::Token(token), client })
+        let refused = |message| Problem::new(ProblemCode::AuthenticationRequired, message);
+        let token = find_token(&self.state(), credential).map_err(refused)?;
+        let ended = check_end(&token, self.now());
+        let caller = Caller { identity: Identity::Token(token), client };
+        if let Err(message) = ended {
+            self.record_ended_token(&caller, message);
+            return Err(refused(message));
+        }
+        Ok(caller)
+    }
+
+    /// Somebody holds the whole of a token that opens nothing any more: it may have leaked.
+    fn record_ended_token(&self, caller: &Caller, message: &str) {
+        if self.inner.denials.is_news(caller, None, Scope::Read, self.now()) {
+            let message = format!("{} was refused: {message}", caller.actor());
+            self.record_in_background(self.event(EventKind::AccessDenied, caller, message));
+        }
     }
 
     /// Whether what a caller proved still holds, for work that began some time ago.
@@ -257,7 +271,7 @@ impl Registry {
     }
 
     fn record_denial(&self, caller: &Caller, repository: &RepositoryName, scope: Scope) {
-        if !self.inner.denials.is_news(caller, repository, scope, self.now()) {
+        if !self.inner.denials.is_news(caller, Some(repository), scope, self.now()) {
             return;
         }
         let message =
@@ -277,18 +291,18 @@ const DENIALS_LIMIT: usize = 4096;
 /// Denials told of lately.
 #[derive(Default)]
 pub(crate) struct Denials {
-    told: Mutex<HashMap<(String, RepositoryName, Scope), Timestamp>>,
+    told: Mutex<HashMap<(String, Option<RepositoryName>, Scope), Timestamp>>,
 }
 
 impl Denials {
     fn is_news(
         &self,
         caller: &Caller,
-        repository: &RepositoryName,
+        repository: Option<&RepositoryName>,
         scope: Scope,
         now: Timestamp,
     ) -> bool {
-        let key = (caller.actor().to_string(), repository.clone(), scope);
+        let key = (caller.actor().to_string(), repository.cloned(), scope);
         let mut told = self.told.lock().expect("nothing panics while it holds this lock");
         if told.get(&key).is_some_and(|at| now.since(*at) < DENIAL_INTERVAL) {
             return false;
@@ -343,11 +357,8 @@ pub(crate) fn token_hash(text: &str) -> String {
 
 const UNKNOWN_TOKEN: &str = "this token is not known here; check that it was copied whole";
 
-fn check_token(
-    state: &State,
-    credential: &str,
-    now: Timestamp,
-) -> Result<Arc<Token>, &'static str> {
+/// The token of which this is the whole text, whether it is still valid or not.
+fn find_token(state: &State, credential: &str) -> Result<Arc<Token>, &'static str> {
     let id = credential
         .strip_prefix(TOKEN_PREFIX)
         .and_then(|rest| rest.split_once('_'))
@@ -359,7 +370,6 @@ fn check_token(
     if !hashes_agree {
         return Err(UNKNOWN_TOKEN);
     }
-    check_end(token, now)?;
     Ok(token.clone())
 }
 

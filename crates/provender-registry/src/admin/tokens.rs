@@ -96,7 +96,7 @@ impl Registry {
             }
         };
         let name = checked_name(&request.name)?;
-        let pattern = request.pattern.as_deref().map(NamePattern::new).transpose();
+        let pattern = request.pattern.as_deref().map(|text| self.checked_pattern(text));
         let now = self.now();
         let id = TokenId(hex::encode(random::<ID_BYTES>()?));
         let secret =
@@ -107,7 +107,7 @@ impl Registry {
             secret_hash: token_hash(&secret),
             repository: repository.clone(),
             scope: request.scope,
-            pattern: pattern.map_err(|error| invalid(&error))?,
+            pattern: pattern.transpose()?,
             created_at: now,
             expires_at: request.lifetime.map(|lifetime| now.plus(lifetime)),
             revoked_at: None,
@@ -142,6 +142,27 @@ impl Registry {
         let write = Write::RevokeToken { id: token.id.clone(), at: now };
         self.write_settings(vec![write], vec![event]).await?;
         Ok(TokenSummary { revoked_at: Some(now), ..summary(&token) })
+    }
+}
+
+impl Registry {
+    /// A token is for names of every ecosystem, so its pattern is taken as it is written; one that
+    /// no ecosystem would ever match is refused, with what was probably meant.
+    fn checked_pattern(&self, text: &str) -> Result<NamePattern, Problem> {
+        let pattern = NamePattern::new(text).map_err(|error| invalid(&error))?;
+        let normal: Vec<NamePattern> = self
+            .ecosystems()
+            .iter()
+            .filter_map(|ecosystem| ecosystem.name_pattern(text).ok())
+            .collect();
+        if normal.contains(&pattern) {
+            return Ok(pattern);
+        }
+        let message = match normal.first() {
+            Some(meant) => format!("names are written {meant} where they are matched; give that"),
+            None => "no ecosystem has names like this".to_owned(),
+        };
+        Err(Problem::new(ProblemCode::InvalidRequest, message))
     }
 }
 

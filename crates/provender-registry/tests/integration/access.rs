@@ -127,6 +127,11 @@ async fn tokens_end_by_time_and_by_word_at_once() {
     let id = secret.split('_').nth(1).unwrap();
     registry.registry.revoke_token(&operator, id).await.unwrap();
     assert_eq!(message(identify(&secret)), "this token has been revoked");
+    assert_eq!(message(identify(&secret)), "this token has been revoked");
+    // Somebody should know, and once is enough: the retry adds nothing.
+    let told = registry.events_of(EventKind::AccessDenied, 2).await;
+    assert!(told[0].event.message.ends_with("this token has expired"), "{told:?}");
+    assert!(told[1].event.message.ends_with("this token has been revoked"), "{told:?}");
     let again = registry.registry.revoke_token(&operator, id).await;
     assert_eq!(refused(again), ProblemCode::Conflict);
     let registry = registry.reopened().await;
@@ -369,4 +374,31 @@ async fn a_token_revoked_during_an_upload_publishes_nothing() {
     assert_eq!(refused(published), Unauthenticated);
     assert!(registry.kept().await.is_empty());
     registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_tokens_pattern_is_one_that_can_match() {
+    let registry = TestRegistry::open().await;
+    let operator = registry.operator();
+    for (pattern, expected) in [
+        ("acme-*", None),
+        ("*", None),
+        ("Acme_*", Some("acme-*")),
+        ("Acme.Demo", Some("acme-demo")),
+        ("a*b", Some("a name pattern is")),
+    ] {
+        let request = NewToken {
+            name: "ci".to_owned(),
+            repository: Some("main".to_owned()),
+            scope: Scope::Publish,
+            pattern: Some(pattern.to_owned()),
+            lifetime: None,
+        };
+        let outcome = registry.registry.create_token(&operator, request).await;
+        let told = outcome.err().map(|problem| problem.public);
+        match expected {
+            None => assert_eq!(told, None, "{pattern}"),
+            Some(words) => assert!(told.clone().unwrap().contains(words), "{pattern}: {told:?}"),
+        }
+    }
 }
