@@ -291,7 +291,15 @@ const DENIALS_LIMIT: usize = 4096;
 /// Denials told of lately.
 #[derive(Default)]
 pub(crate) struct Denials {
-    told: Mutex<HashMap<(String, Option<RepositoryName>, Scope), Timestamp>>,
+    told: Mutex<HashMap<Denial, Timestamp>>,
+}
+
+/// Who was refused what, where.
+#[derive(PartialEq, Eq, Hash)]
+struct Denial {
+    actor: String,
+    repository: Option<RepositoryName>,
+    scope: Scope,
 }
 
 impl Denials {
@@ -302,15 +310,16 @@ impl Denials {
         scope: Scope,
         now: Timestamp,
     ) -> bool {
-        let key = (caller.actor().to_string(), repository.cloned(), scope);
+        let denial =
+            Denial { actor: caller.actor().to_string(), repository: repository.cloned(), scope };
         let mut told = self.told.lock().expect("nothing panics while it holds this lock");
-        if told.get(&key).is_some_and(|at| now.since(*at) < DENIAL_INTERVAL) {
+        if told.get(&denial).is_some_and(|at| now.since(*at) < DENIAL_INTERVAL) {
             return false;
         }
         if told.len() >= DENIALS_LIMIT {
             told.clear();
         }
-        told.insert(key, now);
+        told.insert(denial, now);
         true
     }
 }
