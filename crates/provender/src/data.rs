@@ -7,14 +7,16 @@ use clap::Args;
 /// Where the operator's commands arrive, in the data directory.
 const CONTROL_SOCKET: &str = "provender.sock";
 
+const SERVER_HELP: &str =
+    "A server elsewhere, such as http://127.0.0.1:8080; its token is taken from PROVENDER_TOKEN";
+
 /// Which server a command is about.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
     /// The data directory [default: /var/lib/provender for root, else ~/.local/share/provender]
     #[arg(long, value_name = "DIR", env = "PROVENDER_DATA", global = true, hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
-    /// A server elsewhere, such as http://127.0.0.1:8080; its token is taken from PROVENDER_TOKEN
-    #[arg(long, value_name = "URL", global = true, conflicts_with = "data")]
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "data", help = SERVER_HELP)]
     pub(crate) server: Option<String>,
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER")]
     since: Option<i64>,
     /// At most so many (with --follow: at first)
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }
 

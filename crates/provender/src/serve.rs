@@ -38,7 +38,8 @@ pub(crate) struct Options {
     /// On the first start, don't ask the clients installed here which upstreams they use
     #[arg(long)]
     no_discover: bool,
-    /// How clients reach this server, where it is behind a proxy: https://packages.example
+    /// How clients reach this server, where it is behind a proxy, such as
+    /// `https://packages.example`
     #[arg(long, value_name = "URL", value_parser = origin)]
     public_url: Option<String>,
 }
@@ -122,13 +123,16 @@ async fn open(data: &Path) -> Result<Registry> {
     }
 }
 
+/// The bits of a file's mode that are not its owner's.
+const OTHERS: u32 = 0o077;
+
 /// A new or empty directory is for its owner alone. Any other is left as it is, with a warning:
 /// it may be shared for a reason that is not ours to know.
 fn make_private(data: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
     let mut permissions = std::fs::metadata(data)?.permissions();
-    if permissions.mode() & 0o077 == 0 {
+    if permissions.mode() & OTHERS == 0 {
         return Ok(());
     }
     if std::fs::read_dir(data)?.next().is_none() {
@@ -150,7 +154,7 @@ fn bind(registry: &Registry, options: &Options, data: &Path) -> Result<Server> {
     };
     Server::bind(registry.clone(), server_options).map_err(|error| match error {
         BindError::Address { address, source } => taken(address, source),
-        error => error.into(),
+        error @ BindError::ControlSocket { .. } => error.into(),
     })
 }
 

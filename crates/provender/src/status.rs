@@ -17,18 +17,14 @@ fn describe(status: &Status, runs: bool) -> String {
         true => format!("runs since {}", moment(status.started_at)),
         false => "does not run; this is its data directory".to_owned(),
     };
-    let mut text = format!(
-        "Provender {} {since}\n\
-         repositories  {}\npackages      {}\nfiles         {} ({})\nevents        {}",
-        status.version,
-        status.repositories,
-        status.packages,
-        status.files,
-        size(status.bytes),
-        status.events,
-    );
-    for upstream in &status.upstreams {
-        text.push_str(&format!("\nupstream      {} is {}", upstream.origin, upstream.state));
-    }
-    text
+    let mut lines = vec![
+        format!("Provender {} {since}", status.version),
+        format!("repositories  {}", status.repositories),
+        format!("packages      {}", status.packages),
+        format!("files         {} ({})", status.files, size(status.bytes)),
+        format!("events        {}", status.events),
+    ];
+    let upstreams = status.upstreams.iter();
+    lines.extend(upstreams.map(|it| format!("upstream      {} is {}", it.origin, it.state)));
+    lines.join("\n")
 }

@@ -64,7 +64,7 @@ pub(crate) struct Add {
     #[arg(long)]
     name: Option<String>,
     /// Its place in the order of asking, lowest first [default: behind all others]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     position: Option<i64>,
     /// Fetch its complete list of names from time to time and hold ours against it
     #[arg(long)]

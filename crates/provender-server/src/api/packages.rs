@@ -21,7 +21,13 @@ pub(super) async fn show(
     PackageQuery { repository, ecosystem, name }: PackageQuery,
     NoBody: NoBody,
 ) -> Result<Found<Package>, Problem> {
-    Ok(Found(registry.package(&caller, &repository, &ecosystem, &name).await?.into()))
+    let mut found: Package =
+        registry.package(&caller, &repository, &ecosystem, &name).await?.into();
+    if caller.is_anonymous() {
+        // Who publishes is for those who are known here.
+        found.files.iter_mut().for_each(|file| file.publisher = None);
+    }
+    Ok(Found(found))
 }
 
 pub(super) async fn quarantine(

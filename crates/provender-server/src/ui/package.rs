@@ -35,7 +35,7 @@ pub(super) async fn page(
             @for group in versions(&report.files) {
                 article.card.version {
                     header { h3 { (group.version) } }
-                    @for file in &group.files { (file_entry(file)) }
+                    @for file in &group.files { (file_entry(visit, file)) }
                 }
             }
         }
@@ -85,19 +85,21 @@ fn versions(files: &[FileReport]) -> Vec<VersionFiles<'_>> {
     groups
 }
 
-fn file_entry(report: &FileReport) -> Markup {
+fn file_entry(visit: &Visit<'_>, report: &FileReport) -> Markup {
     let kept = &report.kept;
+    // Who publishes is for those who are known here.
+    let publisher = kept.publisher.as_ref().filter(|_| !visit.caller.is_anonymous());
     html! {
         div.file {
             p.name { (kept.file.name) " " (state(kept)) }
             @for reason in report.verdict.reasons() { p.reason { (reason.message) } }
             @if let Some(reason) = kept.file.yank.as_ref().and_then(|yank| yank.reason.as_ref()) {
-                p.reason { "Yanked: " (reason) }
+                p.reason.yank { "Yanked: " (reason) }
             }
             dl.facts {
                 div { dt { "SHA-256" } dd { code.digest { (kept.blob.to_hex()) } } }
                 div { dt { "Origin" } dd { (origin_badge(Some(&kept.origin))) } }
-                @if let Some(publisher) = &kept.publisher {
+                @if let Some(publisher) = publisher {
                     div { dt { "Published by" } dd { (publisher) } }
                 }
                 @if let Some(bytes) = kept.file.size_bytes {

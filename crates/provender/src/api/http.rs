@@ -98,10 +98,9 @@ impl Client {
                 exchange(stream.await?, request).await
             }
         };
-        let response = tokio::time::timeout(ANSWER_TIMEOUT, read(response?))
+        tokio::time::timeout(ANSWER_TIMEOUT, read(response?))
             .await
-            .map_err(|_| Failure::Unreachable("the server's answer takes too long".to_owned()))?;
-        response
+            .map_err(|_| Failure::Unreachable("the server's answer takes too long".to_owned()))?
     }
 
     fn request(

@@ -47,7 +47,7 @@ impl Announcer {
             );
         }
         if self.output.json {
-            return self.started_as_json(start);
+            return Self::started_as_json(start);
         }
         if self.output.quiet {
             return start
@@ -83,50 +83,52 @@ impl Announcer {
         if self.output.quiet || (findings.is_empty() && nothing.is_empty()) {
             return Ok(());
         }
-        let mut text = self.style.bold("Upstreams of main") + "\n";
-        for finding in findings {
-            text.push_str(&format!("  {}\n", describe(finding)));
-        }
+        let mut lines = vec![self.style.bold("Upstreams of main")];
+        lines.extend(findings.iter().map(|finding| format!("  {}", describe(finding))));
         if findings.is_empty() {
-            text.push_str(&format!("  {nothing}\n"));
+            lines.push(format!("  {nothing}"));
         }
-        text.push('\n');
-        print(&text)
+        print(&format!("{}\n\n", lines.join("\n")))
     }
 
     fn started_as_text(self, start: &Start<'_>) -> String {
         let style = self.style;
         let origin = start.server.origin();
-        let mut text = format!(
-            "{} {} listens on {}\nIts data is in {}\n\n",
-            style.bold("Provender"),
-            env!("CARGO_PKG_VERSION"),
-            style.bold(&origin),
-            start.data.display(),
-        );
+        let mut lines = vec![
+            format!(
+                "{} {} listens on {}",
+                style.bold("Provender"),
+                env!("CARGO_PKG_VERSION"),
+                style.bold(&origin)
+            ),
+            format!("Its data is in {}", start.data.display()),
+            String::new(),
+        ];
         if let Some(CreatedToken { token, secret }) = &start.token {
             let until = token.expires_at.map(|at| format!(", valid until {}", moment(at)));
-            text.push_str(&format!(
-                "{}\n  {}\n  (shown this once and kept only hashed{})\n\n",
-                style.bold("The administrator's token"),
-                style.green(secret),
-                until.unwrap_or_default(),
-            ));
+            let until = until.unwrap_or_default();
+            lines.push(style.bold("The administrator's token"));
+            lines.push(format!("  {}", style.green(secret)));
+            lines.push(format!("  (shown this once and kept only hashed{until})"));
+            lines.push(String::new());
         }
-        text.push_str(&style.bold("Point clients at it"));
-        text.push('\n');
+        lines.push(style.bold("Point clients at it"));
         for (_, ClientSetup { client, purpose, command }) in setups(start.server, &origin) {
-            text.push_str(&format!("  {:<16}  {command}\n", format!("{client} {purpose}")));
+            let what = format!("{client} {purpose}");
+            lines.push(format!("  {what:<18}  {command}"));
         }
-        text.push_str("  a token to publish  provender token create --repo main --scope publish");
-        if !is_default(start.data) {
-            text.push_str(&format!(" --data {}", start.data.display()));
-        }
-        text.push_str("\n\n");
-        text
+        let place = match is_default(start.data) {
+            true => String::new(),
+            false => format!(" --data {}", start.data.display()),
+        };
+        lines.push(format!(
+            "  token to publish    provender token create --repo main --scope publish{place}"
+        ));
+        lines.push(String::new());
+        lines.join("\n") + "\n"
     }
 
-    fn started_as_json(self, start: &Start<'_>) -> Result<()> {
+    fn started_as_json(start: &Start<'_>) -> Result<()> {
         let origin = start.server.origin();
         let mut lines = vec![json!({
             "fact": "listening",

@@ -16,34 +16,29 @@ impl Script {
 
     /// The heading of a step.
     pub(super) fn step(self, number: u8, title: &str) {
-        self.line(&format!("\n{}", self.style.bold(&format!("{number}. {title}"))));
-    }
-
-    /// A paragraph.
-    pub(super) fn say(self, text: &str) {
-        self.line(text);
+        line(&format!("\n{}", self.style.bold(&format!("{number}. {title}"))));
     }
 
     /// A command that is about to be run.
     pub(super) fn command(self, command: &str) {
-        self.line(&format!("  {} {}", self.style.dim("$"), self.style.bold(command)));
+        line(&format!("  {} {}", self.style.dim("$"), self.style.bold(command)));
     }
 
     /// What a command printed; long lines are broken between words.
     pub(super) fn output(self, text: &str) {
-        for line in text.lines().flat_map(wrapped) {
-            self.line(&format!("    {}", self.style.dim(&printable(&line))));
+        for piece in text.lines().flat_map(wrapped) {
+            line(&format!("    {}", self.style.dim(&printable(&piece))));
         }
     }
 
     /// Something was shown to be so.
     pub(super) fn shown(self, text: &str) {
-        self.line(&format!("  {} {text}", self.style.green("✓")));
+        line(&format!("  {} {text}", self.style.green("✓")));
     }
 
     pub(super) fn farewell(self) {
-        self.line(&format!("\n{}", self.style.bold("What to do next")));
-        self.say(
+        line(&format!("\n{}", self.style.bold("What to do next")));
+        say(
             "  provender serve              start for good: it prints how to point each client at it\n  \
              provender own add --help     name what is yours, before anybody else does\n  \
              provender token create       let somebody publish\n  \
@@ -51,10 +46,15 @@ impl Script {
              The server of this tour, and all that it kept, is gone.",
         );
     }
+}
 
-    fn line(self, text: &str) {
-        let _ = print(&format!("{text}\n"));
-    }
+/// A paragraph.
+pub(super) fn say(text: &str) {
+    line(text);
+}
+
+fn line(text: &str) {
+    let _ = print(&format!("{text}\n"));
 }
 
 /// Where output is broken, in characters.

@@ -36,6 +36,8 @@ fn pages_of_a_repository() {
     check("/-/ui/main", None, 200, "href=\"/-/ui/main/pypi/demo-package\"");
     check("/-/ui/main?q=DEMO", None, 200, "demo-package</a>");
     check("/-/ui/main/pypi/Demo_Package", None, 200, "published here");
+    check("/-/ui/main/pypi/demo-package", Some(token), 200, "Published by");
+    assert!(!house.visit("/-/ui/main/pypi/demo-package", None).1.contains("Published by"));
     check("/-/ui/main/pypi/nothing", None, 404, "Nothing here");
     check("/-/ui/main/cobol/nothing", None, 404, "Nothing here");
     check("/-/ui/team", None, 401, "A token is needed");

@@ -107,7 +107,7 @@ impl House {
             let line = lines.next().expect("the server tells how to use it").unwrap();
             let fact: Value = serde_json::from_str(&line).unwrap();
             match fact["fact"].as_str().unwrap() {
-                "listening" => running.url = fact["url"].as_str().unwrap().to_owned(),
+                "listening" => fact["url"].as_str().unwrap().clone_into(&mut running.url),
                 "administrator-token" => {
                     running.first_token = Some(fact["secret"].as_str().unwrap().to_owned());
                 }
@@ -150,8 +150,7 @@ impl House {
     /// Publishes a small wheel by Python's upload API; returns the response's status.
     pub(crate) fn publish(&self, token: &str, name: &str, version: &str) -> u16 {
         let wheel = WheelBuilder::new(name, version).build();
-        let sha256: String =
-            Sha256::digest(&wheel.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = format!("{:x}", Sha256::digest(&wheel.bytes));
         let mut body = Vec::new();
         for (field, value) in [
             (":action", "file_upload"),
@@ -221,5 +220,5 @@ impl Drop for House {
 /// Whether only its owner may look into it.
 pub(crate) fn is_private(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o077 == 0
+    std::fs::metadata(path).unwrap().permissions().mode().trailing_zeros() >= 6
 }

@@ -150,7 +150,7 @@ pub struct File {
     /// When it was recorded here, by our clock.
     #[schemars(schema_with = "schema::moment")]
     pub recorded_at: Timestamp,
-    /// Who published it, for what was published here.
+    /// Who published it, for what was published here; not told to anonymous callers.
     pub publisher: Option<String>,
     /// Whether it is yanked.
     pub yanked: bool,
