@@ -152,10 +152,11 @@ fn bind(registry: &Registry, options: &Options, data: &Path) -> Result<Server> {
         public_origin: options.public_url.clone(),
         ..ServerOptions::new(options.listen)
     };
-    Server::bind(registry.clone(), server_options).map_err(|error| match error {
-        BindError::Address { address, source } => taken(address, source),
-        error @ BindError::ControlSocket { .. } => error.into(),
-    })
+    match Server::bind(registry.clone(), server_options) {
+        Ok(server) => Ok(server),
+        Err(BindError::Address { address, source }) => Err(taken(address, source)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn taken(address: SocketAddr, error: io::Error) -> anyhow::Error {

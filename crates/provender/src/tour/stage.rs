@@ -63,7 +63,7 @@ impl Stage {
             }
         }
         let mut process = command
-            .env("PROVENDER_LOG", "error")
+            .env("PROVENDER_LOG", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
