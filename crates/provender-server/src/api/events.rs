@@ -1,10 +1,13 @@
 //! Events, once or as they happen.
 
+use std::pin::pin;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use provender_domain::{NameError, Problem, ProblemCode, RepositoryName};
 use provender_registry::Registry;
 use provender_store::EventFilter;
+use tokio::sync::watch;
 
 use super::endpoint::{Context, Found, NoBody};
 use super::types::{Event, EventQuery, Items};
@@ -23,20 +26,39 @@ pub(super) async fn list(
 ) -> Result<Found<Items<Event>>, Problem> {
     let wait = Duration::from_secs(query.wait_seconds.unwrap_or(0).min(WAIT_LIMIT_SECONDS).into());
     let filter = filter(&registry, query)?;
-    let deadline = tokio::time::Instant::now() + wait;
-    // Before looking, so that nothing that happens in between is missed.
     let mut news = registry.watch_events();
+    let deadline = tokio::time::sleep(wait);
+    let mut ending = ENDING.subscribe();
+    let mut over = pin!(async {
+        tokio::select! {
+            () = deadline => {}
+            _ = ending.wait_for(|is_ending| *is_ending) => {}
+        }
+    });
     loop {
+        // Before looking, so that nothing that happens in between is missed.
         news.mark_unchanged();
         let mut found = registry.events(&caller, filter.clone()).await?;
-        let changed = tokio::time::timeout_at(deadline, news.changed());
-        if !found.is_empty() || wait.is_zero() || !matches!(changed.await, Ok(Ok(()))) {
-            if filter.newest_first {
-                found.reverse();
+        if found.is_empty() && !wait.is_zero() {
+            tokio::select! {
+                Ok(()) = news.changed() => continue,
+                () = &mut over => {}
             }
-            return Ok(Found(Items::from_each(found)));
         }
+        if filter.newest_first {
+            found.reverse();
+        }
+        return Ok(Found(Items::from_each(found)));
     }
+}
+
+/// Whether whoever waits for events is to be answered now. The process ends as a whole, so this is
+/// one for all its servers.
+static ENDING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
+/// Answers everybody who waits for events, now and from now on: the server is about to end.
+pub fn end_waiting() {
+    ENDING.send_replace(true);
 }
 
 fn filter(registry: &Registry, query: EventQuery) -> Result<EventFilter, Problem> {

@@ -21,6 +21,7 @@ pub mod types;
 mod upstreams;
 
 pub use endpoint::Answer;
+pub use events::end_waiting;
 
 use std::collections::BTreeMap;
 

@@ -18,6 +18,7 @@ pub(super) async fn first() {
         _ = terminate.recv() => {}
     }
     tracing::info!("ending: requests under way are finished; interrupt again to end at once");
+    provender_server::api::end_waiting();
     tokio::spawn(end_at_once(interrupt));
 }
 

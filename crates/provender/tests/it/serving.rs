@@ -85,3 +85,22 @@ async fn upstreams_named_at_the_start() {
     assert_eq!(third.len(), 2);
     assert_eq!(third[0]["url"], "https://upstream.example/simple/");
 }
+
+#[test]
+fn whoever_waits_for_events_does_not_keep_it_from_ending() {
+    let mut house = House::start(&[]);
+    let mut following = provender()
+        .args(["events", "--follow", "--data"])
+        .arg(house.data())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut printed = std::io::BufReader::new(following.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut printed, &mut String::new()).unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(house.stop(), 0);
+    // The server gives requests under way ten seconds; this one ends by itself.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(following.wait().unwrap().code(), Some(3));
+}
