@@ -205,6 +205,12 @@ impl Registry {
         self.readable(caller, repository, None).map(drop)
     }
 
+    /// Whether a request came from this very registry, by its `User-Agent`: then the registry has
+    /// been made its own upstream.
+    pub fn is_own_request(&self, user_agent: &str) -> bool {
+        self.inner.remotes.is_own(user_agent)
+    }
+
     /// Deny is the default: only what this returns can go on.
     ///
     /// A repository that the caller may not read does not exist for them, or asks an anonymous

@@ -1,6 +1,7 @@
 //! Upstreams as the client for them sees them, and what its failures are to ours.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::Registry;
 /// The one client, and which upstreams are failing as far as events have said.
 pub(crate) struct Remotes {
     pub(crate) client: Client,
+    /// Tells this process apart from every other; part of the `User-Agent` that it sends.
+    mark: String,
     failing: Mutex<HashSet<UpstreamKey>>,
     /// When it was last told of an upstream that it sends nonsense.
     nonsense: Mutex<HashMap<UpstreamKey, Timestamp>>,
@@ -38,8 +41,16 @@ const NONSENSE_INTERVAL: Duration = Duration::from_hours(1);
 
 impl Remotes {
     pub(crate) fn new(breaker: BreakerOptions) -> Self {
-        let client = Client::new(ClientOptions { breaker, ..ClientOptions::default() });
-        Self { client, failing: Mutex::default(), nonsense: Mutex::default() }
+        let mark = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let user_agent = format!("provender/{} ({mark})", env!("CARGO_PKG_VERSION"));
+        let client = Client::new(ClientOptions { breaker, user_agent, ..ClientOptions::default() });
+        Self { client, mark, failing: Mutex::default(), nonsense: Mutex::default() }
+    }
+
+    /// Whether a request with this `User-Agent` is one of our own: we are our own upstream, and
+    /// answering would wait for itself.
+    pub(crate) fn is_own(&self, user_agent: &str) -> bool {
+        user_agent.starts_with("provender/") && user_agent.contains(&self.mark)
     }
 
     pub(crate) fn health(&self) -> Vec<OriginHealth> {

@@ -1,11 +1,11 @@
 //! How the registry is doing.
 
-use provender_domain::{Problem, Timestamp};
+use provender_domain::{Problem, Scope, Timestamp};
 use provender_store::Counts;
 use serde::Serialize;
 
-use crate::Registry;
 use crate::error::store_problem;
+use crate::{Caller, Registry};
 
 /// How the registry is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +38,12 @@ pub struct UpstreamHealth {
 }
 
 impl Registry {
+    /// [`Self::status`] for who may know which upstreams there are and how much is kept.
+    pub async fn status_for(&self, caller: &Caller) -> Result<Status, Problem> {
+        caller.require(Scope::Admin, None)?;
+        self.status().await
+    }
+
     /// How the registry is doing; also shows that the database answers.
     pub async fn status(&self) -> Result<Status, Problem> {
         let counts = self.inner.metadata.counts().await;

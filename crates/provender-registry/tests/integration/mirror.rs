@@ -288,3 +288,16 @@ async fn a_yank_outlives_what_was_yanked() {
     check(&registry).await;
     check(&registry.reopened().await).await;
 }
+
+#[tokio::test]
+async fn a_registry_knows_its_own_requests_and_no_others() {
+    let upstream = PythonUpstream::start();
+    upstream.add(wheel("demo", "1.0"));
+    let (registry, other) = (TestRegistry::mirroring(&upstream).await, TestRegistry::open().await);
+    registry.client("main", registry.anonymous()).files("demo").await;
+    let requests = upstream.fake().requests();
+    let user_agent = requests[0].header("user-agent").expect("it says who it is");
+    assert!(registry.registry.is_own_request(user_agent));
+    assert!(!other.registry.is_own_request(user_agent));
+    assert!(!registry.registry.is_own_request("provender/0.1.0"));
+}

@@ -1,6 +1,6 @@
 //! The HTTP API under `/-/api/v1`.
 //!
-//! One table of endpoints ([`table`]) is what requests are routed by and what the `OpenAPI` document
+//! One table of endpoints (`table.rs`) is what requests are routed by and what the `OpenAPI` document
 //! is made from. [`answer`] knows no framing, so the operator's own commands dispatch the same
 //! requests to the same handlers without a server.
 //!
