@@ -1,5 +1,7 @@
 //! Indexes as responses.
 
+use std::sync::Arc;
+
 use http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION, VARY,
     WARNING, X_CONTENT_TYPE_OPTIONS,
@@ -7,11 +9,12 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use provender_domain::Problem;
 use provender_registry::RenderedIndex;
+use tokio::runtime::Handle;
 
 use crate::body::Body;
 use crate::conditional::{self, Condition};
 use crate::encoding;
-use crate::limits::COMPRESSED_FROM_BYTES;
+use crate::limits::{COMPRESSED_ELSEWHERE_FROM_BYTES, COMPRESSED_FROM_BYTES};
 
 /// A document of ours that may hold what strangers named: nothing in it may run or load anything.
 pub(crate) const DOCUMENT_POLICY: HeaderValue =
@@ -32,7 +35,7 @@ pub(crate) fn respond(
     rendered: &RenderedIndex,
     is_public: bool,
 ) -> Result<Response<Body>, Problem> {
-    let gzip = rendered.identity.len() >= COMPRESSED_FROM_BYTES && encoding::accepts_gzip(request);
+    let gzip = wants_gzip(request, rendered);
     let tag = if gzip { gzip_tag(&rendered.etag) } else { rendered.etag.clone() };
     let condition = conditional::evaluate(request, &tag);
     let mut response = match condition {
@@ -60,6 +63,24 @@ pub(crate) fn respond(
         }
     }
     Ok(response)
+}
+
+/// Compresses a large index, where it has not been, without keeping its connection's thread busy.
+pub(crate) async fn compress_elsewhere(
+    request: &HeaderMap,
+    rendered: &Arc<RenderedIndex>,
+    home: &Handle,
+) {
+    let is_large = rendered.identity.len() >= COMPRESSED_ELSEWHERE_FROM_BYTES;
+    if is_large && wants_gzip(request, rendered) {
+        let rendered = Arc::clone(rendered);
+        // If it fails, it is done, and fails, where it is used.
+        let _ = home.spawn_blocking(move || rendered.gzip().len()).await;
+    }
+}
+
+fn wants_gzip(request: &HeaderMap, rendered: &RenderedIndex) -> bool {
+    rendered.identity.len() >= COMPRESSED_FROM_BYTES && encoding::accepts_gzip(request)
 }
 
 /// The way to a thing's one right name.

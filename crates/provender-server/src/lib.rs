@@ -7,7 +7,7 @@
 //!
 //! | module | its part |
 //! |---|---|
-//! | `server`, `accept`, `control` | sockets, connections, their limits and their end |
+//! | `server`, `accept`, `control`, `place`, `lane` | sockets, connections, their limits, threads and end |
 //! | `transport`, `mapping` | bytes to the socket; files without a copy |
 //! | `route` | the way of a request |
 //! | `credential` | who says who they are |
@@ -29,10 +29,12 @@ mod encoding;
 mod file;
 mod health;
 mod index;
+mod lane;
 mod limits;
 mod mapping;
 mod metrics;
 mod multipart;
+mod place;
 mod problem;
 mod publication;
 mod range;

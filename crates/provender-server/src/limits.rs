@@ -8,6 +8,8 @@ use std::time::Duration;
 pub(crate) const CONNECTIONS: usize = 2048;
 /// Most connections on the control socket, counted apart so that the operator always gets in.
 pub(crate) const CONTROL_CONNECTIONS: usize = 32;
+/// Most threads that serve connections, however many cores there are.
+pub(crate) const LANES: usize = 32;
 /// How many clients the kernel keeps waiting to be accepted.
 pub(crate) const LISTEN_BACKLOG: u32 = 1024;
 /// Files that the process needs for itself (database, log, listening sockets, upstreams).
@@ -65,6 +67,8 @@ pub(crate) const SMALL_FILE_BYTES: u64 = 32 * 1024;
 
 /// Longest reason phrase in a status line.
 pub(crate) const REASON_BYTES: usize = 512;
+/// Indexes larger than this are compressed where that delays nobody else.
+pub(crate) const COMPRESSED_ELSEWHERE_FROM_BYTES: usize = 256 * 1024;
 /// Indexes smaller than this are not worth compressing.
 pub(crate) const COMPRESSED_FROM_BYTES: usize = 1024;
 

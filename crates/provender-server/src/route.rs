@@ -19,6 +19,7 @@ use provender_registry::{Answer, Authorized, Caller};
 use crate::accept::{Connection, Peer};
 use crate::body::Body;
 use crate::credential::Credential;
+use crate::lane::at_home;
 use crate::limits::{API_BODY_TIMEOUT, TARGET_BYTES};
 use crate::request::{ApiRequest, RequestBody};
 use crate::server::Server;
@@ -73,7 +74,7 @@ async fn route(
         [first, ..] if first == "-" => own(server, connection, parts, segments, body).await,
         [_] => {
             let caller = identify(server, connection, &parts.headers)?;
-            page(server, &caller, parts, segments, body).await
+            page(server, connection, &caller, parts, segments, body).await
         }
         _ => {
             let unread = drain::Unread::new(body, &parts.headers);
@@ -118,11 +119,11 @@ async fn own(
     match segments {
         [_, word] if word == "health" => {
             only_reading(&parts.method)?;
-            return Ok(health::health(server).await);
+            return Ok(at_home(&connection.home, health::health(server)).await);
         }
         [_, word] if word == "metrics" => {
             only_reading(&parts.method)?;
-            return Ok(health::metrics(server).await);
+            return Ok(at_home(&connection.home, health::metrics(server)).await);
         }
         _ => {}
     }
@@ -133,22 +134,27 @@ async fn own(
             let server = server.clone();
             // What was begun is finished, also for a caller who hangs up.
             let answering =
-                tokio::spawn(async move { api::handle(&server, &caller, request).await });
+                connection.home.spawn(async move { api::handle(&server, &caller, request).await });
             Ok(answering.await.map_err(|error| Problem::internal(&error))??)
         }
-        _ => page(server, &caller, parts, segments, body).await,
+        _ => page(server, connection, &caller, parts, segments, body).await,
     }
 }
 
 async fn page(
     server: &Server,
+    connection: &Connection,
     caller: &Caller,
     parts: &Parts,
     segments: &[Cow<'_, str>],
     body: Incoming,
 ) -> Result<Response<Body>, Failure> {
     let request = own_request(server, parts, segments, body)?;
-    Ok(Box::pin(ui::handle(server, caller, request)).await?)
+    let page = at_home(&connection.home, Box::pin(ui::handle(server, caller, request)));
+    page.await.map_err(|problem| {
+        let is_method = problem.code == ProblemCode::MethodNotAllowed;
+        Failure { problem, ecosystem: None, allow: is_method.then(|| READING.to_owned()) }
+    })
 }
 
 fn only_reading(method: &Method) -> Result<(), Failure> {
@@ -158,7 +164,7 @@ fn only_reading(method: &Method) -> Result<(), Failure> {
     Err(Failure {
         problem: Problem::new(ProblemCode::MethodNotAllowed, "this can only be read"),
         ecosystem: None,
-        allow: Some("GET, HEAD".to_owned()),
+        allow: Some(READING.to_owned()),
     })
 }
 
@@ -192,6 +198,7 @@ fn origin(server: &Server, headers: &HeaderMap) -> String {
     }
 }
 
+const READING: &str = "GET, HEAD";
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> {
@@ -248,9 +255,12 @@ async fn ecosystem(
         Operation::Publish { framing } => {
             let framing = *framing;
             let headers = &parts.headers;
-            Box::pin(publication::publish(server, authorized, framing, headers, body)).await
+            let publishing = publication::publish(server, authorized, framing, headers, body);
+            at_home(&connection.home, Box::pin(publishing)).await
         }
-        Operation::Change { .. } => Box::pin(publication::change(server, authorized)).await,
+        Operation::Change { .. } => {
+            at_home(&connection.home, Box::pin(publication::change(server, authorized))).await
+        }
     };
     answer.map_err(in_dialect)
 }
@@ -262,8 +272,11 @@ async fn read(
     authorized: Authorized<Operation>,
 ) -> Result<Response<Body>, Problem> {
     let is_public = authorized.is_public();
-    match server.registry().read(authorized).await? {
-        Answer::Index(rendered) => index::respond(headers, &rendered, is_public),
+    match at_home(&connection.home, server.registry().read(authorized)).await? {
+        Answer::Index(rendered) => {
+            index::compress_elsewhere(headers, &rendered, &connection.home).await;
+            index::respond(headers, &rendered, is_public)
+        }
         Answer::File(found) => file::respond(headers, found, is_public, &connection.announced),
         Answer::Redirect { location } => index::redirect(&location),
     }

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::accept;
 use crate::control::ControlSocket;
 use crate::health::Health;
+use crate::lane::Lanes;
 use crate::limits;
 use crate::metrics::Metrics;
 
@@ -25,12 +26,15 @@ pub struct ServerOptions {
     /// `https://packages.example.com`, without a slash at the end. Behind a proxy that ends TLS
     /// this has to be set: what a proxy adds to a request is not believed.
     pub public_origin: Option<String>,
+    /// Most connections on the address at once; less where the process may not open that many
+    /// files. Over it nothing more is accepted: clients wait in the kernel's queue.
+    pub connections: usize,
 }
 
 impl ServerOptions {
     /// Serves on this address and nowhere else.
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, control_socket: None, public_origin: None }
+        Self { listen, control_socket: None, public_origin: None, connections: limits::CONNECTIONS }
     }
 }
 
@@ -42,6 +46,12 @@ pub enum BindError {
     Address {
         /// Which.
         address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The threads that serve connections could not be started.
+    #[error("cannot start the threads that serve connections")]
+    Threads {
         /// Why.
         source: io::Error,
     },
@@ -64,9 +74,10 @@ pub struct Server {
 struct Inner {
     registry: Registry,
     /// Taken by [`Server::run`], which closes them before anything else ends.
-    doors: Mutex<Option<Doors>>,
+    doors: Mutex<Option<(Doors, Lanes)>>,
     local_addr: SocketAddr,
     public_origin: Option<String>,
+    connections: usize,
     metrics: Arc<Metrics>,
     health: Health,
 }
@@ -83,6 +94,7 @@ impl Server {
     pub fn bind(registry: Registry, options: ServerOptions) -> Result<Self, BindError> {
         let address = options.listen;
         let network = listen(address).map_err(|source| BindError::Address { address, source })?;
+        let lanes = Lanes::start().map_err(|source| BindError::Threads { source })?;
         let local_addr =
             network.local_addr().map_err(|source| BindError::Address { address, source })?;
         let control = options
@@ -94,9 +106,10 @@ impl Server {
             .transpose()?;
         let inner = Inner {
             registry,
-            doors: Mutex::new(Some(Doors { network, control })),
+            doors: Mutex::new(Some((Doors { network, control }, lanes))),
             local_addr,
             public_origin: options.public_origin,
+            connections: options.connections,
             metrics: Arc::default(),
             health: Health::default(),
         };
@@ -133,14 +146,19 @@ impl Server {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let doors =
             self.inner.doors.lock().expect("nothing panics while it holds this lock").take();
-        if let Some(doors) = doors {
-            accept::run(self, doors, shutdown).await;
+        if let Some((doors, lanes)) = doors {
+            accept::run(self, doors, lanes, shutdown).await;
         }
     }
 
     /// The registry that it serves.
     pub fn registry(&self) -> &Registry {
         &self.inner.registry
+    }
+
+    /// Most connections on the address at once, as the operator wants it.
+    pub(crate) fn connections(&self) -> usize {
+        self.inner.connections
     }
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {

@@ -114,6 +114,7 @@ async fn methods() {
     check("DELETE", "/main/demo/", "GET, HEAD, POST").await;
     check("TRACE", "/main/demo/", "GET, HEAD, POST, PUT, PATCH, DELETE").await;
     check("POST", "/-/health", "GET, HEAD").await;
+    check("POST", "/", "GET, HEAD").await;
     server.stop().await;
 }
 
@@ -147,5 +148,36 @@ async fn whoever_opens_the_control_socket_may_do_everything() {
     let mut answer = String::new();
     reader.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("content"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait_and_then_have_their_turn() {
+    let server = TestServer::start_with(|options| options.connections = 2).await;
+    let mut first = server.connect().await;
+    let answer = first.request("GET", "/-/health", &[]).await;
+    assert_eq!((answer.status, answer.field("connection")), (200, None));
+    // Now that all places are taken, a response ends its connection.
+    let mut second = server.connect().await;
+    let answer = second.request("GET", "/-/health", &[]).await;
+    assert_eq!(answer.field("connection").as_deref(), Some("close"));
+    assert!(second.is_closed().await);
+
+    let _idle = server.connect().await;
+    let mut waiting = server.connect().await;
+    waiting.send(b"GET /-/health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let answer = tokio::time::timeout(std::time::Duration::from_millis(200), waiting.answer(true));
+    assert!(answer.await.is_err(), "no place is free yet");
+    // The operator has places of their own.
+    let control = tokio::net::UnixStream::connect(&server.control_socket).await.unwrap();
+    let (mut reader, mut writer) = control.into_split();
+    writer.write_all(b"GET /-/health HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    reader.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("\"ok\""), "{answer}");
+
+    let answer = first.request("GET", "/-/health", &[]).await;
+    assert_eq!(answer.field("connection").as_deref(), Some("close"));
+    assert_eq!(waiting.answer(true).await.status, 200);
     server.stop().await;
 }

@@ -32,16 +32,19 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut ServerOptions)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let options = Options::new(data.path().join("data"), vec![Arc::new(Demo)]);
         let registry = Registry::open(options).await.unwrap();
         let operator = registry.operator();
         registry.create_repository(&operator, "secret", Visibility::Private).await.unwrap();
         let control_socket = data.path().join("control.sock");
-        let options = ServerOptions {
-            control_socket: Some(control_socket.clone()),
-            ..ServerOptions::new("127.0.0.1:0".parse().unwrap())
-        };
+        let mut options = ServerOptions::new("127.0.0.1:0".parse().unwrap());
+        options.control_socket = Some(control_socket.clone());
+        change(&mut options);
         let server = Server::bind(registry.clone(), options).unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel();
