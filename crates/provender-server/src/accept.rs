@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use crate::control::ControlSocket;
 use crate::lane::Lanes;
@@ -19,7 +19,7 @@ use crate::limits::{
     ACCEPT_PAUSE, BUFFER_BYTES, CONTROL_CONNECTIONS, HEAD_BYTES, HEAD_TIMEOUT, OPEN_FILES,
     RESERVED_FILES, SHUTDOWN_TIMEOUT,
 };
-use crate::place::Places;
+use crate::place::{Occupied, Places};
 use crate::route;
 use crate::server::{Doors, Server};
 use crate::transport::{Announced, Socket, Transport};
@@ -32,13 +32,13 @@ pub(crate) struct Connection {
     pub(crate) announced: Arc<Announced>,
     /// The runtime that the server was started on, where everything but connections lives.
     pub(crate) home: Handle,
-    places: Arc<Places>,
+    place: Occupied,
 }
 
 impl Connection {
     /// Whether others wait for a connection, so that this one should end.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.places.is_crowded()
+        self.place.is_wanted()
     }
 }
 
@@ -121,7 +121,7 @@ async fn accept_network(
         let place = places.take().await;
         match accept(listener).await {
             Ok((stream, peer)) => {
-                let session = Session::new(server, peer, place, places, phase);
+                let session = Session::new(server, peer, places.occupy(place), phase);
                 lanes.serve(stream, |stream| async move {
                     match TcpStream::from_std(stream) {
                         Ok(stream) => session.serve(Socket::Tcp(stream)).await,
@@ -153,7 +153,7 @@ async fn accept_control(
         let place = places.take().await;
         match control.accept().await {
             Ok(stream) => {
-                let session = Session::new(server, Peer::Operator, place, places, phase);
+                let session = Session::new(server, Peer::Operator, places.occupy(place), phase);
                 tokio::spawn(session.serve(Socket::Unix(stream)));
             }
             Err(error) => rest_after(server, &error).await,
@@ -177,24 +177,13 @@ struct Session {
     server: Server,
     connection: Connection,
     phase: watch::Receiver<Phase>,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Session {
-    fn new(
-        server: &Server,
-        peer: Peer,
-        place: OwnedSemaphorePermit,
-        places: &Arc<Places>,
-        phase: &watch::Sender<Phase>,
-    ) -> Self {
-        let connection = Connection {
-            peer,
-            announced: Arc::default(),
-            home: Handle::current(),
-            places: Arc::clone(places),
-        };
-        Self { server: server.clone(), connection, phase: phase.subscribe(), _place: place }
+    fn new(server: &Server, peer: Peer, place: Occupied, phase: &watch::Sender<Phase>) -> Self {
+        let connection =
+            Connection { peer, announced: Arc::default(), home: Handle::current(), place };
+        Self { server: server.clone(), connection, phase: phase.subscribe() }
     }
 
     /// Serves until the client has had enough or the server ends.

@@ -1,7 +1,7 @@
 //! Places for connections: as many as may be open at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -9,7 +9,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) struct Places {
     free: Arc<Semaphore>,
     total: u32,
-    is_crowded: AtomicBool,
+    /// Unlike a place that is kept for whoever comes next, which is taken but not occupied.
+    occupied: AtomicU32,
+}
+
+/// A place that is kept for the next connection.
+pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+/// A place with a connection in it; free again when it is dropped.
+pub(crate) struct Occupied {
+    places: Arc<Places>,
+    _place: Place,
 }
 
 impl Places {
@@ -17,23 +27,19 @@ impl Places {
     pub(crate) fn new(total: usize) -> Arc<Self> {
         let total = u32::try_from(total).unwrap_or(u32::MAX);
         let free = Arc::new(Semaphore::new(total as usize));
-        Arc::new(Self { free, total, is_crowded: AtomicBool::new(false) })
+        Arc::new(Self { free, total, occupied: AtomicU32::new(0) })
     }
 
     /// A place, as soon as there is one.
-    pub(crate) async fn take(&self) -> OwnedSemaphorePermit {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return place;
-        }
-        self.is_crowded.store(true, Ordering::Relaxed);
+    pub(crate) async fn take(&self) -> Place {
         let place = Arc::clone(&self.free).acquire_owned().await;
-        self.is_crowded.store(false, Ordering::Relaxed);
-        place.expect("the semaphore is never closed")
+        Place(place.expect("the semaphore is never closed"))
     }
 
-    /// Whether somebody waits for a place, so that those who have one should not keep it idly.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.is_crowded.load(Ordering::Relaxed)
+    /// Puts a connection in a place.
+    pub(crate) fn occupy(self: &Arc<Self>, place: Place) -> Occupied {
+        self.occupied.fetch_add(1, Ordering::Relaxed);
+        Occupied { places: Arc::clone(self), _place: place }
     }
 
     /// Waits until every place is free, and keeps them all.
@@ -41,5 +47,39 @@ impl Places {
         if let Ok(places) = self.free.acquire_many(self.total).await {
             places.forget();
         }
+    }
+}
+
+impl Occupied {
+    /// Whether there is no place for others, so that this one should not be kept idly.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.places.occupied.load(Ordering::Relaxed) >= self.places.total
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.places.occupied.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Places;
+
+    #[tokio::test]
+    async fn places_are_wanted_once_all_are_occupied() {
+        let places = Places::new(2);
+        let first = places.occupy(places.take().await);
+        let kept = places.take().await;
+        assert!(!first.is_wanted(), "one is still kept for whoever comes next");
+        let second = places.occupy(kept);
+        assert!(first.is_wanted() && second.is_wanted());
+        drop(second);
+        assert!(!first.is_wanted());
+        drop(first);
+        places.all().await;
+        let more = tokio::time::timeout(std::time::Duration::from_millis(10), places.take());
+        assert!(more.await.is_err(), "all are kept");
     }
 }

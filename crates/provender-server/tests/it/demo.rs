@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use provender_domain::{
-    Algorithm, Attributes, Digest, EcosystemId, FileName, Listing, NameError, NamePattern,
+    Algorithm, Attributes, Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern,
     PackageName, Problem, ProblemCode, Version,
 };
 use provender_ecosystem::{
@@ -15,7 +15,8 @@ use provender_ecosystem::{
 };
 use url::Url;
 
-/// Packages are names, every file is of version 1, an index is a list of names and digests.
+/// Packages are names, every file is of version 1, an index is a list of names and digests. An
+/// upstream's index of a package is a list of file names.
 #[derive(Debug)]
 pub(crate) struct Demo;
 
@@ -110,16 +111,31 @@ impl Ecosystem for Demo {
         ProblemDocument { document, in_reason_phrase: true }
     }
 
-    fn upstream_index(&self, base: &Url, _: &PackageName) -> UpstreamRequest {
-        UpstreamRequest { url: base.clone(), accept: "text/plain" }
+    fn upstream_index(&self, base: &Url, package: &PackageName) -> UpstreamRequest {
+        let url = base.join(package.as_str()).unwrap_or_else(|_| base.clone());
+        UpstreamRequest { url, accept: "text/plain" }
     }
 
     fn read_upstream_index(
         &self,
         _: &PackageName,
-        _: &UpstreamDocument,
+        document: &UpstreamDocument,
     ) -> Result<Listing, UpstreamFormatError> {
-        Err(UpstreamFormatError::Malformed { reason: "this demo has no upstreams".to_owned() })
+        let text = String::from_utf8_lossy(&document.body);
+        let files = text.lines().filter_map(|name| {
+            Some(File {
+                name: FileName::new(name).ok()?,
+                version: Version::new("1").ok(),
+                url: document.url.join(name).ok().map(String::from),
+                digests: Vec::new(),
+                size_bytes: None,
+                uploaded_at: None,
+                yank: None,
+                attributes: Attributes::default(),
+                companions: Vec::new(),
+            })
+        });
+        Ok(Listing { files: files.collect(), attributes: Attributes::default() })
     }
 
     fn upstream_catalogue(&self, _: &Url) -> Option<UpstreamRequest> {

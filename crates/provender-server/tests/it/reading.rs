@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use provender_registry::NewUpstream;
+use provender_testing::{Answer, FakeUpstream};
+
 use crate::support::TestServer;
 
 const LARGE_BYTES: usize = 3 * 1024 * 1024 + 7;
@@ -207,4 +210,31 @@ async fn stopping_lets_a_download_end_and_accepts_no_more() {
     assert!(idle.is_closed().await);
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     assert!(!control.exists());
+}
+
+#[tokio::test]
+async fn what_an_upstream_said_before_it_failed_is_served_and_marked() {
+    let upstream = FakeUpstream::start();
+    upstream.on("/mirrored", Answer::ok("file-1\n").header("Content-Type", "text/plain"));
+    upstream.on("/file-1", Answer::ok("content"));
+    let server = TestServer::start().await;
+    let request = NewUpstream {
+        repository: "main".to_owned(),
+        ecosystem: "demo".to_owned(),
+        url: Some(upstream.url("/")),
+        ..NewUpstream::default()
+    };
+    server.registry.add_upstream(&server.registry.operator(), request).await.unwrap();
+    assert_eq!(server.get("/main/demo/mirrored/file-1", &[]).await.text(), "content");
+    let fresh = server.get("/main/demo/mirrored/", &[]).await;
+    assert_eq!((fresh.status, fresh.field("cache-status")), (200, None));
+    upstream.offline().await;
+    let stale = server.get("/main/demo/mirrored/", &[]).await;
+    assert_eq!((stale.status, &stale.body), (200, &fresh.body));
+    assert_eq!(stale.field("cache-status").as_deref(), Some("provender; hit; detail=stale"));
+    assert!(stale.field("warning").unwrap().starts_with("110 "));
+    let tag = stale.field("etag").unwrap();
+    let unchanged = server.get("/main/demo/mirrored/", &[("If-None-Match", &tag)]).await;
+    assert_eq!((unchanged.status, unchanged.field("warning")), (304, stale.field("warning")));
+    server.stop().await;
 }

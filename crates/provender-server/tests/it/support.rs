@@ -37,7 +37,10 @@ impl TestServer {
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServerOptions)) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let options = Options::new(data.path().join("data"), vec![Arc::new(Demo)]);
+        let mut options = Options::new(data.path().join("data"), vec![Arc::new(Demo)]);
+        // Every request asks upstreams anew.
+        options.tuning.listing_fresh = Duration::ZERO;
+        options.tuning.stale_retry = Duration::ZERO;
         let registry = Registry::open(options).await.unwrap();
         let operator = registry.operator();
         registry.create_repository(&operator, "secret", Visibility::Private).await.unwrap();
