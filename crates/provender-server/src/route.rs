@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
@@ -14,7 +14,7 @@ use provender_domain::{Problem, ProblemCode};
 use provender_ecosystem::{
     Ecosystem, Headers, Method as EcosystemMethod, Operation, Path, RequestHead,
 };
-use provender_registry::{Answer, Authorized, Caller};
+use provender_registry::{Answer, Authorized, Caller, Registry};
 
 use crate::accept::{Connection, Peer};
 use crate::body::Body;
@@ -236,6 +236,7 @@ async fn ecosystem(
     let (repository, name) = (&*path.segments[0], &*path.segments[1]);
     let ecosystem = registry.ecosystem(name);
     let in_dialect = |problem| Failure { problem, ecosystem: ecosystem.cloned(), allow: None };
+    refuse_own_request(registry, &parts.headers).map_err(in_dialect)?;
     let caller = identify(server, connection, &parts.headers).map_err(in_dialect)?;
     let Some(known) = ecosystem else {
         // Whether the repository is there is told only to who may know it.
@@ -263,6 +264,17 @@ async fn ecosystem(
         }
     };
     answer.map_err(in_dialect)
+}
+
+/// A server that was made its own upstream would wait for itself.
+fn refuse_own_request(registry: &Registry, headers: &HeaderMap) -> Result<(), Problem> {
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    if !user_agent.is_some_and(|user_agent| registry.is_own_request(user_agent)) {
+        return Ok(());
+    }
+    let message = "this server asks itself: one of its upstreams is this server, remove that";
+    tracing::error!("{message}");
+    Err(Problem::new(ProblemCode::InvalidRequest, message))
 }
 
 async fn read(

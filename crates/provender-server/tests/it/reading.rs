@@ -1,6 +1,7 @@
 //! Indexes and files.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use provender_registry::NewUpstream;
 use provender_testing::{Answer, FakeUpstream};
@@ -202,6 +203,7 @@ async fn stopping_lets_a_download_end_and_accepts_no_more() {
     let address = server.address;
     let mut client = server.connect().await;
     client.send(b"GET /main/demo/pkg/large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    client.answer_begun().await;
     let mut idle = server.connect().await;
     assert_eq!(idle.request("GET", "/-/health", &[]).await.status, 200);
     let control = server.control_socket.clone();
@@ -236,5 +238,22 @@ async fn what_an_upstream_said_before_it_failed_is_served_and_marked() {
     let tag = stale.field("etag").unwrap();
     let unchanged = server.get("/main/demo/mirrored/", &[("If-None-Match", &tag)]).await;
     assert_eq!((unchanged.status, unchanged.field("warning")), (304, stale.field("warning")));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_its_own_upstream_says_so_at_once() {
+    let server = TestServer::start().await;
+    let request = NewUpstream {
+        repository: "main".to_owned(),
+        ecosystem: "demo".to_owned(),
+        url: Some(format!("http://{}/main/demo/", server.address)),
+        ..NewUpstream::default()
+    };
+    server.registry.add_upstream(&server.registry.operator(), request).await.unwrap();
+    let asked = server.get("/main/demo/missing/", &[]);
+    let answer = tokio::time::timeout(Duration::from_secs(10), asked).await;
+    let answer = answer.expect("it does not wait for itself");
+    assert_eq!(answer.status, 502, "{}", answer.text());
     server.stop().await;
 }

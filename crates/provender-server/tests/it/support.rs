@@ -10,7 +10,7 @@ use provender_domain::{Scope, Visibility};
 use provender_registry::{NewToken, Options, Registry};
 use provender_server::{Server, ServerOptions};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
@@ -188,6 +188,11 @@ impl Client {
         }
         self.send(format!("{head}\r\n").as_bytes()).await;
         self.answer(method != "HEAD").await
+    }
+
+    /// Waits until a response has begun, without taking any of it.
+    pub(crate) async fn answer_begun(&mut self) {
+        assert!(!self.reader.fill_buf().await.unwrap().is_empty());
     }
 
     /// The next response; its body only if there is to be one.
