@@ -14,23 +14,32 @@ const CORE: &[Part] = &[
     Part { name: "provender-archive", may_use: &[] },
     Part { name: "provender-ecosystem", may_use: &["provender-domain"] },
     Part { name: "provender-upstream", may_use: &["provender-domain"] },
-    Part { name: "provender-store", may_use: &["provender-domain"] },
+    Part { name: "provender-tlog", may_use: &[] },
+    Part { name: "provender-authority", may_use: &["provender-tlog"] },
+    Part { name: "provender-attest", may_use: &["provender-domain"] },
+    Part { name: "provender-store", may_use: &["provender-domain", "provender-tlog"] },
     Part {
         name: "provender-registry",
         may_use: &[
+            "provender-attest",
+            "provender-authority",
             "provender-domain",
             "provender-ecosystem",
             "provender-store",
+            "provender-tlog",
             "provender-upstream",
         ],
     },
     Part {
         name: "provender-server",
         may_use: &[
+            "provender-attest",
+            "provender-authority",
             "provender-domain",
             "provender-ecosystem",
             "provender-registry",
             "provender-store",
+            "provender-tlog",
         ],
     },
 ];

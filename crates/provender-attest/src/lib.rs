@@ -1,0 +1,1 @@
+//! Statements, envelopes and bundles: what is signed, and how it is verified.
