@@ -1,0 +1,1 @@
+//! The repository of trusted keys, after The Update Framework.
