@@ -28,6 +28,7 @@ mod commit;
 mod connect;
 mod events;
 mod file_facts;
+mod listing_body;
 mod read;
 mod rows;
 mod schema;

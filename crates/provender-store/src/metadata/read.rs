@@ -1,4 +1,4 @@
-//! Every question the database is asked, but those about events.
+//! Every question the database is asked, but those about events, evidence, identities and logs.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -17,6 +17,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use super::codec::{corrupt, from_json};
 use super::connect::Dialect;
 use super::file_facts;
+use super::listing_body;
 use super::{
     Counts, ListingOutcome, NamedPackage, PackageKey, PackageRow, Settings, StoredKey,
     StoredListing, Token,
@@ -49,6 +50,8 @@ pub(super) async fn settings(
         owned: owned(&mut moment).await?,
         upstreams: upstreams(&mut moment).await?,
         tokens: tokens(&mut moment).await?,
+        accounts: identities::accounts(&mut moment).await?,
+        issuers: identities::issuers(&mut moment).await?,
     };
     moment.commit().await?;
     // Sorted here, since the databases sort texts differently.
@@ -65,6 +68,8 @@ pub(super) async fn settings(
         ))
     });
     settings.tokens.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    settings.accounts.sort_by(|a, b| a.name.cmp(&b.name));
+    settings.issuers.sort_by(|a, b| a.url.cmp(&b.url));
     Ok(settings)
 }
 
@@ -262,8 +267,8 @@ pub(super) async fn listing(
         return Ok(None);
     };
     let validators: Validators = from_json("listing", row.try_get::<&str, _>(0)?)?;
-    let outcome = match row.try_get::<Option<&str>, _>(2)? {
-        Some(body) => ListingOutcome::Found(from_json("listing", body)?),
+    let outcome = match row.try_get::<Option<String>, _>(2)? {
+        Some(body) => ListingOutcome::Found(listing_body::decode(body).await?),
         None => ListingOutcome::Missing,
     };
     Ok(Some(StoredListing {
@@ -323,7 +328,7 @@ pub(super) async fn last_event(connection: &mut AnyConnection) -> Result<i64, St
     Ok(row.try_get(0)?)
 }
 
-fn name<T: FromStr<Err = NameError>>(row: &AnyRow, column: usize) -> Result<T, StoreError> {
+pub(super) fn name<T: FromStr<Err = NameError>>(row: &AnyRow, column: usize) -> Result<T, StoreError> {
     row.try_get::<&str, _>(column)?.parse().map_err(|error| corrupt("name", error))
 }
 
@@ -331,11 +336,11 @@ fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
     file_facts::decode(row.try_get(column)?)
 }
 
-fn moment(row: &AnyRow, column: usize) -> Result<Timestamp, StoreError> {
+pub(super) fn moment(row: &AnyRow, column: usize) -> Result<Timestamp, StoreError> {
     Ok(Timestamp::from_microseconds(row.try_get(column)?))
 }
 
 /// A rule that a text breaks, as an error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Rule(&'static str);
+pub(super) struct Rule(pub(super) &'static str);
