@@ -9,6 +9,7 @@ mod doctor;
 mod options;
 mod postgres;
 mod process;
+mod sigstore;
 mod steps;
 mod tally;
 

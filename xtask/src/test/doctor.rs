@@ -34,6 +34,9 @@ const NEEDED: &[Needed] = &[
         },
         packages: &["python3", "python3-venv"],
     },
+    Needed { part: "clients", is_there: || responds("openssl", "version"), packages: &["openssl"] },
+    Needed { part: "sigstore-js", is_there: || responds("npm", "--version"), packages: &["npm"] },
+    Needed { part: "cosign", is_there: || responds("go", "version"), packages: &["golang-go"] },
     Needed {
         part: "postgresql",
         is_there: || postgres::programs().is_some(),
@@ -46,7 +49,11 @@ const NEEDED: &[Needed] = &[
 /// # Errors
 /// Where something is missing and cannot be installed; the message names it.
 pub(super) fn install(options: &Options) -> anyhow::Result<()> {
-    let wanted = |needed: &&Needed| needed.part.is_empty() || !options.declines(needed.part);
+    let wanted = |needed: &&Needed| {
+        let of_clients = ["clients", "cosign", "sigstore-js"].contains(&needed.part);
+        let declined = options.declines(needed.part) || of_clients && options.declines("clients");
+        needed.part.is_empty() || !declined
+    };
     let missing: Vec<&str> = NEEDED
         .iter()
         .filter(wanted)

@@ -3,7 +3,16 @@
 use anyhow::{Context as _, bail};
 
 /// What `--without` may name: everything that is not of this project and can be missing.
-pub(super) const OPTIONAL: &[&str] = &["postgresql", "cargo-deny", "clients", "fuzz", "upstream"];
+pub(super) const OPTIONAL: &[&str] = &[
+    "postgresql",
+    "cargo-deny",
+    "clients",
+    "cosign",
+    "sigstore-js",
+    "sigstore-python",
+    "fuzz",
+    "upstream",
+];
 
 /// The parsed arguments.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::options::Options;
 use super::postgres::Postgres;
 use super::process::{Ran, answer, bounded, shown};
 use super::tally::Tally;
-use super::{clients, process};
+use super::{clients, process, sigstore};
 
 /// Seconds for building and running the workspace's tests from nothing.
 const BUILD_SECS: u32 = 2700;
@@ -151,6 +151,7 @@ fn fuzz(session: &mut Session) -> anyhow::Result<Tally> {
 
 fn real_clients(session: &mut Session) -> anyhow::Result<Tally> {
     let programs = clients::install(&session.root)?;
+    let left_out = sigstore::install(&session.root, &session.options)?;
     let offline = session.options.offline
         || session.options.declines("upstream")
         || !doctor::upstream_answers(&programs.join("pip"));
@@ -160,5 +161,5 @@ fn real_clients(session: &mut Session) -> anyhow::Result<Tally> {
     let built = process::shown(&mut cargo)?;
     ensure!(built.success, "the program under test could not be built");
     let server = session.root.join("target/debug/provender");
-    clients::drive(&session.root, &programs, &server, offline)
+    clients::drive(&session.root, &programs, &server, offline, &left_out)
 }

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Drives unmodified Sigstore clients against a real server: each signs, and what each of them made,
+# every other one verifies.
+#
+# From the environment, beside what lib.sh takes:
+#   SIGSTORE_CLIENTS   where those clients are installed (default: target/clients/sigstore)
+#   WITHOUT            names of clients that are left out: their cases are skipped, and counted so
+
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+here=$(cd "$(dirname "$0")" && pwd)
+SIGSTORE_CLIENTS=${SIGSTORE_CLIENTS:-$project/target/clients/sigstore}
+WITHOUT=${WITHOUT:-}
+PATH=$SIGSTORE_CLIENTS/venv/bin:$SIGSTORE_CLIENTS/bin:$SIGSTORE_CLIENTS/js/node_modules/.bin:$PATH
+export PYTHONDONTWRITEBYTECODE=1 NO_COLOR=1 COLUMNS=200
+# Nobody's mirrors, credentials or identities but the server's own.
+unset SIGSTORE_IDENTITY_TOKEN SIGSTORE_ID_TOKEN COSIGN_REPOSITORY TUF_ROOT TUF_MIRROR CI
+made=$SCRATCH/made
+mkdir -p "$made"
+
+# with CLIENTS NAME COMMAND…: a case that needs these clients; skipped where one is left out.
+with() {
+  local client
+  for client in $1; do
+    case " $WITHOUT " in
+      *" $client "*)
+        echo "skip $2: $client is left out"
+        return
+        ;;
+    esac
+  done
+  it "${@:2}"
+}
+
+# json PATH…: prints one value of the JSON on standard input.
+json() {
+  python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+for step in sys.argv[1:]:
+    value = value[int(step) if isinstance(value, list) else step]
+print(value if isinstance(value, str) else json.dumps(value))' "$@"
+}
+
+# shellcheck source=identity.sh
+. "$here/identity.sh"
+# shellcheck source=python.sh
+. "$here/python.sh"
+# shellcheck source=js.sh
+. "$here/js.sh"
+# shellcheck source=cosign.sh
+. "$here/cosign.sh"
+# shellcheck source=provender.sh
+. "$here/provender.sh"
+# shellcheck source=matrix.sh
+. "$here/matrix.sh"
+# shellcheck source=tuf.sh
+. "$here/tuf.sh"
+# shellcheck source=timestamp.sh
+. "$here/timestamp.sh"
+# shellcheck source=pep740.sh
+. "$here/pep740.sh"
+
+start_server --no-discover
+TOKEN=$(token)
+fetch_trust || exit 1
+
+identity_cases
+python_cases
+js_cases
+cosign_cases
+matrix_cases
+tuf_cases
+timestamp_cases
+pep740_cases
+finish
