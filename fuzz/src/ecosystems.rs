@@ -117,6 +117,7 @@ fn read_index(data: &[u8], content_type: &str) {
 
 fn read_again(ecosystem: &dyn Ecosystem, package: &PackageName, listing: Listing) {
     let view = PackageView {
+        root: "http://server.example/main/demo/".to_owned(),
         package: package.clone(),
         files: listing.files,
         attributes: listing.attributes,

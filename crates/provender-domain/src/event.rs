@@ -58,11 +58,15 @@ pub enum EventKind {
     UpstreamFailing,
     /// An upstream answers again.
     UpstreamRecovered,
+    /// Red flag: what should be signed can't be; publications are turned away until it can.
+    SigningFailing,
+    /// What should be signed is signed again.
+    SigningRecovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -88,6 +92,8 @@ impl EventKind {
         Self::OriginConflict,
         Self::UpstreamFailing,
         Self::UpstreamRecovered,
+        Self::SigningFailing,
+        Self::SigningRecovered,
     ];
 
     /// The kind's stable name, `published`, `digest-mismatch`, …
@@ -118,6 +124,8 @@ impl EventKind {
             Self::OriginConflict => "origin-conflict",
             Self::UpstreamFailing => "upstream-failing",
             Self::UpstreamRecovered => "upstream-recovered",
+            Self::SigningFailing => "signing-failing",
+            Self::SigningRecovered => "signing-recovered",
         }
     }
 
@@ -127,7 +135,7 @@ impl EventKind {
             Self::DigestMismatch | Self::UpstreamChanged | Self::ArchiveRefused => {
                 Some(Severity::High)
             }
-            Self::Namesake | Self::OriginConflict => Some(Severity::Medium),
+            Self::Namesake | Self::OriginConflict | Self::SigningFailing => Some(Severity::Medium),
             Self::NameClaimed | Self::UpstreamFailing => Some(Severity::Low),
             _ => None,
         }

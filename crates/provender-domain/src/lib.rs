@@ -9,6 +9,7 @@ mod event;
 mod file;
 mod name;
 mod problem;
+mod purl;
 mod repository;
 mod timestamp;
 mod verdict;
@@ -22,6 +23,7 @@ pub use name::{
     REPOSITORY_NAME_LIMIT_BYTES, RepositoryName, UpstreamName, VERSION_LIMIT_BYTES, Version,
 };
 pub use problem::{Problem, ProblemCode};
+pub use purl::{PURL_LIMIT_BYTES, Purl, PurlError};
 pub use repository::{OwnedName, Repository, Upstream, UpstreamTarget, Visibility};
 pub use timestamp::{Timestamp, TimestampError};
 pub use verdict::{Facts, Reason, Verdict};

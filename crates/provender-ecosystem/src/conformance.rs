@@ -9,6 +9,7 @@
 //! ```
 
 mod archives;
+mod attestations;
 mod documents;
 mod names;
 mod requests;
@@ -17,9 +18,12 @@ mod upstreams;
 use provender_domain::{FileName, PackageName, Version};
 
 use crate::{
-    Document, Ecosystem, Form, InspectErrorClass, PackageView, Publication, Rendition,
+    Attested, Document, Ecosystem, Form, InspectErrorClass, PackageView, Publication, Rendition,
     UpstreamDocument,
 };
+
+/// What stands before the path that an ecosystem sees: the root of the sample's view.
+pub const ROOT: &str = "http://server.example/repository/ecosystem/";
 
 /// What the ecosystem's own tests know.
 pub struct Samples {
@@ -33,7 +37,7 @@ pub struct Samples {
     pub wrong_versions: Vec<&'static str>,
     /// The path of `view`'s index behind `/<repository>/<ecosystem>/`: `simple/demo/`.
     pub index_path: &'static str,
-    /// A package with files in every condition that an index can show.
+    /// A package with files in every condition that an index can show, its root [`ROOT`].
     pub view: PackageView,
     /// Every rendering there is.
     pub renditions: Vec<Rendition>,
@@ -45,6 +49,9 @@ pub struct Samples {
     pub catalogues: Vec<(UpstreamDocument, usize)>,
     /// A publication's form, and what it says.
     pub publication: Option<(Form, Publication)>,
+    /// Verified attestations, which [`Ecosystem::render_attestations`] can hold; empty where the
+    /// protocol passes none on.
+    pub attestations: Vec<Attested>,
     /// Archives that are right, whole and with every byte meaning something.
     pub archives: Vec<ArchiveSample>,
     /// Archives that must be refused when read in full, and how.
@@ -70,6 +77,7 @@ pub fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     requests::check(ecosystem, samples);
     documents::check(ecosystem, samples);
     upstreams::check(ecosystem, samples);
+    attestations::check(ecosystem, samples);
     archives::check(ecosystem, samples);
 }
 

@@ -15,6 +15,9 @@ pub enum View<'a> {
 /// merged and without doubles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PackageView {
+    /// The absolute URL of `/<repository>/<ecosystem>/`, with the slash at its end, for the few
+    /// links that a protocol wants absolute. All others are relative, and hold behind any proxy.
+    pub root: String,
     /// Which package.
     pub package: PackageName,
     /// Its files, in the order in which they are to be listed. Companions are those that this

@@ -23,6 +23,30 @@ impl Form {
     }
 }
 
+/// Most attestations that come with one publication.
+pub const ATTESTATIONS_LIMIT: usize = 16;
+/// Largest attestation, in bytes, as the client sends it.
+pub const ATTESTATION_LIMIT_BYTES: usize = 256 << 10;
+
+/// A publisher's own attestation of what is being published: a Sigstore bundle (version 0.3, JSON)
+/// with an in-toto statement in a DSSE envelope. A claim until the registry has verified it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestationClaim {
+    /// The bundle.
+    pub bundle: String,
+}
+
+/// A verified attestation, on its way into a companion that clients of the ecosystem read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attested {
+    /// The bundle, as the claim had it or as the server made it.
+    pub bundle: String,
+    /// Whom its certificate names: an address, or a URI.
+    pub identity: String,
+    /// Who vouched for that, by the certificate.
+    pub issuer: String,
+}
+
 /// What a form says is being published. The archive has to agree; see [`crate::Ecosystem::inspect`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publication {
@@ -34,6 +58,9 @@ pub struct Publication {
     pub file: FileName,
     /// Every digest that the client claims; all are checked.
     pub digests: Vec<Digest>,
+    /// What the publisher attests of it; at most [`ATTESTATIONS_LIMIT`]. All are verified, and one
+    /// that does not hold refuses the publication.
+    pub attestations: Vec<AttestationClaim>,
     /// What only the ecosystem understands and only the form tells.
     pub attributes: Attributes,
 }

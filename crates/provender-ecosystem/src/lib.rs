@@ -10,6 +10,7 @@ mod form;
 mod inspect;
 mod operation;
 mod path;
+mod purl;
 mod upstream;
 
 #[cfg(feature = "conformance")]
@@ -17,7 +18,9 @@ pub mod conformance;
 
 pub use discovery::{ClientSetup, Endpoint, Probe, ProbeSource};
 pub use document::{Document, PackageView, ProblemDocument, View};
-pub use form::{Form, Publication};
+pub use form::{
+    ATTESTATION_LIMIT_BYTES, ATTESTATIONS_LIMIT, AttestationClaim, Attested, Form, Publication,
+};
 pub use inspect::{
     Archive, CompanionBytes, Depth, Expected, InspectError, InspectErrorClass, Inspection,
 };
@@ -25,10 +28,11 @@ pub use operation::{
     Change, Framing, Headers, Method, Operation, Rendition, RequestHead, Selection, Subject,
 };
 pub use path::{PATH_LIMIT_BYTES, PATH_SEGMENT_LIMIT, Path, PathError};
+pub use purl::PurlSubject;
 pub use upstream::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
 
 use provender_domain::{
-    EcosystemId, FileName, Listing, NameError, NamePattern, PackageName, Problem, Version,
+    EcosystemId, FileName, Listing, NameError, NamePattern, PackageName, Problem, Purl, Version,
 };
 use url::Url;
 
@@ -63,6 +67,22 @@ pub trait Ecosystem: Send + Sync {
 
     /// The version that a file's name tells, if its name tells one and is right for the package.
     fn version_of_file(&self, package: &PackageName, file: &FileName) -> Option<Version>;
+
+    /// The package URL of a package, of one of its versions, or of one of its files. A type whose
+    /// names are spelled otherwise in package URLs says so here and in [`Self::read_purl`].
+    fn purl(
+        &self,
+        package: &PackageName,
+        version: Option<&Version>,
+        file: Option<&FileName>,
+    ) -> Purl {
+        purl::write(self.id(), package, version, file)
+    }
+
+    /// What a package URL of this type names, normalized; `None` for any other.
+    fn read_purl(&self, purl: &Purl) -> Option<PurlSubject> {
+        purl::read(self, purl)
+    }
 
     /// Parses a request whose path has been decoded exactly once. Everything that is not this
     /// ecosystem's protocol is a problem, in most cases `NotFound`.
@@ -99,6 +119,22 @@ pub trait Ecosystem: Send + Sync {
 
     /// Reads a publication's form, before its archive: names normalized, digests taken as claims.
     fn read_publication(&self, form: &Form) -> Result<Publication, Problem>;
+
+    /// The companion in which this protocol passes attestations on; `None` where it has none.
+    fn attestations_companion(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The bytes of that companion, for these verified attestations; `None` where it has none, or
+    /// where one of the bundles is of a form that it cannot hold.
+    fn render_attestations(&self, _attestations: &[Attested]) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The media type under which a companion is served. Never one that a browser would run.
+    fn companion_type(&self, _kind: &str) -> &'static str {
+        "application/octet-stream"
+    }
 
     /// Reads an archive under limits and holds it against what is expected of it: its own name and
     /// version must agree. Returns the facts an index needs and the companions to keep beside it.

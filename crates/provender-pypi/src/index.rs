@@ -2,16 +2,16 @@
 //! files (PEP 658, PEP 714), sizes and upload times (PEP 700), provenance (PEP 740) and project
 //! status (PEP 792).
 //!
-//! Links are relative to the page, so an index is the same bytes under every host name and behind
-//! every proxy. (PEP 740 asks for absolute provenance links; browsers and clients resolve them as
-//! they do all others.) Pages are written straight into one buffer.
+//! Links to files are relative to the page, so they hold under every host name and behind every
+//! proxy; links to provenance are absolute, as PEP 740 asks. Pages are written straight into one
+//! buffer.
 
 mod html;
 mod json;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use provender_domain::{Algorithm, Digest, File, PackageName};
-use provender_ecosystem::{Document, Rendition, View};
+use provender_ecosystem::{Document, PackageView, Rendition, View};
 
 /// PEP 691 JSON.
 pub(crate) const JSON: Rendition = Rendition(0);
@@ -74,6 +74,25 @@ fn write_file_url(out: &mut Vec<u8>, package: &PackageName, file: &File) {
     write_path_segment(out, package.as_str());
     out.push(b'/');
     write_path_segment(out, file.name.as_str());
+}
+
+/// The absolute URL of a file's provenance.
+fn provenance_url(view: &PackageView, file: &File) -> String {
+    let mut url = view.root.clone().into_bytes();
+    let (before, after): (&[u8], &[u8]) = match &file.version {
+        Some(_) => (b"integrity/", b"/provenance"),
+        None => (b"files/", b".provenance"),
+    };
+    url.extend_from_slice(before);
+    write_path_segment(&mut url, view.package.as_str());
+    if let Some(version) = &file.version {
+        url.push(b'/');
+        write_path_segment(&mut url, version.as_str());
+    }
+    url.push(b'/');
+    write_path_segment(&mut url, file.name.as_str());
+    url.extend_from_slice(after);
+    String::from_utf8(url).expect("made of text and ASCII")
 }
 
 fn write_path_segment(out: &mut Vec<u8>, segment: &str) {

@@ -7,7 +7,7 @@
 //! | index, HTML and JSON | [PEP 503], [PEP 629], [PEP 691], [PEP 700] | served and read, `q` values, `?format=` |
 //! | yanks | [PEP 592] | served and read, with reasons |
 //! | metadata files | [PEP 658], [PEP 714] | kept from each wheel, served, read from upstreams |
-//! | provenance | [PEP 740] | an upstream's is passed on; uploads with attestations are refused |
+//! | provenance | [PEP 740] | uploads' attestations become bundles, which the registry verifies; served by the integrity API; an upstream's is passed on |
 //! | project status | [PEP 792] | served and read |
 //! | wheels | [PEP 427], [PEP 491] | published to the bottom (`RECORD` too), mirrored with old spellings |
 //! | source distributions | [PEP 625], [PEP 643] | `.tar.gz` published; `.tar.gz`, `.tgz` and `.zip` mirrored |
@@ -36,6 +36,7 @@
 pub mod attribute;
 
 mod archive;
+mod attestation;
 mod discovery;
 mod error;
 mod file_name;
@@ -51,9 +52,9 @@ use provender_domain::{
     EcosystemId, FileName, Listing, NameError, NamePattern, PackageName, Problem, Version,
 };
 use provender_ecosystem::{
-    Archive, ClientSetup, Depth, Document, Ecosystem, Endpoint, Expected, Form, InspectError,
-    Inspection, Operation, Probe, ProblemDocument, Publication, Rendition, RequestHead,
-    UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
+    Archive, Attested, ClientSetup, Depth, Document, Ecosystem, Endpoint, Expected, Form,
+    InspectError, Inspection, Operation, Probe, ProblemDocument, Publication, Rendition,
+    RequestHead, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
 };
 use url::Url;
 
@@ -131,6 +132,21 @@ impl Ecosystem for Pypi {
 
     fn read_publication(&self, form: &Form) -> Result<Publication, Problem> {
         publish::read(form)
+    }
+
+    fn attestations_companion(&self) -> Option<&'static str> {
+        Some(attribute::PROVENANCE_COMPANION)
+    }
+
+    fn render_attestations(&self, attestations: &[Attested]) -> Option<Vec<u8>> {
+        attestation::provenance(attestations)
+    }
+
+    fn companion_type(&self, kind: &str) -> &'static str {
+        match kind {
+            attribute::PROVENANCE_COMPANION => attestation::PROVENANCE_TYPE,
+            _ => "application/octet-stream",
+        }
     }
 
     fn inspect(

@@ -11,7 +11,7 @@ use provender_domain::{
 use provender_ecosystem::{Form, Publication};
 
 use crate::file_name::{self, Distribution, Format};
-use crate::{name, version};
+use crate::{attestation, name, version};
 
 /// Reads a publication's form.
 pub(crate) fn read(form: &Form) -> Result<Publication, Problem> {
@@ -23,7 +23,9 @@ pub(crate) fn read(form: &Form) -> Result<Publication, Problem> {
         .map_err(|error| invalid(format!("field version: {error}")))?;
     let file = file_name(form, &package, &version)?;
     let digests = digests(form)?;
-    Ok(Publication { package, version, file, digests, attributes: Attributes::default() })
+    let attestations = attestation::read(optional(form, "attestations")?)?;
+    let attributes = Attributes::default();
+    Ok(Publication { package, version, file, digests, attestations, attributes })
 }
 
 fn check_action(form: &Form) -> Result<(), Problem> {
@@ -45,12 +47,6 @@ fn check_action(form: &Form) -> Result<(), Problem> {
 
 /// What would be dropped silently if it were taken.
 fn check_unsupported(form: &Form) -> Result<(), Problem> {
-    if form.field("attestations").is_some_and(|value| !value.trim().is_empty()) {
-        return Err(invalid(
-            "attestations are not verified by this server, so it refuses rather than drops them: \
-             publish without (twine upload without --attestations; uv publish --no-attestations)",
-        ));
-    }
     if form.field("gpg_signature").is_some() {
         return Err(invalid(
             "PGP signatures are not kept: publish without (twine upload without --sign)",
@@ -150,6 +146,14 @@ fn required<'a>(form: &'a Form, field: &'static str) -> Result<&'a str, Problem>
         (Some(value), None) if !value.is_empty() => Ok(value),
         (Some(_), Some(_)) => Err(invalid(format!("field {field} is there more than once"))),
         _ => Err(invalid(format!("field {field} is missing or empty"))),
+    }
+}
+
+/// The one value of a field that may be missing but not ambiguous.
+fn optional<'a>(form: &'a Form, field: &'static str) -> Result<&'a str, Problem> {
+    match form.values(field).count() {
+        0 | 1 => Ok(form.field(field).unwrap_or_default()),
+        _ => Err(invalid(format!("field {field} is there more than once"))),
     }
 }
 

@@ -6,7 +6,8 @@
 //! | `GET simple/<name>/` | one package's index |
 //! | `GET files/<package>/<file>` | a file |
 //! | `GET files/<package>/<file>.metadata` | its core metadata (PEP 658) |
-//! | `GET files/<package>/<file>.provenance` | its provenance (PEP 740) |
+//! | `GET integrity/<package>/<version>/<file>/provenance` | its provenance (PEP 740) |
+//! | `GET files/<package>/<file>.provenance` | the same, as older indexes of this server link it |
 //! | `POST ` (the root), `POST legacy/` | a publication |
 //!
 //! A missing slash or another spelling of a name is redirected to the one right URL.
@@ -16,7 +17,7 @@ mod accept;
 use provender_domain::{FileName, Problem, ProblemCode};
 use provender_ecosystem::{Framing, Method, Operation, RequestHead, Subject};
 
-use crate::{attribute, index, name};
+use crate::{attribute, file_name, index, name, version};
 
 /// The form's field that holds the archive, as twine and uv name it.
 const FILE_FIELD: &str = "content";
@@ -29,6 +30,9 @@ pub(crate) fn route(request: &RequestHead<'_>) -> Result<Operation, Problem> {
         [one] if one == "simple" => catalogue(request),
         [one, package] if one == "simple" => package_index(request, package),
         [one, package, file] if one == "files" => file_bytes(request, package, file),
+        [one, package, version, file, last] if one == "integrity" && last == "provenance" => {
+            provenance(request, package, version, file)
+        }
         _ => Err(not_found()),
     }
 }
@@ -83,6 +87,25 @@ fn file_bytes(request: &RequestHead<'_>, raw: &str, file: &str) -> Result<Operat
     let file = FileName::new(file).map_err(|_| not_found())?;
     only_get(request)?;
     Ok(Operation::File { package, file, companion })
+}
+
+/// The integrity API: people type these URLs, so any spelling of name and version is as good.
+fn provenance(
+    request: &RequestHead<'_>,
+    package: &str,
+    version: &str,
+    file: &str,
+) -> Result<Operation, Problem> {
+    let package = name::normalize(package).map_err(|_| not_found())?;
+    let version = version::normalize(version).map_err(|_| not_found())?;
+    let file = FileName::new(file).map_err(|_| not_found())?;
+    let of_version = file_name::parse(&package, &file)
+        .is_some_and(|found| version::are_equal(&found.version, &version));
+    if !of_version || request.trailing_slash {
+        return Err(not_found());
+    }
+    only_get(request)?;
+    Ok(Operation::File { package, file, companion: Some(attribute::PROVENANCE_COMPANION) })
 }
 
 fn split_companion(file: &str) -> (&str, Option<&'static str>) {

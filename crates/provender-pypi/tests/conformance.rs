@@ -5,8 +5,8 @@
 use provender_domain::{Attributes, Companion, File, FileName, PackageName, Version, Yank};
 use provender_ecosystem::conformance::{self, ArchiveSample, Samples};
 use provender_ecosystem::{
-    Document, Ecosystem as _, Form, InspectErrorClass, PackageView, Publication, Rendition,
-    UpstreamDocument,
+    AttestationClaim, Attested, Document, Ecosystem as _, Form, InspectErrorClass, PackageView,
+    Publication, Rendition, UpstreamDocument,
 };
 use provender_pypi::{Pypi, attribute};
 use provender_testing::python::{Distribution, RecordFlaw, SdistBuilder, WheelBuilder};
@@ -29,6 +29,11 @@ fn samples() -> Samples {
         indexes: indexes(),
         catalogues: catalogues(),
         publication: Some(publication()),
+        attestations: vec![Attested {
+            bundle: bundle(),
+            identity: "somebody@packages.example".to_owned(),
+            issuer: "https://issuer.example".to_owned(),
+        }],
         archives: vec![
             sample(&WheelBuilder::new("demo", "1.0").requires_python(">=3.8").build()),
             sample(&WheelBuilder::new("De-mo", "1.0+x").entry("start.pth", "import os\n").build()),
@@ -70,7 +75,8 @@ fn view() -> PackageView {
     (bare.digests, bare.size_bytes, bare.uploaded_at) = (Vec::new(), None, None);
     let odd = file("50% \u{e4}\"'<&#?;+!.zip");
     let files = vec![wheel, yanked, bare, odd];
-    PackageView { package: name("demo"), files, attributes: Attributes::default() }
+    let root = conformance::ROOT.to_owned();
+    PackageView { root, package: name("demo"), files, attributes: Attributes::default() }
 }
 
 /// The links of a page, found as a reader would, not as this crate's own parser does.
@@ -122,6 +128,26 @@ fn catalogues() -> Vec<(UpstreamDocument, usize)> {
     vec![(document("application/json", json), 2), (document("text/html", html), 0)]
 }
 
+const ATTESTATIONS: &str = r#"[{"version":1,"verification_material":{"certificate":"Yw==",
+    "transparency_entries":[{"logIndex":"7"}]},"envelope":{"statement":"e30=","signature":"cw=="}}]"#;
+
+/// The same as a bundle, its keys in the order in which this crate writes them.
+fn bundle() -> String {
+    let bundle = serde_json::json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {
+            "certificate": { "rawBytes": "Yw==" },
+            "tlogEntries": [{ "logIndex": "7" }],
+        },
+        "dsseEnvelope": {
+            "payload": "e30=",
+            "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{ "sig": "cw==" }],
+        },
+    });
+    bundle.to_string()
+}
+
 fn publication() -> (Form, Publication) {
     let sha256 = "ab".repeat(32);
     let fields = [
@@ -132,6 +158,7 @@ fn publication() -> (Form, Publication) {
         ("filetype", "sdist"),
         ("pyversion", "source"),
         ("sha256_digest", &sha256),
+        ("attestations", ATTESTATIONS),
     ];
     let form = Form {
         fields: fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
@@ -142,6 +169,7 @@ fn publication() -> (Form, Publication) {
         version: Version::new("1.0").unwrap(),
         file: FileName::new("de_mo-1.0.tar.gz").unwrap(),
         digests: vec![format!("sha256:{sha256}").parse().unwrap()],
+        attestations: vec![AttestationClaim { bundle: bundle() }],
         attributes: Attributes::default(),
     };
     (form, publication)

@@ -46,7 +46,7 @@ pub use cache::{RenderedIndex, Stale};
 pub use error::RegistryError;
 pub use garbage::Collected;
 pub use names::Namesake;
-pub use options::{Clock, Options, SystemClock, Tuning};
+pub use options::{Clock, DEFAULT_ORIGIN, Options, SystemClock, Tuning};
 pub use publish::Published;
 pub use read::{Answer, FileAnswer};
 
@@ -80,6 +80,8 @@ pub struct Registry {
 struct Inner {
     metadata: Metadata,
     blobs: Blobs,
+    /// Scheme, host and port, without a slash at the end.
+    origin: String,
     ecosystems: Vec<Arc<dyn Ecosystem>>,
     tuning: Tuning,
     clock: Arc<dyn Clock>,
@@ -128,7 +130,7 @@ impl Registry {
     /// Takes the directory's lock, migrates the database and, on the first start, makes the public
     /// repository [`FIRST_REPOSITORY`]. Does nothing that grows with what is kept.
     pub async fn open(options: Options) -> Result<Self, RegistryError> {
-        let Options { data, database, ecosystems, tuning, clock } = options;
+        let Options { data, database, origin, ecosystems, tuning, clock } = options;
         let lock = options::lock_data_directory(&data)?;
         let database =
             database.unwrap_or_else(|| DatabaseUrl::sqlite(data.join("metadata.sqlite")));
@@ -157,6 +159,7 @@ impl Registry {
             is_new,
             metadata,
             blobs,
+            origin,
             ecosystems,
             tuning,
             clock,
@@ -170,6 +173,11 @@ impl Registry {
     /// Whether this was the first start on this data directory.
     pub fn is_new(&self) -> bool {
         self.inner.is_new
+    }
+
+    /// How clients reach the server: scheme, host and port, without a slash at the end.
+    pub fn origin(&self) -> &str {
+        &self.inner.origin
     }
 
     /// The compiled-in ecosystems.

@@ -81,12 +81,18 @@ impl Default for Tuning {
     }
 }
 
+/// The origin of a server that listens where it does by default.
+pub const DEFAULT_ORIGIN: &str = "http://localhost:8080";
+
 /// What a registry is opened with.
 pub struct Options {
     /// The data directory.
     pub data: PathBuf,
     /// The metadata database; `None` for the embedded one in the data directory.
     pub database: Option<DatabaseUrl>,
+    /// How clients reach the server: scheme, host and port, without a slash at the end. It is in
+    /// signing identities, in the log's name and in the absolute links of indexes.
+    pub origin: String,
     /// The compiled-in ecosystems.
     pub ecosystems: Vec<Arc<dyn Ecosystem>>,
     /// Limits and times.
@@ -96,11 +102,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: embedded database, the system's clock.
+    /// The defaults: embedded database, [`DEFAULT_ORIGIN`], the system's clock.
     pub fn new(data: PathBuf, ecosystems: Vec<Arc<dyn Ecosystem>>) -> Self {
         Self {
             data,
             database: None,
+            origin: DEFAULT_ORIGIN.to_owned(),
             ecosystems,
             tuning: Tuning::default(),
             clock: Arc::new(SystemClock),

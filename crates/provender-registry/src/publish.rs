@@ -67,6 +67,11 @@ impl Registry {
         blob: Blob<Unverified>,
     ) -> Result<Published, Problem> {
         let publication = operation.ecosystem.read_publication(form)?;
+        if !publication.attestations.is_empty() {
+            let message = "attestations are not verified by this server, so it refuses rather than \
+                           drops them: publish without";
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
         let outcome = self.admit(operation, &publication, blob).await;
         if let Err(problem) = &outcome
             && is_worth_telling(problem.code)

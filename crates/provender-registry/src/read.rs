@@ -47,7 +47,7 @@ pub struct FileAnswer {
     pub origin: Origin,
 }
 
-/// Every file leaves as bytes to keep, never as a page to show.
+/// Every file but a companion leaves as bytes to keep, never as a page to show.
 const FILE_CONTENT_TYPE: &str = "application/octet-stream";
 
 impl Registry {
@@ -148,8 +148,10 @@ impl Registry {
             return Err(Problem::not_found(message));
         }
         let (fresh_until, stale) = (resolution.fresh_until, resolution.stale.clone());
-        let view = resolution.into_view(package.clone());
         let ecosystem = authorized.ecosystem.clone();
+        let repository = &authorized.repository.repository.name;
+        let root = format!("{}/{repository}/{}/", self.inner.origin, ecosystem.id());
+        let view = resolution.into_view(package.clone(), root);
         let render = move || ecosystem.render(&View::Package(&view), rendition);
         let document = tokio::task::spawn_blocking(render).await;
         Ok((document.map_err(|error| Problem::internal(&error))?, fresh_until, stale))
@@ -264,7 +266,7 @@ impl Registry {
             size_bytes: open.size_bytes,
             open,
             name,
-            content_type: FILE_CONTENT_TYPE,
+            content_type: query.ecosystem.companion_type(kind),
             origin,
         })
     }

@@ -248,14 +248,14 @@ impl Registry {
 
 impl Resolution {
     /// What is listed: the entries that policy lets through.
-    pub(crate) fn into_view(self, package: PackageName) -> PackageView {
+    pub(crate) fn into_view(self, package: PackageName, root: String) -> PackageView {
         let files = self
             .entries
             .into_iter()
             .filter(|entry| decide(&entry.facts).is_served())
             .map(|entry| entry.file)
             .collect();
-        PackageView { package, files, attributes: self.attributes }
+        PackageView { root, package, files, attributes: self.attributes }
     }
 }
 

@@ -3,8 +3,8 @@
 use provender_domain::{Attributes, File, Problem, ProblemCode};
 use url::Url;
 
-use super::Samples;
-use super::requests::{ROOT, get};
+use super::requests::get;
+use super::{ROOT, Samples};
 use crate::{Ecosystem, Operation, PackageView, Rendition, View};
 
 const CODES: [ProblemCode; 16] = [
@@ -40,6 +40,7 @@ pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
 
 fn package(ecosystem: &dyn Ecosystem, samples: &Samples, index: &Url, rendition: Rendition) {
     let view = &samples.view;
+    assert_eq!(view.root, ROOT, "the sample's root");
     let document = ecosystem.render(&View::Package(view), rendition);
     let again = ecosystem.render(&View::Package(view), rendition);
     assert_eq!(document, again, "{rendition:?} differs from one time to the next");

@@ -1,14 +1,15 @@
 //! Names, patterns, versions, probes and setups.
 
-use provender_domain::NamePattern;
+use provender_domain::{FileName, NamePattern, Purl};
 
 use super::{Samples, hostile_texts};
-use crate::{Ecosystem, Endpoint};
+use crate::{Ecosystem, Endpoint, PurlSubject};
 
 pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     names(ecosystem, samples);
     patterns(ecosystem, samples);
     versions(ecosystem, samples);
+    purls(ecosystem, samples);
     probes(ecosystem);
     setups(ecosystem);
 }
@@ -62,6 +63,33 @@ fn versions(ecosystem: &dyn Ecosystem, samples: &Samples) {
             let again = ecosystem.version(version.as_str());
             assert_eq!(again.as_ref(), Ok(&version), "normalizing {raw:?} twice changes more");
         }
+    }
+}
+
+/// Whatever has a name has a package URL, which any reader takes apart again.
+fn purls(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    let files = samples.view.files.iter().map(|file| Some(&file.name)).chain([None]);
+    let files: Vec<Option<&FileName>> = files.collect();
+    for (name, _) in &samples.names {
+        let package = ecosystem.package_name(name).expect("the sample is a name");
+        let versions = samples.versions.iter().map(|(raw, _)| ecosystem.version(raw).ok());
+        for version in versions.chain([None]) {
+            for &file in &files {
+                let purl = ecosystem.purl(&package, version.as_ref(), file);
+                let text = purl.to_string();
+                let start = format!("pkg:{}/", ecosystem.id());
+                assert!(text.starts_with(&start), "{text} does not begin with {start}");
+                assert_eq!(text.parse(), Ok(purl.clone()), "{text} reads otherwise");
+                let (package, version) = (package.clone(), version.clone());
+                let subject = PurlSubject { package, version, file: file.cloned() };
+                assert_eq!(ecosystem.read_purl(&purl), Some(subject), "{text} leads elsewhere");
+            }
+        }
+    }
+    for text in hostile_texts() {
+        ecosystem.read_purl(&Purl::new(ecosystem.id().as_str(), &text).with_version(&text));
+        let other = Purl::new("no-such-type", "demo");
+        assert_eq!(ecosystem.read_purl(&other), None, "another type's package URL is read");
     }
 }
 

@@ -5,11 +5,8 @@ use std::borrow::Cow;
 use provender_domain::{Problem, Scope};
 use url::Url;
 
-use super::{Samples, hostile_texts};
+use super::{ROOT, Samples, hostile_texts};
 use crate::{Ecosystem, Form, Headers, Method, Operation, Path, RequestHead, Subject};
-
-/// What stands before the path that an ecosystem sees.
-pub(super) const ROOT: &str = "http://server.example/repository/ecosystem/";
 
 const METHODS: [Method; 5] =
     [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
@@ -75,9 +72,13 @@ fn hostile(ecosystem: &dyn Ecosystem, samples: &Samples) {
             path.push(text.clone());
             paths.push(path);
         }
-        for first in ["files", "v2", "api", "-", "simple"] {
+        for first in ["files", "v2", "api", "-", "simple", "integrity"] {
             paths.push(vec![first.to_owned(), "demo".to_owned(), text.clone()]);
             paths.push(vec![first.to_owned(), text.clone(), text.clone()]);
+            paths
+                .push(["", "demo", "1.0", text.as_str(), "provenance"].map(str::to_owned).to_vec());
+            let last = paths.last_mut().expect("just pushed");
+            first.clone_into(&mut last[0]);
         }
     }
     for path in &paths {

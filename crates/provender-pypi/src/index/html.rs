@@ -5,7 +5,7 @@ use std::io::Write as _;
 use provender_domain::{Companion, File, PackageName};
 use provender_ecosystem::PackageView;
 
-use super::{API_VERSION, link_digest, write_file_url};
+use super::{API_VERSION, link_digest, provenance_url, write_file_url};
 use crate::attribute;
 
 /// Room for one file's line, so that a long page is not moved about while it grows.
@@ -36,7 +36,7 @@ pub(super) fn package(view: &PackageView) -> Vec<u8> {
         write_meta(out, "project-status-reason", reason);
     });
     for file in &view.files {
-        write_anchor(&mut out, &view.package, file);
+        write_anchor(&mut out, view, file);
     }
     write_foot(&mut out);
     out
@@ -66,9 +66,9 @@ fn write_foot(out: &mut Vec<u8>) {
     out.extend_from_slice(b"</body>\n</html>\n");
 }
 
-fn write_anchor(out: &mut Vec<u8>, package: &PackageName, file: &File) {
+fn write_anchor(out: &mut Vec<u8>, view: &PackageView, file: &File) {
     out.extend_from_slice(b"<a href=\"");
-    write_file_url(out, package, file);
+    write_file_url(out, &view.package, file);
     if let Some(digest) = link_digest(file) {
         write_to(out, format_args!("#{}={}", digest.algorithm().as_str(), digest.hex()));
     }
@@ -83,9 +83,7 @@ fn write_anchor(out: &mut Vec<u8>, package: &PackageName, file: &File) {
         write_metadata(out, metadata);
     }
     if file.companion(attribute::PROVENANCE_COMPANION).is_some() {
-        out.extend_from_slice(b" data-provenance=\"");
-        write_file_url(out, package, file);
-        out.extend_from_slice(b".provenance\"");
+        write_attribute(out, "data-provenance", &provenance_url(view, file));
     }
     out.push(b'>');
     write_escaped(out, file.name.as_str());

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use provender_domain::{Companion, File, PackageName};
 use provender_ecosystem::PackageView;
 
-use super::{API_VERSION, shown_digests, write_file_url};
+use super::{API_VERSION, provenance_url, shown_digests, write_file_url};
 use crate::attribute;
 
 /// Room for one file, so that a long document is not moved about while it grows.
@@ -39,7 +39,7 @@ pub(super) fn package(view: &PackageView) -> Vec<u8> {
     out.extend_from_slice(b",\"versions\":[");
     write_list(&mut out, versions(&view.files), write_text);
     out.extend_from_slice(b"],\"files\":[");
-    write_list(&mut out, &view.files, |out, file| write_file(out, &view.package, file));
+    write_list(&mut out, &view.files, |out, file| write_file(out, view, file));
     out.extend_from_slice(b"]}");
     out
 }
@@ -69,11 +69,11 @@ fn versions(files: &[File]) -> Vec<&str> {
     versions.map(AsRef::as_ref).filter(|version| seen.insert(*version)).collect()
 }
 
-fn write_file(out: &mut Vec<u8>, package: &PackageName, file: &File) {
+fn write_file(out: &mut Vec<u8>, view: &PackageView, file: &File) {
     out.extend_from_slice(b"{\"filename\":");
     write_text(out, file.name.as_str());
     out.extend_from_slice(b",\"url\":\"");
-    write_file_url(out, package, file);
+    write_file_url(out, &view.package, file);
     out.extend_from_slice(b"\",\"hashes\":{");
     write_list(out, shown_digests(file), |out, digest| {
         let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
@@ -95,9 +95,8 @@ fn write_file(out: &mut Vec<u8>, package: &PackageName, file: &File) {
         write_metadata(out, metadata);
     }
     if file.companion(attribute::PROVENANCE_COMPANION).is_some() {
-        out.extend_from_slice(b",\"provenance\":\"");
-        write_file_url(out, package, file);
-        out.extend_from_slice(b".provenance\"");
+        out.extend_from_slice(b",\"provenance\":");
+        write_text(out, &provenance_url(view, file));
     }
     out.push(b'}');
 }

@@ -48,7 +48,8 @@ fn view() -> PackageView {
     attributes.set_text(attribute::PROJECT_STATUS, "archived");
     attributes.set_text(attribute::PROJECT_STATUS_REASON, "moved to <elsewhere>");
     let files = vec![wheel, yanked, quiet, file(&package, "de-mo-0.9.zip")];
-    PackageView { package, files, attributes }
+    let root = "http://server.example/main/pypi/".to_owned();
+    PackageView { root, package, files, attributes }
 }
 
 fn text(view: &View<'_>, rendition: Rendition) -> String {
@@ -118,8 +119,12 @@ fn as_upstream_has_it(file: &File, rendition: Rendition) -> File {
     let folder = "http://upstream.example/main/pypi/files/de-mo/";
     let url = format!("{folder}{}", file.name.as_str().replace('+', "%2B"));
     let mut file = file.clone();
+    let integrity = "http://server.example/main/pypi/integrity/de-mo/1.0/";
     for companion in &mut file.companions {
-        companion.url = Some(format!("{url}.{}", companion.kind));
+        companion.url = Some(match companion.kind.as_str() {
+            attribute::PROVENANCE_COMPANION => format!("{integrity}{}/provenance", file.name),
+            kind => format!("{url}.{kind}"),
+        });
     }
     file.url = Some(url);
     file.digests.retain(|digest| digest.algorithm().as_str() != "blake2b_256");

@@ -54,7 +54,13 @@ fn publications() {
     check(sdist, &[(":action", "submit")], Err("field :action is `submit`; this index takes"));
     check(sdist, &[(":action", "")], Err("field :action is missing"));
     check(sdist, &[("protocol_version", "2")], Err("field protocol_version is `2`"));
-    check(sdist, &[("attestations", "[{}]")], Err("attestations are not verified"));
+    check(sdist, &[("attestations", "[]")], Ok("1.0"));
+    check(sdist, &[("attestations", "[{}]")], Err("field attestations: it is no list"));
+    check(
+        sdist,
+        &[("attestations", "[]"), ("attestations", "[]")],
+        Err("field attestations is there more than once"),
+    );
     check(sdist, &[("gpg_signature", "x")], Err("PGP signatures are not kept"));
     check(sdist, &[("name", "de mo")], Err("field name: not a valid package name"));
     check(sdist, &[("name", "")], Err("field name is missing or empty"));

@@ -65,6 +65,14 @@ fn reads() {
     check("/files/demo/demo-1.0.tar.gz", "bytes of demo-1.0.tar.gz of demo");
     check("/files/demo/demo-1.0.tar.gz.metadata", "metadata of demo-1.0.tar.gz of demo");
     check("/files/demo/demo-1.0.tar.gz.provenance", "provenance of demo-1.0.tar.gz of demo");
+    let provenance = "provenance of demo-1.0.tar.gz of demo";
+    check("/integrity/demo/1.0/demo-1.0.tar.gz/provenance", provenance);
+    check("/integrity/Demo/v1.0.0/demo-1.0.tar.gz/provenance", provenance);
+    check("/integrity/demo/1.1/demo-1.0.tar.gz/provenance", "not-found");
+    check("/integrity/demo/1.0/other-1.0.tar.gz/provenance", "not-found");
+    check("/integrity/demo/1.0/demo-1.0.tar.gz/provenance/", "not-found");
+    check("/integrity/demo/1.0/demo-1.0.tar.gz/publish", "not-found");
+    check("/integrity/demo/1.0/demo-1.0.tar.gz", "not-found");
     check("/files/demo/demo-1.0%2Bx.tar.gz", "bytes of demo-1.0+x.tar.gz of demo");
     check("/files/demo/.metadata", "not-found");
     check("/files/demo/-rf", "not-found");
@@ -89,6 +97,8 @@ fn writes() {
     check(Method::Post, "/simple/", "method-not-allowed");
     check(Method::Delete, "/simple/demo/", "method-not-allowed");
     check(Method::Put, "/files/demo/demo-1.0.tar.gz", "method-not-allowed");
+    let provenance = "/integrity/demo/1.0/demo-1.0.tar.gz/provenance";
+    check(Method::Put, provenance, "method-not-allowed");
     check(Method::Post, "/elsewhere", "not-found");
 }
 

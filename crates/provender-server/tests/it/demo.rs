@@ -157,6 +157,7 @@ impl Ecosystem for Demo {
             version: Version::new("1").map_err(invalid)?,
             file: file_name(form.file_name.as_deref().unwrap_or_default())?,
             digests: digests.collect::<Result<_, _>>().map_err(invalid)?,
+            attestations: Vec::new(),
             attributes: Attributes::default(),
         })
     }
