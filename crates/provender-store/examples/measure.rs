@@ -1,4 +1,5 @@
-//! Prints how fast the store is here: commits per second, one package's files, blobs per second.
+//! Prints how fast the store is here: commits per second, one package's files, blobs per second,
+//! entries of a log per second.
 //!
 //! `cargo run --release -p provender-store --example measure [-- postgres://…]`
 
@@ -11,12 +12,18 @@ use provender_domain::{
     Actor, BlobId, Companion, EcosystemId, EventKind, File, FileName, FileState, KeptFile,
     NewEvent, Origin, PackageName, Repository, RepositoryName, Timestamp, Version, Visibility,
 };
-use provender_store::{Blobs, DatabaseUrl, Metadata, PackageKey, StoreError, Write};
+use provender_store::{Blobs, DatabaseUrl, LogTiles, Metadata, PackageKey, StoreError, Write};
+use provender_tlog::{Batch, Hash, LogState, StateStore as _, TileStore as _};
+use tokio::task::JoinSet;
 
 const COMMITS_PER_CALLER: usize = 500;
 const FILES_OF_ONE_PACKAGE: usize = 10_000;
 const BLOBS_PER_CALLER: usize = 200;
 const REPETITIONS: usize = 5;
+const LOG_BATCHES: u64 = 40;
+const LOG_ENTRY_BYTES: usize = 1000;
+const TILES: usize = 1000;
+const TILE_BYTES: usize = 8192;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +52,64 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         stage_and_commit(&blobs, callers).await?;
     }
     big_blob(&blobs).await?;
+    for entries in [100, 1_000, 4_000] {
+        log_batches(&metadata, entries).await?;
+    }
+    tiles(directory.path()).await?;
     metadata.close().await;
+    Ok(())
+}
+
+/// Swaps one after another, each with a batch, and publishes every fourth.
+async fn log_batches(metadata: &Metadata, entries: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let origin = format!("measured-{entries}.example");
+    let entry = Bytes::from(vec![0xa5; LOG_ENTRY_BYTES]);
+    let mut state = None;
+    let start = Instant::now();
+    for number in 0..LOG_BATCHES {
+        let batch = Batch {
+            first_index: number * entries,
+            entries: vec![entry.clone(); usize::try_from(entries)?],
+            checkpoint: "checkpoint".to_owned(),
+        };
+        let next = LogState {
+            size: batch.end(),
+            root: Hash::of(&batch.end().to_be_bytes()),
+            frontier: Vec::new(),
+            checkpoint: "checkpoint".to_owned(),
+            published: None,
+        };
+        if !metadata.swap(&origin, state.as_ref(), &next, Some(&batch)).await? {
+            return Err("somebody else appends".into());
+        }
+        if number % 4 == 3 {
+            metadata.publish(&origin, next.size, "checkpoint").await?;
+        }
+        state = Some(next);
+    }
+    let rate = rate(usize::try_from(LOG_BATCHES * entries)?, start);
+    println!("log entries of 1 KB, {entries} a batch: {rate:.0}/s");
+    Ok(())
+}
+
+async fn tiles(root: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+    let tiles = LogTiles::open(&root.join("log")).await?;
+    let start = Instant::now();
+    let mut writing = JoinSet::new();
+    for number in 0..TILES {
+        let tiles = tiles.clone();
+        writing.spawn(async move {
+            let path = format!("tile/0/x{:03}/{:03}", number / 100, number % 100);
+            tiles.put(&path, Bytes::from(vec![0xa5; TILE_BYTES])).await
+        });
+        while writing.len() >= 16 {
+            writing.join_next().await.ok_or("nothing is written")???;
+        }
+    }
+    while let Some(written) = writing.join_next().await {
+        written??;
+    }
+    println!("tiles of 8 KiB, 16 at once: {:.0}/s", rate(TILES, start));
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! What is known and what is kept: metadata in an SQL database, bytes in content-addressed blobs.
 //!
-//! [`Metadata`] holds every fact: repositories, owned names, upstreams, tokens, packages, files,
-//! upstream listings, and the append-only record of events. `SQLite` (embedded, the default) and
-//! `PostgreSQL` take the same SQL.
+//! [`Metadata`] holds every fact: repositories, owned names, upstreams, tokens, accounts, issuers,
+//! packages, files, upstream listings, attestations, and the append-only record of events. `SQLite`
+//! (embedded, the default) and `PostgreSQL` take the same SQL.
 //!
 //! [`Blobs`] holds bytes by their SHA-256. Bytes enter through [`Staging`], are
 //! [`Blob<Unverified>`](Blob) until they were held against every digest that anybody claimed for
@@ -12,12 +12,17 @@
 //! row that points to it. [`Blobs::commit`] is durable when it returns, so no row ever points to
 //! bytes that a crash could take away.
 //!
+//! Both halves of a transparency log's storage are here too: [`Metadata`] is its
+//! [`StateStore`](provender_tlog::StateStore), [`LogTiles`] its
+//! [`TileStore`](provender_tlog::TileStore).
+//!
 //! Nothing here knows an ecosystem, a policy or a protocol.
 
 mod blobs;
 mod error;
 #[cfg(feature = "faults")]
 mod faults;
+mod log_tiles;
 mod metadata;
 mod steps;
 
@@ -25,7 +30,9 @@ pub use blobs::{Blob, BlobFacts, Blobs, OpenBlob, Scrub, Staging, State, Unverif
 pub use error::{BlobError, StoreError, VerifyError};
 #[cfg(feature = "faults")]
 pub use faults::{FaultMode, Faults};
+pub use log_tiles::LogTiles;
 pub use metadata::{
-    Committed, Counts, DatabaseUrl, EventFilter, ListingOutcome, Metadata, NamedPackage,
-    PackageKey, PackageRow, Settings, StoredKey, StoredListing, Token, Write,
+    Account, Attestation, AttestationSource, Committed, Counts, DatabaseUrl, EventFilter, FileKey,
+    Issuer, ListingOutcome, Metadata, NamedPackage, PackageKey, PackageRow, Settings, SigningKind,
+    SigningTask, StoredKey, StoredListing, Token, Write,
 };

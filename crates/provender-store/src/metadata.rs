@@ -1,15 +1,15 @@
 //! Facts, in `SQLite` or `PostgreSQL`.
 //!
 //! One SQL text serves both, through sqlx's driver for any database: numbered places, columns of
-//! BIGINT and TEXT alone, compound facts as JSON. Both sort texts differently, so what is promised
-//! sorted is sorted here. What has no common words (the schema's triggers, how a transaction
-//! begins) is in `schema` and in `connect`, nowhere else.
+//! BIGINT and TEXT (and one of bytes), compound facts as JSON. Both sort texts differently, so what
+//! is promised sorted is sorted here. What has no common words (the schema's triggers, the type of
+//! bytes, how a transaction begins) is in `schema` and in `connect`, nowhere else.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use provender_domain::{
-    BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName,
+    BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName, Timestamp,
     UpstreamName,
 };
 use sqlx::Any;
@@ -17,7 +17,7 @@ use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use self::commit::{Member, Writer};
+use self::commit::{LogMember, Member, Writer};
 use self::connect::Pools;
 use crate::StoreError;
 use crate::steps::Steps;
@@ -27,8 +27,11 @@ mod codec;
 mod commit;
 mod connect;
 mod events;
+mod evidence;
 mod file_facts;
+mod identities;
 mod listing_body;
+mod log;
 mod read;
 mod rows;
 mod schema;
@@ -36,7 +39,8 @@ mod url;
 mod write;
 
 pub use rows::{
-    Counts, EventFilter, ListingOutcome, NamedPackage, PackageKey, PackageRow, Settings, StoredKey,
+    Account, Attestation, AttestationSource, Counts, EventFilter, FileKey, Issuer, ListingOutcome,
+    NamedPackage, PackageKey, PackageRow, Settings, SigningKind, SigningTask, StoredKey,
     StoredListing, Token,
 };
 pub use url::DatabaseUrl;
@@ -44,6 +48,8 @@ pub use write::{Committed, Write};
 
 /// How many commits may wait for the writer before further callers wait to hand theirs in.
 const QUEUE_LIMIT: usize = 256;
+/// The same for changes of logs, which may hold megabytes each.
+const LOG_QUEUE_LIMIT: usize = 4;
 
 /// The metadata of one server. Clones share it.
 #[derive(Clone)]
@@ -51,11 +57,17 @@ pub struct Metadata(Arc<Shared>);
 
 struct Shared {
     pools: Pools,
-    queue: Mutex<Option<mpsc::Sender<Member>>>,
+    queues: Mutex<Option<Queues>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     last_event: watch::Receiver<i64>,
     #[cfg(feature = "faults")]
     steps: Steps,
+}
+
+/// Where changes are handed to the one that writes.
+struct Queues {
+    commits: mpsc::Sender<Member>,
+    log: mpsc::Sender<LogMember>,
 }
 
 impl Metadata {
@@ -69,7 +81,8 @@ impl Metadata {
         let pools = Pools::open(url).await?;
         let last = read::last_event(&mut *pools.readers.acquire().await?).await?;
         let (last_event, watching) = watch::channel(last);
-        let (sender, receiver) = mpsc::channel(QUEUE_LIMIT);
+        let (commits, waiting_commits) = mpsc::channel(QUEUE_LIMIT);
+        let (log, waiting_log) = mpsc::channel(LOG_QUEUE_LIMIT);
         let steps = Steps::default();
         let writer = Writer {
             dialect: pools.dialect,
@@ -77,10 +90,10 @@ impl Metadata {
             last_event,
             steps: steps.clone(),
         };
-        let writer = tokio::spawn(writer.run(receiver));
+        let writer = tokio::spawn(writer.run(waiting_commits, waiting_log));
         Ok(Self(Arc::new(Shared {
             pools,
-            queue: Mutex::new(Some(sender)),
+            queues: Mutex::new(Some(Queues { commits, log })),
             writer: Mutex::new(Some(writer)),
             last_event: watching,
             #[cfg(feature = "faults")]
@@ -101,10 +114,10 @@ impl Metadata {
         writes: Vec<Write>,
         events: Vec<NewEvent>,
     ) -> Result<Committed, StoreError> {
-        let queue = self.queue().clone().ok_or(StoreError::Closed)?;
+        let queue = self.queues().as_ref().map(|queues| queues.commits.clone());
         let (answer, outcome) = oneshot::channel();
         let member = Member { writes, events, answer };
-        queue.send(member).await.map_err(|_| StoreError::Closed)?;
+        queue.ok_or(StoreError::Closed)?.send(member).await.map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -159,6 +172,45 @@ impl Metadata {
         read::listing(&mut *self.reader().await?, key, upstream).await
     }
 
+    /// Every attestation about these bytes, of whichever file, oldest first.
+    pub async fn attestations_of_blob(
+        &self,
+        blob: &BlobId,
+    ) -> Result<Vec<Attestation>, StoreError> {
+        evidence::attestations_of_blob(&mut *self.reader().await?, blob).await
+    }
+
+    /// The attestations that belong to one file, oldest first.
+    pub async fn attestations_of_file(
+        &self,
+        key: &PackageKey,
+        name: &FileName,
+    ) -> Result<Vec<Attestation>, StoreError> {
+        evidence::attestations_of_file(&mut *self.reader().await?, key, name).await
+    }
+
+    /// Which files of a package have attestations, and from whom: each pair once, sorted.
+    pub async fn attested_files(
+        &self,
+        key: &PackageKey,
+    ) -> Result<Vec<(FileName, AttestationSource)>, StoreError> {
+        evidence::attested_files(&mut *self.reader().await?, key).await
+    }
+
+    /// What is to be signed by now, at most so much; what has waited longest first.
+    pub async fn signing_tasks_due(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SigningTask>, StoreError> {
+        evidence::signing_tasks_due(&mut *self.reader().await?, now, limit).await
+    }
+
+    /// How much is still to be signed, due or not.
+    pub async fn signing_tasks_pending(&self) -> Result<u64, StoreError> {
+        evidence::signing_tasks_pending(&mut *self.reader().await?).await
+    }
+
     /// Recorded events that pass the filter.
     pub async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
         events::select(&mut *self.reader().await?, filter).await
@@ -193,7 +245,7 @@ impl Metadata {
     /// Waits for commits under way, then closes every connection. Later calls on any clone answer
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
-        drop(self.queue().take());
+        drop(self.queues().take());
         let writer = self.0.writer.lock().expect("nobody panics while holding it").take();
         if let Some(writer) = writer {
             // It ends when the last commit is done; that it panicked is known by then.
@@ -214,7 +266,7 @@ impl Metadata {
         Ok(self.0.pools.readers.acquire().await?)
     }
 
-    fn queue(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Member>>> {
-        self.0.queue.lock().expect("nobody panics while holding it")
+    fn queues(&self) -> std::sync::MutexGuard<'_, Option<Queues>> {
+        self.0.queues.lock().expect("nobody panics while holding it")
     }
 }

@@ -11,7 +11,8 @@ use provender_domain::{BlobId, EventKind};
 use provender_store::{
     Blobs, DatabaseUrl, EventFilter, FaultMode, Faults, Metadata, StoreError, Write,
 };
-use support::{bind, event, kept, key, record, repository, staged};
+use provender_tlog::StateStore as _;
+use support::{bind, event, kept, key, log_state, one_batch, record, repository, staged};
 
 /// More steps than a test has.
 const STEPS_LIMIT: u64 = 1000;
@@ -148,4 +149,43 @@ async fn counting_alone_fails_nothing() {
     assert_eq!(faults.steps(), 1);
     stores.publish(0).await.unwrap();
     assert!(faults.steps() > 10 && !faults.fired());
+}
+
+/// A log's append and its publication, each failing before and after it happened: the state and
+/// the entries are both there or both not, and whoever looks before trying again loses nothing.
+#[tokio::test]
+async fn appending_to_a_log_may_fail() {
+    const ORIGIN: &str = "log.example";
+    for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
+        for step in 0..3 {
+            let root = tempfile::tempdir().unwrap();
+            let stores = Stores::open(root.path()).await;
+            let faults = Faults::at(step, mode);
+            let metadata = stores.with_faults(&faults).metadata;
+            let mut failures = 0;
+            for size in 0..2 {
+                loop {
+                    let state = metadata.load(ORIGIN).await.unwrap();
+                    let kept = metadata.batches(ORIGIN, 0).await.unwrap();
+                    let at = state.as_ref().map_or(0, |state| state.size);
+                    assert_eq!(kept.len() as u64, at, "step {step} {mode:?}");
+                    if at > size {
+                        break;
+                    }
+                    let (next, batch) = (log_state(size + 1), one_batch(size, 1));
+                    let swapped = metadata.swap(ORIGIN, state.as_ref(), &next, Some(&batch)).await;
+                    failures += u32::from(swapped.is_err());
+                }
+            }
+            failures += u32::from(metadata.publish(ORIGIN, 2, "two").await.is_err());
+            assert_eq!(failures, 1, "step {step} {mode:?}");
+            metadata.close().await;
+            let metadata = Stores::open(root.path()).await.metadata;
+            metadata.publish(ORIGIN, 2, "two").await.unwrap();
+            let state = metadata.load(ORIGIN).await.unwrap().unwrap();
+            assert_eq!((state.size, state.published.unwrap().size), (2, 2));
+            assert_eq!(metadata.batches(ORIGIN, 0).await.unwrap(), []);
+            metadata.close().await;
+        }
+    }
 }

@@ -6,13 +6,17 @@ use provender_domain::{EcosystemId, RepositoryName};
 use sqlx::AnyConnection;
 use sqlx::error::ErrorKind;
 
-use super::{PackageKey, Write};
+use super::{FileKey, PackageKey, StoredKey, Write};
 use crate::StoreError;
 
+mod attestations;
 mod files;
+mod identities;
 mod listings;
+pub(super) mod log;
 mod packages;
 mod settings;
+mod signing;
 
 /// How much a transaction adds to the running totals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +79,9 @@ pub(super) async fn apply(
         }
         Write::RemoveFile { key, name } => {
             packages::bump(connection, key, changed).await?;
+            let file = FileKey::new(key, name.clone());
+            attestations::forget(connection, &file).await?;
+            signing::forget(connection, &file).await?;
             files::remove(connection, key, name, growth).await
         }
         Write::PutListing { key, upstream, listing } => {
@@ -83,17 +90,39 @@ pub(super) async fn apply(
         Write::TouchListing { key, upstream, fetched_at } => {
             listings::touch(connection, key, upstream, *fetched_at).await
         }
+        Write::RecordAttestation(attestation) => {
+            attestations::record(connection, attestation).await
+        }
+        Write::QueueSigning { file, kind, at } => {
+            signing::queue(connection, file, *kind, *at).await
+        }
+        Write::PostponeSigning { file, kind, next_try_at, error } => {
+            signing::postpone(connection, file, *kind, *next_try_at, error).await
+        }
+        Write::EndSigning { file, kind } => signing::end(connection, file, *kind).await,
+        Write::CreateAccount(account) => identities::create_account(connection, account).await,
+        Write::UpdateAccount(account) => identities::update_account(connection, account).await,
+        Write::RemoveAccount { name } => identities::remove_account(connection, name).await,
+        Write::PutIssuer(issuer) => identities::put_issuer(connection, issuer).await,
+        Write::RemoveIssuer { url } => identities::remove_issuer(connection, url).await,
     }
+}
+
+/// Says `Missing` where a foreign key was violated: whatever points to a file points to nothing
+/// else.
+fn needs_file(error: sqlx::Error, file: &FileKey) -> StoreError {
+    if is_dangling(&error) { missing("file", &file.name) } else { error.into() }
 }
 
 /// Says `Missing` where a foreign key was violated: nothing else here can violate one but a
 /// repository that is not there.
 fn needs_repository(error: sqlx::Error, repository: &RepositoryName) -> StoreError {
+    if is_dangling(&error) { missing("repository", repository) } else { error.into() }
+}
+
+fn is_dangling(error: &sqlx::Error) -> bool {
     let violated = error.as_database_error().map(sqlx::error::DatabaseError::kind);
-    match violated {
-        Some(ErrorKind::ForeignKeyViolation) => missing("repository", repository),
-        _ => error.into(),
-    }
+    matches!(violated, Some(ErrorKind::ForeignKeyViolation))
 }
 
 fn missing(what: &'static str, name: impl std::fmt::Display) -> StoreError {
@@ -120,5 +149,12 @@ impl PackageKey {
     /// The three columns that name a package, in their order.
     pub(super) fn columns(&self) -> (&str, &'static str, &str) {
         (self.repository.as_str(), EcosystemId::as_str(self.ecosystem), self.package.as_str())
+    }
+}
+
+impl StoredKey {
+    /// The three columns that name a package, in their order.
+    pub(super) fn columns(&self) -> (&str, &str, &str) {
+        (self.repository.as_str(), self.ecosystem.as_str(), self.package.as_str())
     }
 }

@@ -9,6 +9,10 @@
 //! whole when the disk is full): it is given up together with its connection, and the members are
 //! tried one by one.
 //!
+//! A log's changes come by a queue of their own, so that they wait for the commit under way alone,
+//! and are made last: they undo nothing when their condition does not hold, and megabytes are not
+//! written twice because somebody else's did not.
+//!
 //! The row of totals is locked first by every transaction. So writers of several servers on one
 //! `PostgreSQL` follow each other, event numbers have no gaps, who reads events in order misses
 //! none, and transactions cannot deadlock.
@@ -17,6 +21,7 @@ use provender_domain::NewEvent;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
 use super::connect::Dialect;
 use super::{Committed, Write, events};
@@ -33,7 +38,29 @@ pub(super) struct Member {
     pub(super) answer: oneshot::Sender<Outcome>,
 }
 
+/// One change of a log, and where the answer goes.
+pub(super) struct LogMember {
+    pub(super) write: LogWrite,
+    pub(super) answer: oneshot::Sender<LogOutcome>,
+}
+
 type Outcome = Result<Committed, StoreError>;
+/// Whether it was written.
+type LogOutcome = Result<bool, StoreError>;
+
+/// Those who share a transaction.
+#[derive(Default)]
+struct Group {
+    members: Vec<Member>,
+    log: Vec<LogMember>,
+}
+
+/// What becomes of each of them, in their order.
+#[derive(Default)]
+struct Outcomes {
+    members: Vec<Outcome>,
+    log: Vec<LogOutcome>,
+}
 
 /// The one that writes.
 pub(super) struct Writer {
@@ -45,53 +72,67 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Commits what comes until every sender is gone.
-    pub(super) async fn run(self, mut queue: mpsc::Receiver<Member>) {
-        while let Some(first) = queue.recv().await {
-            let mut group = vec![first];
-            while group.len() < GROUP_LIMIT {
-                let Ok(next) = queue.try_recv() else {
+    pub(super) async fn run(
+        self,
+        mut commits: mpsc::Receiver<Member>,
+        mut log: mpsc::Receiver<LogMember>,
+    ) {
+        loop {
+            let mut group = Group::default();
+            tokio::select! {
+                Some(member) = log.recv() => group.log.push(member),
+                Some(member) = commits.recv() => group.members.push(member),
+                else => return,
+            }
+            while let Ok(member) = log.try_recv() {
+                group.log.push(member);
+            }
+            while group.members.len() < GROUP_LIMIT {
+                let Ok(member) = commits.try_recv() else {
                     break;
                 };
-                group.push(next);
+                group.members.push(member);
             }
             self.commit(group).await;
         }
     }
 
-    async fn commit(&self, group: Vec<Member>) {
+    async fn commit(&self, group: Group) {
         match self.attempt(&group).await {
             Ok(outcomes) => self.answer(group, outcomes),
-            Err(error) if group.len() == 1 => self.answer(group, vec![Err(error)]),
+            Err(error) if group.is_single() => {
+                let outcomes = group.all_fail(&error);
+                self.answer(group, outcomes);
+            }
             Err(_) => {
-                for member in group {
-                    let alone = [member];
+                for alone in group.apart() {
                     let outcome = self.attempt(&alone).await;
-                    let outcomes = outcome.unwrap_or_else(|error| vec![Err(error)]);
+                    let outcomes = outcome.unwrap_or_else(|error| alone.all_fail(&error));
                     self.answer(alone, outcomes);
                 }
             }
         }
     }
 
-    fn answer(&self, group: impl IntoIterator<Item = Member>, outcomes: Vec<Outcome>) {
-        let last = outcomes.iter().flatten().filter_map(|committed| committed.last_event).max();
-        if let Some(last) = last {
+    fn answer(&self, group: Group, outcomes: Outcomes) {
+        let committed = outcomes.members.iter().flatten();
+        if let Some(last) = committed.filter_map(|committed| committed.last_event).max() {
             self.last_event.send_replace(last);
         }
-        for (member, outcome) in group.into_iter().zip(outcomes) {
-            // Whoever does not wait any more loses nothing but the answer.
+        // Whoever does not wait any more loses nothing but the answer.
+        for (member, outcome) in group.members.into_iter().zip(outcomes.members) {
+            let _ = member.answer.send(outcome);
+        }
+        for (member, outcome) in group.log.into_iter().zip(outcomes.log) {
             let _ = member.answer.send(outcome);
         }
     }
 
     /// One transaction for all. An error means that it was given up before its commit.
-    async fn attempt(&self, group: &[Member]) -> Result<Vec<Outcome>, StoreError> {
+    async fn attempt(&self, group: &Group) -> Result<Outcomes, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let outcomes = self.transact(&mut connection, group).await;
-        let healthy = outcomes.as_ref().is_ok_and(|outcomes| {
-            outcomes.iter().all(|outcome| outcome.as_ref().err().is_none_or(is_condition))
-        });
-        if !healthy {
+        if !outcomes.as_ref().is_ok_and(Outcomes::leave_the_connection_healthy) {
             // It may still believe itself in a transaction that is no more.
             let _ = connection.close().await;
         }
@@ -101,18 +142,18 @@ impl Writer {
     async fn transact(
         &self,
         connection: &mut AnyConnection,
-        group: &[Member],
-    ) -> Result<Vec<Outcome>, StoreError> {
+        group: &Group,
+    ) -> Result<Outcomes, StoreError> {
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
         let mut totals = Totals::lock(&mut transaction).await?;
-        let mut outcomes = Vec::with_capacity(group.len());
-        for member in group {
+        let mut outcomes = Vec::with_capacity(group.members.len());
+        for member in &group.members {
             match member.apply(&mut transaction, &mut totals).await {
                 Ok(committed) => outcomes.push(Ok(committed)),
                 Err(condition) if is_condition(&condition) => {
                     transaction.rollback().await?;
-                    if group.len() == 1 {
-                        return Ok(vec![Err(condition)]);
+                    if group.is_single() {
+                        return Ok(group.all_fail(&condition));
                     }
                     return self.transact_apart(connection, group).await;
                 }
@@ -126,12 +167,12 @@ impl Writer {
     async fn transact_apart(
         &self,
         connection: &mut AnyConnection,
-        group: &[Member],
-    ) -> Result<Vec<Outcome>, StoreError> {
+        group: &Group,
+    ) -> Result<Outcomes, StoreError> {
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
         let mut totals = Totals::lock(&mut transaction).await?;
-        let mut outcomes = Vec::with_capacity(group.len());
-        for member in group {
+        let mut outcomes = Vec::with_capacity(group.members.len());
+        for member in &group.members {
             let before = totals;
             let mut savepoint = transaction.begin().await?;
             match member.apply(&mut savepoint, &mut totals).await {
@@ -147,33 +188,72 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
-        if outcomes.iter().all(Result::is_err) {
+        if group.log.is_empty() && outcomes.iter().all(Result::is_err) {
             transaction.rollback().await?;
-            return Ok(outcomes);
+            return Ok(Outcomes { members: outcomes, log: Vec::new() });
         }
         self.finish(transaction, totals, group, outcomes).await
     }
 
-    /// Records the events of all members that succeeded, and commits.
+    /// Records the events of all members that succeeded, changes the logs, and commits.
     async fn finish(
         &self,
         mut transaction: Transaction<'_, Any>,
         totals: Totals,
-        group: &[Member],
-        mut outcomes: Vec<Outcome>,
-    ) -> Result<Vec<Outcome>, StoreError> {
-        let done = group.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+        group: &Group,
+        members: Vec<Outcome>,
+    ) -> Result<Outcomes, StoreError> {
+        let done = group.members.iter().zip(&members).filter(|(_, outcome)| outcome.is_ok());
         let recorded: Vec<_> = done.flat_map(|(member, _)| &member.events).collect();
         events::append(&mut transaction, totals.events_before + 1, &recorded).await?;
         totals.save(&mut transaction).await?;
+        let mut outcomes = Outcomes { members, log: Vec::with_capacity(group.log.len()) };
+        for member in &group.log {
+            outcomes.log.push(Ok(log::apply(&mut transaction, &member.write).await?));
+        }
         if let Err(error) = self.steps.sql(transaction.commit()).await {
             // Nobody may try again here: it may have happened.
-            let error = StoreError::from(error);
-            for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
-                *outcome = Err(error.clone());
-            }
+            outcomes.fail(&error.into());
         }
         Ok(outcomes)
+    }
+}
+
+impl Group {
+    fn is_single(&self) -> bool {
+        self.members.len() + self.log.len() == 1
+    }
+
+    /// Each alone, in the order in which they would have been written.
+    fn apart(self) -> impl Iterator<Item = Self> {
+        let member = |member| Self { members: vec![member], log: Vec::new() };
+        let log = |member| Self { members: Vec::new(), log: vec![member] };
+        self.members.into_iter().map(member).chain(self.log.into_iter().map(log))
+    }
+
+    fn all_fail(&self, error: &StoreError) -> Outcomes {
+        Outcomes {
+            members: self.members.iter().map(|_| Err(error.clone())).collect(),
+            log: self.log.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
+
+impl Outcomes {
+    /// Takes back every success.
+    fn fail(&mut self, error: &StoreError) {
+        for outcome in self.members.iter_mut().filter(|outcome| outcome.is_ok()) {
+            *outcome = Err(error.clone());
+        }
+        for outcome in &mut self.log {
+            *outcome = Err(error.clone());
+        }
+    }
+
+    /// Whether nobody met more than a condition.
+    fn leave_the_connection_healthy(&self) -> bool {
+        self.members.iter().all(|outcome| outcome.as_ref().err().is_none_or(is_condition))
+            && self.log.iter().all(Result::is_ok)
     }
 }
 

@@ -17,6 +17,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use super::codec::{corrupt, from_json};
 use super::connect::Dialect;
 use super::file_facts;
+use super::identities;
 use super::listing_body;
 use super::{
     Counts, ListingOutcome, NamedPackage, PackageKey, PackageRow, Settings, StoredKey,
@@ -328,7 +329,10 @@ pub(super) async fn last_event(connection: &mut AnyConnection) -> Result<i64, St
     Ok(row.try_get(0)?)
 }
 
-pub(super) fn name<T: FromStr<Err = NameError>>(row: &AnyRow, column: usize) -> Result<T, StoreError> {
+pub(super) fn name<T: FromStr<Err = NameError>>(
+    row: &AnyRow,
+    column: usize,
+) -> Result<T, StoreError> {
     row.try_get::<&str, _>(column)?.parse().map_err(|error| corrupt("name", error))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use provender_domain::{
-    EcosystemId, EventKind, FileName, Listing, NamePattern, Origin, OwnedName, PackageName,
+    BlobId, EcosystemId, EventKind, FileName, Listing, NamePattern, Origin, OwnedName, PackageName,
     Repository, RepositoryName, Scope, Severity, Timestamp, TokenId, Upstream,
 };
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,32 @@ pub struct StoredKey {
     pub ecosystem: String,
     /// Its normalized name.
     pub package: PackageName,
+}
+
+impl From<&PackageKey> for StoredKey {
+    fn from(key: &PackageKey) -> Self {
+        Self {
+            repository: key.repository.clone(),
+            ecosystem: key.ecosystem.to_string(),
+            package: key.package.clone(),
+        }
+    }
+}
+
+/// Which recorded file is meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileKey {
+    /// Of which package.
+    pub package: StoredKey,
+    /// Its name.
+    pub name: FileName,
+}
+
+impl FileKey {
+    /// A file of this package.
+    pub fn new(package: &PackageKey, name: FileName) -> Self {
+        Self { package: package.into(), name }
+    }
 }
 
 /// What is known of one package's name.
@@ -61,6 +87,10 @@ pub struct Settings {
     pub upstreams: Vec<Upstream>,
     /// Sorted by time and id; revoked ones too.
     pub tokens: Vec<Token>,
+    /// Sorted by name; disabled ones too.
+    pub accounts: Vec<Account>,
+    /// Sorted by URL.
+    pub issuers: Vec<Issuer>,
 }
 
 /// A token as it is kept: its text is not, only its hash.
@@ -101,6 +131,126 @@ impl fmt::Debug for Token {
             .field("revoked_at", &self.revoked_at)
             .finish()
     }
+}
+
+/// A person's account as it is kept: the password is not, only its hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// What they sign in as.
+    pub name: String,
+    /// Their e-mail address, if one is known.
+    pub email: Option<String>,
+    /// The password's hash, with all that checking it needs.
+    pub password_hash: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when they may not sign in.
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Account")
+            .field("name", &self.name)
+            .field("email", &self.email)
+            .field("password_hash", &"***")
+            .field("created_at", &self.created_at)
+            .field("disabled_at", &self.disabled_at)
+            .finish()
+    }
+}
+
+/// Somebody else whose identity tokens are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// The issuer's URL, as its tokens have it.
+    pub url: String,
+    /// What is taken from it and what it may do, as JSON; the store does not read it.
+    pub definition: String,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// A statement about bytes, with all that proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    /// The bytes that it is about.
+    pub blob: BlobId,
+    /// The file that it belongs to, if it was made or given for one.
+    pub file: Option<FileKey>,
+    /// Who made it.
+    pub source: AttestationSource,
+    /// What it says, by the URI of its predicate's type.
+    pub predicate_type: String,
+    /// The bundle, as JSON; the store does not read it.
+    pub bundle: String,
+    /// Its index in this server's own log, if it is there.
+    pub log_index: Option<u64>,
+    /// When it came here.
+    pub recorded_at: Timestamp,
+}
+
+/// Who made an attestation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttestationSource {
+    /// This server, about what it published or checked.
+    Ours,
+    /// Whoever published the file here.
+    Publisher,
+    /// An upstream offered it beside the file.
+    Upstream,
+}
+
+impl AttestationSource {
+    /// Every source.
+    pub const ALL: [Self; 3] = [Self::Ours, Self::Publisher, Self::Upstream];
+
+    /// The source's stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Publisher => "publisher",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// What is to be signed about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SigningKind {
+    /// That it was published here.
+    Release,
+    /// What was checked when it was mirrored.
+    VerificationSummary,
+}
+
+impl SigningKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Release, Self::VerificationSummary];
+
+    /// The kind's stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::VerificationSummary => "verification-summary",
+        }
+    }
+}
+
+/// Something that is still to be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningTask {
+    /// About which file.
+    pub file: FileKey,
+    /// What about it.
+    pub kind: SigningKind,
+    /// How often it was tried and failed.
+    pub tries: u32,
+    /// Not to be tried (again) before.
+    pub next_try_at: Timestamp,
+    /// Why it failed last.
+    pub last_error: Option<String>,
 }
 
 /// What an upstream said of a package, and when.

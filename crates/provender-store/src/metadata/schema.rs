@@ -1,7 +1,7 @@
 //! The schema and how it comes to be.
 //!
-//! One portable script per version; where the two databases have no common words (triggers), a
-//! small script for each beside it. A script that has been released is never changed.
+//! One portable script per version; where the two databases have no common words (triggers, bytes),
+//! a small script for each beside it. A script that has been released is never changed.
 
 use sqlx::{AnyConnection, Connection, Row};
 
@@ -14,11 +14,18 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    portable: include_str!("schema/0001.sql"),
-    sqlite: include_str!("schema/0001-sqlite.sql"),
-    postgres: include_str!("schema/0001-postgres.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        portable: include_str!("schema/0001.sql"),
+        sqlite: include_str!("schema/0001-sqlite.sql"),
+        postgres: include_str!("schema/0001-postgres.sql"),
+    },
+    Migration {
+        portable: include_str!("schema/0002.sql"),
+        sqlite: include_str!("schema/0002-sqlite.sql"),
+        postgres: include_str!("schema/0002-postgres.sql"),
+    },
+];
 
 /// Serializes migrations of several servers that start at once; any number will do.
 const LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(7811887440)";

@@ -5,7 +5,7 @@ use provender_domain::{
     TokenId, Upstream, UpstreamName, Visibility,
 };
 
-use super::{PackageKey, StoredListing, Token};
+use super::{Account, Attestation, FileKey, Issuer, PackageKey, SigningKind, StoredListing, Token};
 
 /// One change of the metadata.
 #[derive(Debug, Clone)]
@@ -112,6 +112,55 @@ pub enum Write {
         upstream: UpstreamName,
         /// When it said so.
         fetched_at: Timestamp,
+    },
+    /// Keeps an attestation; one that is kept already is fine. `Missing` if it belongs to a file
+    /// that is not recorded.
+    RecordAttestation(Attestation),
+    /// Notes that something is to be signed about a file, at once; that it was noted already is
+    /// fine. `Missing` if the file is not recorded: in one commit, record it first.
+    QueueSigning {
+        /// About which file.
+        file: FileKey,
+        /// What about it.
+        kind: SigningKind,
+        /// Not before.
+        at: Timestamp,
+    },
+    /// Notes that signing failed once more, and when to try again. `Missing` if it is not queued.
+    PostponeSigning {
+        /// About which file.
+        file: FileKey,
+        /// What about it.
+        kind: SigningKind,
+        /// Not to be tried before.
+        next_try_at: Timestamp,
+        /// Why it failed.
+        error: String,
+    },
+    /// Ends a task, signed or given up. `Missing` if it is not queued: somebody else ended it, and
+    /// what this call would record with it is not recorded a second time.
+    EndSigning {
+        /// About which file.
+        file: FileKey,
+        /// What about it.
+        kind: SigningKind,
+    },
+    /// Makes an account. `Exists` if its name is taken.
+    CreateAccount(Account),
+    /// Replaces everything about an account but its name and when it was made. `Missing` if there
+    /// is none.
+    UpdateAccount(Account),
+    /// Removes an account. `Missing` if there is none.
+    RemoveAccount {
+        /// Its name.
+        name: String,
+    },
+    /// Trusts an issuer, in place of how it was trusted before; when it was added stays.
+    PutIssuer(Issuer),
+    /// Trusts an issuer no more. `Missing` if it was not trusted.
+    RemoveIssuer {
+        /// Its URL.
+        url: String,
     },
 }
 

@@ -7,8 +7,10 @@ mod support;
 
 mod commits;
 mod events;
+mod evidence;
 mod files;
 mod listings;
+mod log;
 mod packages;
 mod settings;
 
@@ -24,6 +26,8 @@ async fn suite(url: &DatabaseUrl, raw_url: &str) {
     files::all(&metadata).await;
     listings::all(&metadata).await;
     commits::all(&metadata).await;
+    evidence::all(&metadata).await;
+    log::all(&metadata).await;
     metadata.ping().await.unwrap();
     metadata.close().await;
     assert!(matches!(metadata.ping().await, Err(StoreError::Closed)));
@@ -31,7 +35,9 @@ async fn suite(url: &DatabaseUrl, raw_url: &str) {
 
     sqlx::any::install_default_drivers();
     let mut raw = AnyConnection::connect(raw_url).await.unwrap();
-    commits::is_kept(&Metadata::open(url).await.unwrap()).await;
+    let again = Metadata::open(url).await.unwrap();
+    log::is_kept(&again).await;
+    commits::is_kept(&again).await;
     events::are_append_only(&mut raw).await;
     refuses_a_newer_schema(url, &mut raw).await;
 }
@@ -68,8 +74,18 @@ async fn postgres() {
     let raw_url = format!("{server}{joint}options=-csearch_path%3D{schema}");
     let url = DatabaseUrl::parse(&raw_url).unwrap();
     commits::of_two_servers(&url).await;
+    two_sequencers(&url).await;
     suite_after_two_servers(&url, &raw_url).await;
     execute(format!("DROP SCHEMA {schema} CASCADE")).execute(&mut administrator).await.unwrap();
+}
+
+/// Two servers on one database append to one log.
+async fn two_sequencers(url: &DatabaseUrl) {
+    let servers = [Metadata::open(url).await.unwrap(), Metadata::open(url).await.unwrap()];
+    log::race(&servers, "shared.example").await;
+    for server in servers {
+        server.close().await;
+    }
 }
 
 /// The suite wants an empty database: makes another schema's worth by starting over.

@@ -1,9 +1,9 @@
-//! Repositories, owned names, upstreams, tokens.
+//! Repositories, owned names, upstreams, tokens, accounts, issuers.
 
 use provender_domain::{
     NamePattern, OwnedName, Scope, TokenId, Upstream, UpstreamTarget, Visibility,
 };
-use provender_store::{Metadata, StoreError, Token, Write};
+use provender_store::{Account, Issuer, Metadata, StoreError, Token, Write};
 
 use crate::support::{moment, repository, repository_name, upstream_name};
 
@@ -47,6 +47,21 @@ pub(crate) async fn all(metadata: &Metadata) {
     check(revoke("t1", 7), Ok(())).await;
     check(revoke("t1", 8), Ok(())).await;
     check(revoke("t9", 8), Err("missing token")).await;
+    check(Write::CreateAccount(account("zoe", None)), Ok(())).await;
+    check(Write::CreateAccount(account("ann", Some(9))), Ok(())).await;
+    check(Write::CreateAccount(account("ann", None)), Err("exists account")).await;
+    check(Write::CreateAccount(account("gone", None)), Ok(())).await;
+    check(remove_account("gone"), Ok(())).await;
+    check(remove_account("gone"), Err("missing account")).await;
+    let changed = Account { created_at: moment(99), ..account("zoe", Some(11)) };
+    check(Write::UpdateAccount(changed), Ok(())).await;
+    check(Write::UpdateAccount(account("gone", None)), Err("missing account")).await;
+    check(Write::PutIssuer(issuer("https://z.example", "{}", 1)), Ok(())).await;
+    check(Write::PutIssuer(issuer("https://a.example", "{}", 2)), Ok(())).await;
+    check(Write::PutIssuer(issuer("https://a.example", "{\"rules\":[]}", 3)), Ok(())).await;
+    check(Write::PutIssuer(issuer("https://gone.example", "{}", 4)), Ok(())).await;
+    check(remove_issuer("https://gone.example"), Ok(())).await;
+    check(remove_issuer("https://gone.example"), Err("missing trusted issuer")).await;
     is_all_there(metadata).await;
 }
 
@@ -59,6 +74,9 @@ async fn is_all_there(metadata: &Metadata) {
     assert_eq!(settings.upstreams, [upstream("acme", "second", 1), upstream("acme", "first", 2)]);
     let revoked = Token { revoked_at: Some(moment(7)), ..token("t1", 5) };
     assert_eq!(settings.tokens, [revoked, token("t2", 6)]);
+    assert_eq!(settings.accounts, [account("ann", Some(9)), account("zoe", Some(11))]);
+    let replaced = issuer("https://a.example", "{\"rules\":[]}", 2);
+    assert_eq!(settings.issuers, [replaced, issuer("https://z.example", "{}", 1)]);
     assert!(!format!("{settings:?}").contains("5ec4e7"), "{settings:?}");
 }
 
@@ -118,4 +136,26 @@ fn token(id: &str, created: i64) -> Token {
 
 fn revoke(id: &str, at: i64) -> Write {
     Write::RevokeToken { id: TokenId(id.to_owned()), at: moment(at) }
+}
+
+fn account(name: &str, disabled: Option<i64>) -> Account {
+    Account {
+        name: name.to_owned(),
+        email: disabled.map(|_| format!("{name}@people.example")),
+        password_hash: "$argon2id$5ec4e7".to_owned(),
+        created_at: moment(12),
+        disabled_at: disabled.map(moment),
+    }
+}
+
+fn remove_account(name: &str) -> Write {
+    Write::RemoveAccount { name: name.to_owned() }
+}
+
+fn issuer(url: &str, definition: &str, at: i64) -> Issuer {
+    Issuer { url: url.to_owned(), definition: definition.to_owned(), created_at: moment(at) }
+}
+
+fn remove_issuer(url: &str) -> Write {
+    Write::RemoveIssuer { url: url.to_owned() }
 }

@@ -11,6 +11,7 @@ use provender_domain::{
     NewEvent, Origin, PackageName, Repository, RepositoryName, Timestamp, UpstreamName, Visibility,
 };
 use provender_store::{Blob, Blobs, PackageKey, Unverified, Write};
+use provender_tlog::{Batch, Hash, LogState};
 
 pub(crate) const ECOSYSTEM: EcosystemId = EcosystemId::new("generic");
 
@@ -102,4 +103,25 @@ pub(crate) async fn staged(
     let mut staging = blobs.stage().await?;
     staging.write(Bytes::copy_from_slice(bytes)).await?;
     staging.finish().await
+}
+
+/// The state of a log of this size, whose hashes stand for a tree's without being one's.
+pub(crate) fn log_state(size: u64) -> LogState {
+    LogState {
+        size,
+        root: Hash::of(&size.to_be_bytes()),
+        frontier: (0..size.count_ones()).map(|part| Hash::of(&part.to_be_bytes())).collect(),
+        checkpoint: format!("log.example\n{size}\n\n\u{2014} signed\n"),
+        published: None,
+    }
+}
+
+/// So many entries from this index on.
+pub(crate) fn one_batch(first_index: u64, entries: u64) -> Batch {
+    let indexes = first_index..first_index + entries;
+    Batch {
+        first_index,
+        entries: indexes.map(|index| Bytes::from(format!("entry {index}"))).collect(),
+        checkpoint: format!("checkpoint {}", first_index + entries),
+    }
 }

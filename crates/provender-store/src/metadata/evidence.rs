@@ -1,0 +1,152 @@
+//! Attestations, and what is still to be signed, read.
+
+use provender_domain::{BlobId, FileName, Timestamp};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::codec::corrupt;
+use super::read::{Rule, moment, name};
+use super::{
+    Attestation, AttestationSource, FileKey, PackageKey, SigningKind, SigningTask, StoredKey,
+};
+use crate::StoreError;
+
+/// What an [`Attestation`] is read from, in the order of [`attestation`].
+macro_rules! attestations_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT blob, repository, ecosystem, package, file, source, predicate_type, bundle,
+             log_index, recorded_at, id FROM attestations WHERE ",
+            $condition
+        )
+    };
+}
+
+pub(super) async fn attestations_of_blob(
+    connection: &mut AnyConnection,
+    blob: &BlobId,
+) -> Result<Vec<Attestation>, StoreError> {
+    let rows = sqlx::query(attestations_where!("blob = $1"))
+        .bind(blob.to_hex())
+        .fetch_all(connection)
+        .await?;
+    in_order(&rows)
+}
+
+pub(super) async fn attestations_of_file(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &FileName,
+) -> Result<Vec<Attestation>, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(attestations_where!(
+        "repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4"
+    ))
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(file.as_str())
+    .fetch_all(connection)
+    .await?;
+    in_order(&rows)
+}
+
+pub(super) async fn attested_files(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+) -> Result<Vec<(FileName, AttestationSource)>, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(
+        "SELECT DISTINCT file, source FROM attestations
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .fetch_all(connection)
+    .await?;
+    let attested = |row: &AnyRow| Ok((name(row, 0)?, source(row, 1)?));
+    let mut files = rows.iter().map(attested).collect::<Result<Vec<_>, StoreError>>()?;
+    files.sort_unstable();
+    Ok(files)
+}
+
+pub(super) async fn signing_tasks_due(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<SigningTask>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT repository, ecosystem, package, file, kind, tries, next_try_at, last_error
+         FROM signing_tasks WHERE next_try_at <= $1 ORDER BY next_try_at LIMIT $2",
+    )
+    .bind(now.microseconds())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    let task = |row: &AnyRow| {
+        Ok(SigningTask {
+            file: file_key(row, 0)?,
+            kind: kind(row, 4)?,
+            tries: u32::try_from(row.try_get::<i64, _>(5)?).unwrap_or(u32::MAX),
+            next_try_at: moment(row, 6)?,
+            last_error: row.try_get(7)?,
+        })
+    };
+    rows.iter().map(task).collect()
+}
+
+pub(super) async fn signing_tasks_pending(
+    connection: &mut AnyConnection,
+) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT COUNT(*) FROM signing_tasks").fetch_one(connection).await?;
+    Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+}
+
+/// Oldest first; those of one moment always in the same order.
+fn in_order(rows: &[AnyRow]) -> Result<Vec<Attestation>, StoreError> {
+    let keyed = |row| {
+        let found = attestation(row)?;
+        Ok((found.recorded_at, row.try_get::<String, _>(10)?, found))
+    };
+    let mut found = rows.iter().map(keyed).collect::<Result<Vec<_>, StoreError>>()?;
+    found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    Ok(found.into_iter().map(|(_, _, attestation)| attestation).collect())
+}
+
+fn attestation(row: &AnyRow) -> Result<Attestation, StoreError> {
+    let blob = row.try_get::<&str, _>(0)?.parse();
+    let belongs = row.try_get::<Option<&str>, _>(1)?.is_some();
+    let log_index = row.try_get::<Option<i64>, _>(8)?;
+    Ok(Attestation {
+        blob: blob.map_err(|error| corrupt("blob name", error))?,
+        file: belongs.then(|| file_key(row, 1)).transpose()?,
+        source: source(row, 5)?,
+        predicate_type: row.try_get(6)?,
+        bundle: row.try_get(7)?,
+        log_index: log_index.and_then(|index| u64::try_from(index).ok()),
+        recorded_at: moment(row, 9)?,
+    })
+}
+
+/// From the four columns that name a file, this one the first.
+fn file_key(row: &AnyRow, first: usize) -> Result<FileKey, StoreError> {
+    let package = StoredKey {
+        repository: name(row, first)?,
+        ecosystem: row.try_get(first + 1)?,
+        package: name(row, first + 2)?,
+    };
+    Ok(FileKey { package, name: name(row, first + 3)? })
+}
+
+fn source(row: &AnyRow, column: usize) -> Result<AttestationSource, StoreError> {
+    let text = row.try_get::<&str, _>(column)?;
+    let found = AttestationSource::ALL.into_iter().find(|source| source.as_str() == text);
+    found.ok_or_else(|| corrupt("attestation", Rule("its source is none")))
+}
+
+fn kind(row: &AnyRow, column: usize) -> Result<SigningKind, StoreError> {
+    let text = row.try_get::<&str, _>(column)?;
+    let found = SigningKind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    found.ok_or_else(|| corrupt("signing task", Rule("its kind is none")))
+}

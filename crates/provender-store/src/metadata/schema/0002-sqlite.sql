@@ -1,0 +1,8 @@
+-- Appended entries whose tiles are not durable yet, from first_index to before end_index.
+CREATE TABLE log_batches (
+    origin TEXT NOT NULL REFERENCES log_states (origin),
+    first_index BIGINT NOT NULL,
+    end_index BIGINT NOT NULL,
+    batch BLOB NOT NULL,
+    PRIMARY KEY (origin, first_index)
+);

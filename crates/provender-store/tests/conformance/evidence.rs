@@ -1,0 +1,160 @@
+//! Attestations, and what is still to be signed.
+
+use provender_domain::FileState;
+use provender_store::{
+    Attestation, AttestationSource, FileKey, Metadata, PackageKey, SigningKind, SigningTask,
+    StoreError, Write,
+};
+
+use crate::support::{bind, blob, file_name, kept, key, moment, record, repository};
+
+pub(crate) async fn all(metadata: &Metadata) {
+    metadata.commit(vec![Write::CreateRepository(repository("evidence"))], vec![]).await.unwrap();
+    attestations(metadata).await;
+    needs_its_file(metadata).await;
+    queue(metadata).await;
+    a_task_ends_once(metadata).await;
+    a_removed_file_leaves_nothing(metadata).await;
+}
+
+fn file(package: &PackageKey, name: &str) -> FileKey {
+    FileKey::new(package, file_name(name))
+}
+
+fn about(number: u8, file: Option<FileKey>, source: AttestationSource, at: i64) -> Attestation {
+    Attestation {
+        blob: blob(number),
+        file,
+        source,
+        predicate_type: "https://in-toto.io/attestation/release/v0.1".to_owned(),
+        bundle: format!("{{\"number\":{number},\"at\":{at},\"text\":\"\\u0000é\"}}"),
+        log_index: u64::try_from(at).ok().filter(|index| index % 2 == 0),
+        recorded_at: moment(at),
+    }
+}
+
+async fn attestations(metadata: &Metadata) {
+    use AttestationSource::{Ours, Publisher, Upstream};
+    let package = key("evidence", "demo");
+    let files = [kept("a", blob(40)), kept("b", blob(41)), kept("c", blob(42))];
+    let mut writes = vec![bind(&package)];
+    writes.extend(files.into_iter().map(|file| record(&package, file)));
+    metadata.commit(writes, vec![]).await.unwrap();
+
+    let ours = about(40, Some(file(&package, "a")), Ours, 2);
+    let publishers = about(40, Some(file(&package, "a")), Publisher, 1);
+    let upstreams = about(41, Some(file(&package, "b")), Upstream, 4);
+    let nobodys = about(40, None, Ours, 3);
+    let given = [&ours, &publishers, &upstreams, &nobodys];
+    let writes = given.map(|given| Write::RecordAttestation(given.clone()));
+    metadata.commit(writes.to_vec(), vec![]).await.unwrap();
+    // Again, as after an answer that was lost: kept once, as it was first.
+    let again = Attestation { recorded_at: moment(9), ..ours.clone() };
+    metadata.commit(vec![Write::RecordAttestation(again)], vec![]).await.unwrap();
+
+    let of_blob = metadata.attestations_of_blob(&blob(40)).await.unwrap();
+    assert_eq!(of_blob, [publishers.clone(), ours.clone(), nobodys]);
+    assert_eq!(metadata.attestations_of_blob(&blob(99)).await.unwrap(), []);
+    let of_file =
+        async |name: &str| metadata.attestations_of_file(&package, &file_name(name)).await.unwrap();
+    assert_eq!(of_file("a").await, [publishers, ours]);
+    assert_eq!(of_file("b").await, [upstreams]);
+    assert_eq!(of_file("c").await, []);
+    let attested = metadata.attested_files(&package).await.unwrap();
+    let expected = [("a", Ours), ("a", Publisher), ("b", Upstream)];
+    assert_eq!(attested, expected.map(|(name, source)| (file_name(name), source)));
+    assert_eq!(metadata.attested_files(&key("evidence", "other")).await.unwrap(), []);
+}
+
+async fn needs_its_file(metadata: &Metadata) {
+    let missing = file(&key("evidence", "demo"), "missing");
+    let attestation = about(1, Some(missing.clone()), AttestationSource::Ours, 1);
+    let queue = Write::QueueSigning { file: missing, kind: SigningKind::Release, at: moment(1) };
+    for write in [Write::RecordAttestation(attestation), queue] {
+        let refused = metadata.commit(vec![write], vec![]).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Missing { what: "file", .. }), "{refused:?}");
+    }
+}
+
+async fn commit(metadata: &Metadata, write: Write) -> Result<(), StoreError> {
+    metadata.commit(vec![write], vec![]).await.map(drop)
+}
+
+async fn queue(metadata: &Metadata) {
+    let package = key("evidence", "demo");
+    let task = |name: &str, kind, at| SigningTask {
+        file: file(&package, name),
+        kind,
+        tries: 0,
+        next_try_at: moment(at),
+        last_error: None,
+    };
+    let release = task("a", SigningKind::Release, 20);
+    let summary = task("a", SigningKind::VerificationSummary, 10);
+    let later = task("b", SigningKind::Release, 30);
+    for task in [&release, &summary, &later, &release] {
+        let SigningTask { file, kind, next_try_at: at, .. } = task.clone();
+        commit(metadata, Write::QueueSigning { file, kind, at }).await.unwrap();
+    }
+    let due = async |now, limit| metadata.signing_tasks_due(moment(now), limit).await.unwrap();
+    assert_eq!(metadata.signing_tasks_pending().await.unwrap(), 3);
+    assert_eq!(due(9, 10).await, []);
+    assert_eq!(due(10, 10).await, std::slice::from_ref(&summary));
+    assert_eq!(due(40, 2).await, [summary.clone(), release.clone()]);
+    assert_eq!(due(40, 10).await, [summary.clone(), release.clone(), later.clone()]);
+
+    let postpone = |task: &SigningTask, to| Write::PostponeSigning {
+        file: task.file.clone(),
+        kind: task.kind,
+        next_try_at: moment(to),
+        error: "the clock \0 is wrong".to_owned(),
+    };
+    commit(metadata, postpone(&summary, 50)).await.unwrap();
+    commit(metadata, postpone(&summary, 60)).await.unwrap();
+    assert_eq!(due(40, 10).await, [release, later]);
+    let found = due(60, 10).await;
+    assert_eq!((found[2].tries, found[2].next_try_at), (2, moment(60)));
+    assert_eq!(found[2].last_error.as_deref(), Some("the clock \u{fffd} is wrong"));
+    let unknown = task("c", SigningKind::Release, 1);
+    let refused = commit(metadata, postpone(&unknown, 1)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Missing { what: "signing task", .. }), "{refused:?}");
+}
+
+/// Two who signed the same task: one attestation is kept, the other commit is refused whole.
+async fn a_task_ends_once(metadata: &Metadata) {
+    let package = key("evidence", "demo");
+    let end = async |at: i64| {
+        let file = file(&package, "b");
+        let signed = about(41, Some(file.clone()), AttestationSource::Ours, at);
+        let kind = SigningKind::Release;
+        let writes = vec![Write::RecordAttestation(signed), Write::EndSigning { file, kind }];
+        metadata.commit(writes, vec![]).await
+    };
+    let (one, other) = tokio::join!(end(70), end(71));
+    assert_eq!([&one, &other].iter().filter(|ended| ended.is_ok()).count(), 1);
+    let refused = one.and(other).unwrap_err();
+    assert!(matches!(refused, StoreError::Missing { what: "signing task", .. }), "{refused:?}");
+    let kept = metadata.attestations_of_file(&package, &file_name("b")).await.unwrap();
+    let ours = kept.iter().filter(|kept| kept.source == AttestationSource::Ours);
+    assert_eq!(ours.count(), 1);
+    assert_eq!(metadata.signing_tasks_pending().await.unwrap(), 2);
+}
+
+async fn a_removed_file_leaves_nothing(metadata: &Metadata) {
+    let package = key("evidence", "removed");
+    let mut held = kept("held", blob(50));
+    held.state = FileState::Quarantined;
+    let of_it = file(&package, "held");
+    let writes = vec![
+        bind(&package),
+        record(&package, held),
+        Write::RecordAttestation(about(50, Some(of_it.clone()), AttestationSource::Upstream, 1)),
+        Write::QueueSigning { file: of_it, kind: SigningKind::Release, at: moment(1) },
+    ];
+    metadata.commit(writes, vec![]).await.unwrap();
+    let pending = metadata.signing_tasks_pending().await.unwrap();
+    let remove = Write::RemoveFile { key: package.clone(), name: file_name("held") };
+    commit(metadata, remove).await.unwrap();
+    assert_eq!(metadata.attested_files(&package).await.unwrap(), []);
+    assert_eq!(metadata.signing_tasks_pending().await.unwrap(), pending - 1);
+}

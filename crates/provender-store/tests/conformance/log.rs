@@ -1,0 +1,193 @@
+//! What a transparency log keeps here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use provender_domain::EventKind;
+use provender_store::Metadata;
+use provender_tlog::{Batch, Hash, LogState, Published, StateStore};
+
+use crate::support::{event, log_state, one_batch};
+
+const ORIGIN: &str = "log.example";
+
+pub(crate) async fn all(metadata: &Metadata) {
+    begins_once(metadata).await;
+    compares_and_swaps(metadata).await;
+    publishes_forwards(metadata).await;
+    keeps_logs_apart(metadata).await;
+    appends_beside_other_commits(metadata).await;
+    keeps_large_batches(metadata).await;
+    one_of_many_racers_wins(metadata).await;
+}
+
+/// What [`all`] left is there after the database was closed.
+pub(crate) async fn is_kept(metadata: &Metadata) {
+    assert_eq!(metadata.load("racers.example").await.unwrap().unwrap().size, 40);
+    assert_eq!(metadata.batches("large.example", 0).await.unwrap(), [large_batch()]);
+}
+
+async fn begins_once(metadata: &Metadata) {
+    assert_eq!(metadata.load(ORIGIN).await.unwrap(), None);
+    assert_eq!(metadata.batches(ORIGIN, 0).await.unwrap(), []);
+    let empty = log_state(0);
+    assert!(!metadata.swap(ORIGIN, Some(&empty), &log_state(1), None).await.unwrap());
+    assert_eq!(metadata.load(ORIGIN).await.unwrap(), None);
+    assert!(metadata.swap(ORIGIN, None, &empty, None).await.unwrap());
+    assert!(!metadata.swap(ORIGIN, None, &log_state(1), Some(&one_batch(0, 1))).await.unwrap());
+    assert_eq!(metadata.load(ORIGIN).await.unwrap(), Some(empty));
+    assert_eq!(metadata.batches(ORIGIN, 0).await.unwrap(), []);
+}
+
+async fn compares_and_swaps(metadata: &Metadata) {
+    let current = log_state(0);
+    let lost = |change: fn(&mut LogState)| {
+        let mut other = current.clone();
+        change(&mut other);
+        async move {
+            let batch = one_batch(0, 3);
+            metadata.swap(ORIGIN, Some(&other), &log_state(3), Some(&batch)).await.unwrap()
+        }
+    };
+    assert!(!lost(|state| state.size = 1).await);
+    assert!(!lost(|state| state.root = Hash::of(b"another")).await);
+    assert!(!lost(|state| state.checkpoint.push('x')).await);
+    assert_eq!(metadata.load(ORIGIN).await.unwrap(), Some(current.clone()));
+    assert_eq!(metadata.batches(ORIGIN, 0).await.unwrap(), []);
+
+    // Neither what was published of it nor its frontier make it another tree.
+    assert!(lost(|state| state.published = Some(published(0))).await);
+    assert_eq!(metadata.load(ORIGIN).await.unwrap(), Some(log_state(3)));
+    let batches = [one_batch(0, 3), one_batch(3, 2)];
+    assert!(
+        metadata.swap(ORIGIN, Some(&log_state(3)), &log_state(5), Some(&batches[1])).await.unwrap()
+    );
+    assert_eq!(metadata.batches(ORIGIN, 0).await.unwrap(), batches);
+    assert_eq!(metadata.batches(ORIGIN, 1).await.unwrap(), batches[1..]);
+    assert_eq!(metadata.batches(ORIGIN, 3).await.unwrap(), batches[1..]);
+    assert_eq!(metadata.batches(ORIGIN, 4).await.unwrap(), []);
+}
+
+fn published(size: u64) -> Published {
+    Published { size, checkpoint: format!("published at {size}") }
+}
+
+async fn publishes_forwards(metadata: &Metadata) {
+    let check = async |size: u64, expected: Published, first_kept: &[u64]| {
+        let checkpoint = format!("published at {size}");
+        metadata.publish(ORIGIN, size, &checkpoint).await.unwrap();
+        let state = metadata.load(ORIGIN).await.unwrap().unwrap();
+        assert_eq!(state, LogState { published: Some(expected), ..log_state(5) });
+        let kept = metadata.batches(ORIGIN, 0).await.unwrap();
+        let kept: Vec<_> = kept.iter().map(|batch| batch.first_index).collect();
+        assert_eq!(kept, first_kept, "after {size}");
+    };
+    check(2, published(2), &[0, 3]).await;
+    check(3, published(3), &[3]).await;
+    check(2, published(3), &[3]).await;
+    check(4, published(4), &[3]).await;
+    // What was never appended cannot be published.
+    check(6, published(4), &[3]).await;
+    check(5, published(5), &[]).await;
+    metadata.publish(ORIGIN, 5, "signed again").await.unwrap();
+    let state = metadata.load(ORIGIN).await.unwrap().unwrap();
+    assert_eq!(state.published.unwrap().checkpoint, "signed again");
+    metadata.publish("nowhere.example", 0, "nothing").await.unwrap();
+    assert_eq!(metadata.load("nowhere.example").await.unwrap(), None);
+}
+
+async fn keeps_logs_apart(metadata: &Metadata) {
+    let other = "other.example";
+    let batch = one_batch(0, 1);
+    assert!(metadata.swap(other, None, &log_state(1), Some(&batch)).await.unwrap());
+    assert_eq!(metadata.batches(ORIGIN, 0).await.unwrap(), []);
+    assert_eq!(metadata.batches(other, 0).await.unwrap(), [batch]);
+    metadata.publish(ORIGIN, 5, "again").await.unwrap();
+    assert_eq!(metadata.batches(other, 0).await.unwrap().len(), 1);
+}
+
+/// Commits that fail beside it disturb no log, and a lost swap disturbs no commit.
+async fn appends_beside_other_commits(metadata: &Metadata) {
+    let origin = "busy.example";
+    assert!(metadata.swap(origin, None, &log_state(0), None).await.unwrap());
+    let before = metadata.counts().await.unwrap().events;
+    let done = Arc::new(AtomicU64::new(0));
+    let committers = (0..4).map(|_| {
+        let (metadata, done) = (metadata.clone(), Arc::clone(&done));
+        tokio::spawn(async move {
+            let mut committed = 0;
+            while done.load(Ordering::SeqCst) == 0 {
+                let refused = provender_store::Write::RemoveAccount { name: "nobody".to_owned() };
+                metadata.commit(vec![refused], vec![]).await.unwrap_err();
+                let events = vec![event(EventKind::Published, "beside")];
+                metadata.commit(vec![], events).await.unwrap();
+                committed += 1;
+            }
+            committed
+        })
+    });
+    let committers: Vec<_> = committers.collect();
+    for size in 0..20 {
+        let (expected, next) = (log_state(size), log_state(size + 1));
+        let batch = one_batch(size, 1);
+        let lost = log_state(1000);
+        let (swapped, lost) = tokio::join!(
+            metadata.swap(origin, Some(&expected), &next, Some(&batch)),
+            metadata.swap(origin, Some(&lost), &next, Some(&batch)),
+        );
+        assert!(swapped.unwrap() && !lost.unwrap());
+    }
+    done.store(1, Ordering::SeqCst);
+    let mut committed = 0;
+    for committer in committers {
+        committed += committer.await.unwrap();
+    }
+    assert_eq!(metadata.counts().await.unwrap().events, before + committed);
+    let batches = metadata.batches(origin, 0).await.unwrap();
+    let indexes: Vec<_> = batches.iter().map(|batch| batch.first_index).collect();
+    assert_eq!(indexes, (0..20).collect::<Vec<_>>());
+}
+
+/// Megabytes of every byte there is, an empty entry among them.
+fn large_batch() -> Batch {
+    let every_byte: Vec<u8> = (0..=255).cycle().take(4 << 20).collect();
+    let entries = vec![Bytes::from(every_byte), Bytes::new(), Bytes::from_static(&[0, 255])];
+    Batch { first_index: 0, entries, checkpoint: "large\n\n— é\n".to_owned() }
+}
+
+async fn keeps_large_batches(metadata: &Metadata) {
+    let origin = "large.example";
+    assert!(metadata.swap(origin, None, &log_state(3), Some(&large_batch())).await.unwrap());
+    assert_eq!(metadata.batches(origin, 0).await.unwrap(), [large_batch()]);
+}
+
+/// Several sequencers append to one log: each entry is there once, in one order.
+async fn one_of_many_racers_wins(metadata: &Metadata) {
+    race(&[metadata.clone(), metadata.clone()], "racers.example").await;
+}
+
+pub(crate) async fn race(servers: &[Metadata], origin: &'static str) {
+    assert!(servers[0].swap(origin, None, &log_state(0), None).await.unwrap());
+    let racers = (0..4_usize).map(|racer| {
+        let metadata = servers[racer % servers.len()].clone();
+        tokio::spawn(async move {
+            for _ in 0..10 {
+                loop {
+                    let state = metadata.load(origin).await.unwrap().unwrap();
+                    let (size, next) = (state.size, log_state(state.size + 1));
+                    let batch = one_batch(size, 1);
+                    if metadata.swap(origin, Some(&state), &next, Some(&batch)).await.unwrap() {
+                        break;
+                    }
+                }
+            }
+        })
+    });
+    for racer in racers.collect::<Vec<_>>() {
+        racer.await.unwrap();
+    }
+    let batches = servers[0].batches(origin, 0).await.unwrap();
+    let indexes: Vec<_> = batches.iter().map(|batch| batch.first_index).collect();
+    assert_eq!(indexes, (0..40).collect::<Vec<_>>());
+}
