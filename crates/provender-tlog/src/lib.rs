@@ -17,8 +17,25 @@
 //! number of servers may append to one log at once, and any may die at any moment: an entry that
 //! was acknowledged is never lost, and the log never forks.
 
+pub mod audit;
+pub mod checkpoint;
 mod hash;
+mod log;
+pub mod merkle;
+pub mod note;
+pub mod rekor;
+mod search;
 mod storage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod tile;
+mod tower;
+mod tree;
 
 pub use hash::Hash;
+use log::Shared;
+pub use log::{AppendError, Appended, Entry, Limits, Log, LogError, LogOptions, RETRY_AFTER};
+pub use merkle::Frontier;
+pub use search::{HITS_MAX, SearchKey};
 pub use storage::{Batch, BatchError, LogState, Published, StateStore, StorageError, TileStore};
+pub use tree::ReadError;

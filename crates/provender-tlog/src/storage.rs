@@ -71,12 +71,7 @@ pub trait StateStore: Send + Sync {
     ///
     /// # Errors
     /// Where it cannot be said whether it was written.
-    async fn publish(
-        &self,
-        origin: &str,
-        size: u64,
-        checkpoint: &str,
-    ) -> Result<(), StorageError>;
+    async fn publish(&self, origin: &str, size: u64, checkpoint: &str) -> Result<(), StorageError>;
 }
 
 /// The state of a log: everything that appending to it needs.

@@ -58,8 +58,8 @@ impl Batch {
             return Err(BatchError::Version(version));
         }
         let first_index = bytes.try_get_u64().map_err(|_| BatchError::Truncated)?;
-        let checkpoint = String::from_utf8(measured(&mut bytes)?.to_vec())
-            .map_err(|_| BatchError::NotText)?;
+        let checkpoint =
+            String::from_utf8(measured(&mut bytes)?.to_vec()).map_err(|_| BatchError::NotText)?;
         let count = bytes.try_get_u32().map_err(|_| BatchError::Truncated)?;
         if count == 0 || first_index.checked_add(u64::from(count)).is_none() {
             return Err(BatchError::Count);

@@ -1,0 +1,199 @@
+//! Stores in memory that fail on demand, for tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{Batch, LogState, Published, StateStore, StorageError, TileStore};
+
+/// Both stores of one log, in memory.
+#[derive(Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    objects: BTreeMap<String, Bytes>,
+    states: BTreeMap<String, LogState>,
+    /// Batches as their bytes, by origin and first index.
+    batches: BTreeMap<(String, u64), Bytes>,
+    faults: Faults,
+    writes: u64,
+}
+
+#[derive(Default)]
+struct Faults {
+    /// Which write from now on fails, and how.
+    next: Option<(u64, Fault)>,
+    /// Whether objects cannot be written at all.
+    frozen: bool,
+}
+
+/// How a write fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing is written.
+    Unpersisted,
+    /// It is written, and an error is returned nevertheless.
+    Persisted,
+}
+
+impl MemoryStore {
+    /// A store without anything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets the write after `after` further ones fail, once.
+    pub fn fail_write(&self, after: u64, fault: Fault) {
+        self.inner().faults.next = Some((after, fault));
+    }
+
+    /// Whether the fault that was asked for has not happened yet.
+    pub fn is_fault_pending(&self) -> bool {
+        self.inner().faults.next.is_some()
+    }
+
+    /// Lets every write of an object fail from now on, or no longer.
+    pub fn freeze_objects(&self, frozen: bool) {
+        self.inner().faults.frozen = frozen;
+    }
+
+    /// How many writes there were, of objects and of states.
+    pub fn writes(&self) -> u64 {
+        self.inner().writes
+    }
+
+    /// The paths of all objects.
+    pub fn paths(&self) -> Vec<String> {
+        self.inner().objects.keys().cloned().collect()
+    }
+
+    /// Loses an object; gives what it was.
+    pub fn lose(&self, path: &str) -> Option<Bytes> {
+        self.inner().objects.remove(path)
+    }
+
+    /// Puts other bytes in an object's place.
+    pub fn replace(&self, path: &str, bytes: Bytes) {
+        self.inner().objects.insert(path.to_owned(), bytes);
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("nobody panics while it is held")
+    }
+}
+
+impl Inner {
+    /// Does a write, or fails as it was asked to.
+    fn write<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> Result<T, StorageError> {
+        self.writes += 1;
+        let fault = match &mut self.faults.next {
+            Some((0, fault)) => Some(*fault),
+            Some((after, _)) => {
+                *after -= 1;
+                None
+            }
+            None => None,
+        };
+        if fault.is_some() {
+            self.faults.next = None;
+        }
+        match fault {
+            None => Ok(write(self)),
+            Some(Fault::Persisted) => {
+                write(self);
+                Err(StorageError::message("a fault after the write"))
+            }
+            Some(Fault::Unpersisted) => Err(StorageError::message("a fault before the write")),
+        }
+    }
+}
+
+#[async_trait]
+impl TileStore for MemoryStore {
+    async fn put(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
+        // Others come between, as with a real store.
+        tokio::task::yield_now().await;
+        let mut inner = self.inner();
+        if inner.faults.frozen {
+            return Err(StorageError::message("objects are frozen"));
+        }
+        let former = inner.objects.get(path);
+        assert!(former.is_none_or(|former| *former == bytes), "{path} is written once");
+        inner.write(|inner| drop(inner.objects.insert(path.to_owned(), bytes)))
+    }
+
+    async fn read(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.inner().objects.get(path).cloned())
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), StorageError> {
+        self.inner().write(|inner| drop(inner.objects.remove(path)))
+    }
+}
+
+#[async_trait]
+impl StateStore for MemoryStore {
+    async fn load(&self, origin: &str) -> Result<Option<LogState>, StorageError> {
+        Ok(self.inner().states.get(origin).cloned())
+    }
+
+    async fn swap(
+        &self,
+        origin: &str,
+        expected: Option<&LogState>,
+        next: &LogState,
+        batch: Option<&Batch>,
+    ) -> Result<bool, StorageError> {
+        tokio::task::yield_now().await;
+        self.inner().write(|inner| {
+            let current = inner.states.get(origin);
+            let same = match (current, expected) {
+                (None, None) => true,
+                (Some(current), Some(expected)) => current.is_same_tree(expected),
+                _ => false,
+            };
+            if !same {
+                return false;
+            }
+            let published = current.and_then(|current| current.published.clone());
+            let next = LogState { published, ..next.clone() };
+            inner.states.insert(origin.to_owned(), next);
+            if let Some(batch) = batch {
+                let key = (origin.to_owned(), batch.first_index);
+                inner.batches.insert(key, batch.to_bytes());
+            }
+            true
+        })
+    }
+
+    async fn batches(&self, origin: &str, from: u64) -> Result<Vec<Batch>, StorageError> {
+        let range = (origin.to_owned(), from)..=(origin.to_owned(), u64::MAX);
+        let kept: Vec<Bytes> =
+            self.inner().batches.range(range).map(|(_, bytes)| bytes.clone()).collect();
+        kept.into_iter()
+            .map(|bytes| {
+                Batch::from_bytes(bytes).map_err(|error| StorageError::new("reading", error))
+            })
+            .collect()
+    }
+
+    async fn publish(&self, origin: &str, size: u64, checkpoint: &str) -> Result<(), StorageError> {
+        tokio::task::yield_now().await;
+        self.inner().write(|inner| {
+            let Some(state) = inner.states.get_mut(origin) else { return };
+            if state.published.as_ref().is_none_or(|published| published.size < size) {
+                let checkpoint = checkpoint.to_owned();
+                state.published = Some(Published { size, checkpoint });
+            }
+            inner.batches.retain(|(other, first), bytes| {
+                let end = Batch::from_bytes(bytes.clone()).map_or(u64::MAX, |batch| batch.end());
+                other != origin || end > size.max(*first)
+            });
+        })
+    }
+}
