@@ -18,6 +18,11 @@ export PYTHONDONTWRITEBYTECODE=1 NO_COLOR=1 COLUMNS=200
 unset SIGSTORE_IDENTITY_TOKEN SIGSTORE_ID_TOKEN COSIGN_REPOSITORY TUF_ROOT TUF_MIRROR CI
 made=$SCRATCH/made
 mkdir -p "$made"
+cat >"$made/predicate.json" <<'JSON'
+{"buildDefinition": {"buildType": "https://build.example/v1", "externalParameters": {"ref": "main"},
+  "internalParameters": {}, "resolvedDependencies": []},
+ "runDetails": {"builder": {"id": "https://build.example/runner"}, "metadata": {"invocationId": "1"}}}
+JSON
 
 # with CLIENTS NAME COMMAND…: a case that needs these clients; skipped where one is left out.
 with() {

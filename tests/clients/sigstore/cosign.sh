@@ -1,8 +1,9 @@
 # cosign: with the trusted root and the signing config as files, and by its own TUF client.
 
-# A raw token is taken for a file's name unless it is signed by RSA, so it always goes in a file.
+# A raw token is taken for a file's name unless it is signed by RSA, so it always goes in a file,
+# and one without a line's end, which cosign would send along.
 cosign_token() {
-  identity_token >token.jwt
+  identity_token | tr -d '\n' >token.jwt
 }
 
 # cosign_sign FILE BUNDLE
@@ -18,12 +19,12 @@ cosign_verify() {
     --certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER" "$1"
 }
 
-# cosign_attest FILE BUNDLE
+# cosign_attest FILE BUNDLE: of a whole statement, for the ones that cosign makes of a predicate
+# are of the first version, which sigstore-python does not take.
 cosign_attest() {
-  cosign_token &&
+  statement "$1" >statement.json && cosign_token &&
     cosign attest-blob --yes --identity-token token.jwt --signing-config "$SIGNING_CONFIG" \
-      --trusted-root "$TRUSTED_ROOT" --predicate "$made/predicate.json" \
-      --type https://slsa.dev/provenance/v1 --bundle "$2" "$1"
+      --trusted-root "$TRUSTED_ROOT" --statement statement.json --bundle "$2"
 }
 
 # cosign_verify_attestation FILE BUNDLE
@@ -31,6 +32,16 @@ cosign_verify_attestation() {
   cosign verify-blob-attestation --trusted-root "$TRUSTED_ROOT" --bundle "$2" \
     --certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER" \
     --type https://slsa.dev/provenance/v1 "$1"
+}
+
+# What cosign makes of a predicate, it verifies itself.
+cosign_predicate() {
+  echo hello >file
+  cosign_token &&
+    cosign attest-blob --yes --identity-token token.jwt --signing-config "$SIGNING_CONFIG" \
+      --trusted-root "$TRUSTED_ROOT" --predicate "$made/predicate.json" \
+      --type https://slsa.dev/provenance/v1 --bundle bundle.json file &&
+    cosign_verify_attestation file bundle.json
 }
 
 # By TUF: nothing is named but the mirror, once.
@@ -71,6 +82,7 @@ cosign_with_key() {
 
 cosign_cases() {
   with cosign "cosign signs and verifies after cosign initialize" cosign_initialized
+  with cosign "cosign attests to a predicate" cosign_predicate
   with cosign "cosign signs by client credentials" cosign_credentials
   with cosign "cosign refuses another identity or issuer" cosign_wrong_identity
   with cosign "the log takes no unknown key from cosign" cosign_with_key

@@ -27,7 +27,6 @@ def read(provenance: Path, file: Path) -> None:
     digest = Distribution.from_file(file).digest
     for bundle in served.attestation_bundles:
         for attestation in bundle.attestations:
-            attestation.to_bundle()
             subjects = attestation.statement["subject"]
             if any(subject["digest"].get("sha256") == digest for subject in subjects):
                 return
