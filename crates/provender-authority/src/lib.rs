@@ -12,5 +12,10 @@
 //! | [`tuf`] | how they are told | The Update Framework |
 //! | [`oidc`] | who is asking | OpenID Connect, RFC 8628, RFC 8693 |
 
+pub mod ca;
+pub mod clock;
+pub mod ct;
+pub mod keys;
 pub mod oidc;
+pub mod tsa;
 pub mod tuf;

@@ -1,0 +1,205 @@
+//! The certificate authority: who holds a key is written into a certificate of a few minutes.
+//!
+//! The API is Fulcio's version 2, its extensions are those of Fulcio's certificates
+//! (OIDs under 1.3.6.1.4.1.57264.1), and each certificate carries the promise of a CT log.
+
+mod answer;
+pub(crate) mod certificate;
+mod identity;
+mod open;
+mod public_key;
+mod request;
+
+pub use answer::{IssuerSummary, configuration, issued, trust_bundle};
+pub use identity::{Identity, IdentityError};
+pub use open::AuthorityFileError;
+pub(crate) use open::{Chain, ChainPlan};
+pub use public_key::{ProvenKey, PublicKeyError, SubjectKey};
+pub use request::{REQUEST_BYTES_MAX, RequestError, SigningCertRequest};
+
+use std::path::Path;
+
+use der::Encode as _;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use x509_cert::TbsCertificate;
+use x509_cert::ext::Extension;
+
+use crate::keys::{KeyName, KeyRing, SigningFailed};
+
+/// How long certificates are valid unless the operator says otherwise.
+pub const LIFETIME_DEFAULT: SignedDuration = SignedDuration::from_mins(10);
+/// The shortest time that leaves a client room to sign.
+pub const LIFETIME_MIN: SignedDuration = SignedDuration::from_mins(1);
+/// The longest time: there is no revocation, so a stolen key is good until its certificate ends.
+pub const LIFETIME_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long certificates are valid: between [`LIFETIME_MIN`] and [`LIFETIME_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime(SignedDuration);
+
+/// The lifetime is outside the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("certificates are valid for one minute at least and one hour at most")]
+pub struct LifetimeError;
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Self(LIFETIME_DEFAULT)
+    }
+}
+
+impl TryFrom<SignedDuration> for Lifetime {
+    type Error = LifetimeError;
+
+    fn try_from(duration: SignedDuration) -> Result<Self, LifetimeError> {
+        if duration < LIFETIME_MIN || duration > LIFETIME_MAX {
+            return Err(LifetimeError);
+        }
+        Ok(Self(duration))
+    }
+}
+
+impl Lifetime {
+    /// As a duration.
+    pub fn duration(self) -> SignedDuration {
+        self.0
+    }
+}
+
+/// Issues certificates. The root certifies the intermediate once; only the intermediate's key is
+/// needed afterwards.
+#[derive(Debug)]
+pub struct CertificateAuthority {
+    chain: Chain,
+    issuer_key_hash: [u8; 32],
+    lifetime: Lifetime,
+}
+
+const PLAN: ChainPlan = ChainPlan {
+    root: KeyName::known("root/ca-root"),
+    child: KeyName::known("ca-intermediate"),
+    root_common_name: "Provender code signing root",
+    child_common_name: "Provender code signing",
+    child_extensions: certificate::intermediate_extensions,
+};
+
+impl CertificateAuthority {
+    /// Opens the authority: its certificates are in `directory`, its keys in the ring. What is
+    /// missing at the first start is made.
+    ///
+    /// # Errors
+    /// Where certificates and keys do not belong together, or have ended.
+    pub fn open(
+        ring: &KeyRing,
+        directory: &Path,
+        lifetime: Lifetime,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityFileError> {
+        let chain = Chain::open(ring, directory, &PLAN, now)?;
+        let issuer_key_hash = Sha256::digest(chain.key.public_key_der()).into();
+        Ok(Self { chain, issuer_key_hash, lifetime })
+    }
+
+    /// The certificate to be, but for its SCTs: what a CT log signs. It takes no signature yet, for
+    /// the log is this server's own and signs the same bytes as over a poisoned precertificate
+    /// (RFC 6962 section 3.2).
+    pub fn precertificate(
+        &self,
+        key: &ProvenKey,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<Precertificate, SigningFailed> {
+        let tbs = certificate::Template {
+            issuer: self.chain.certificate.tbs_certificate.subject.clone(),
+            subject: certificate::empty_name(),
+            not_before: now,
+            lifetime: self.lifetime.0,
+            public_key: key.public_key().clone(),
+            extensions: self.leaf_extensions(key, identity),
+        }
+        .tbs(self.chain.key.algorithm())?;
+        let tbs_der = tbs.to_der().expect("a certificate of bounded parts has a form");
+        Ok(Precertificate { tbs, tbs_der, issuer_key_hash: self.issuer_key_hash })
+    }
+
+    /// Embeds the SCTs and signs.
+    pub fn finish(
+        &self,
+        precertificate: Precertificate,
+        scts: &crate::ct::SctList,
+    ) -> Result<Issued, SigningFailed> {
+        let mut tbs = precertificate.tbs;
+        tbs.extensions.get_or_insert_default().push(scts.extension());
+        let der = certificate::sign(tbs, &self.chain.key)?;
+        Ok(Issued { chain: vec![der, self.chain.certificate_der(), self.chain.root_der()] })
+    }
+
+    /// The intermediate and the root, in DER.
+    pub fn chain(&self) -> [Vec<u8>; 2] {
+        [self.chain.certificate_der(), self.chain.root_der()]
+    }
+
+    /// From when on the authority may have issued.
+    pub fn not_before(&self) -> Timestamp {
+        self.chain.not_before()
+    }
+
+    /// How long its certificates are valid.
+    pub fn lifetime(&self) -> SignedDuration {
+        self.lifetime.0
+    }
+
+    fn leaf_extensions(&self, key: &ProvenKey, identity: &Identity) -> Vec<Extension> {
+        let mut extensions =
+            certificate::leaf_extensions(key.public_key(), self.chain.key.public_key());
+        extensions.extend(identity.extensions());
+        extensions
+    }
+}
+
+/// A certificate that lacks its SCTs and its signature.
+#[derive(Debug, Clone)]
+pub struct Precertificate {
+    tbs: TbsCertificate,
+    tbs_der: Vec<u8>,
+    issuer_key_hash: [u8; 32],
+}
+
+impl Precertificate {
+    /// The `TBSCertificate` without poison and SCTs, in DER (RFC 6962 section 3.2).
+    pub fn tbs_der(&self) -> &[u8] {
+        &self.tbs_der
+    }
+
+    /// SHA-256 of the issuer's public key.
+    pub fn issuer_key_hash(&self) -> &[u8; 32] {
+        &self.issuer_key_hash
+    }
+
+    /// When the certificate will end.
+    pub fn not_after(&self) -> Timestamp {
+        certificate::timestamp(self.tbs.validity.not_after)
+    }
+}
+
+/// A certificate with those above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    chain: Vec<Vec<u8>>,
+}
+
+impl Issued {
+    /// The certificate itself, in DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.chain[0]
+    }
+
+    /// The certificate, the intermediate, the root: each in DER.
+    pub fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Our own tokens.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::jws::{Algorithm, signed};
+use super::mapping::{is_email, uri};
+use super::{IssuerUrl, Jwk, JwkSet};
+use crate::keys::{SigningFailed, SigningKey};
+
+/// How long a token may be used: as long as it takes to get a certificate.
+pub const TOKEN_LIFE_SECONDS: i64 = 5 * 60;
+/// How much earlier than now a token begins, for clients whose clocks are late.
+const BACKDATE_SECONDS: i64 = 30;
+/// The longest audience and the longest nonce.
+const TEXT_LIMIT_BYTES: usize = 512;
+
+/// Our own issuer: it says in a signed token who somebody is. Who that is, others have found out.
+#[derive(Debug)]
+pub struct Issuer {
+    url: IssuerUrl,
+    key: Arc<SigningKey>,
+    kid: String,
+    keys: JwkSet,
+}
+
+/// Whom a token is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSubject {
+    /// A person with an account, known to others by an e-mail address that the operator vouches for.
+    Person {
+        /// The account.
+        account: String,
+        /// The address, which a certificate will be for.
+        email: String,
+    },
+    /// A server token or a repository, known to others by its URI.
+    Machine {
+        /// The URI, which a certificate will be for.
+        uri: String,
+    },
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// The name cannot stand in a certificate.
+    #[error("the subject is no plain e-mail address or URI")]
+    Subject,
+    /// The audience or the nonce is empty or too long.
+    #[error("an audience and a nonce have 1 to {TEXT_LIMIT_BYTES} bytes")]
+    Text,
+    /// The key did not sign.
+    #[error("the token could not be signed")]
+    Sign(#[from] SigningFailed),
+}
+
+impl Issuer {
+    /// An issuer of this name that signs with this key. ECDSA P-256 (`ES256`) is what every client checks.
+    pub fn new(url: IssuerUrl, key: Arc<SigningKey>) -> Self {
+        let jwk = Jwk::of(&key);
+        let kid = jwk.kid.clone().expect("a key of ours is named by its thumbprint");
+        Self { url, key, kid, keys: JwkSet { keys: vec![jwk] } }
+    }
+
+    /// Its name.
+    pub fn url(&self) -> &IssuerUrl {
+        &self.url
+    }
+
+    /// The document of its public keys (RFC 7517, section 5).
+    pub fn keys(&self) -> &JwkSet {
+        &self.keys
+    }
+
+    /// The document that says where everything is (OpenID Connect Discovery, section 3).
+    pub fn discovery(&self) -> Discovery {
+        Discovery {
+            issuer: self.url.clone(),
+            authorization_endpoint: self.url.endpoint("authorize"),
+            device_authorization_endpoint: self.url.endpoint("device/code"),
+            token_endpoint: self.url.endpoint("token"),
+            jwks_uri: self.url.endpoint("keys"),
+            response_types_supported: &["code"],
+            response_modes_supported: &["query"],
+            grant_types_supported: super::grant::GRANT_TYPES,
+            subject_types_supported: &["public"],
+            id_token_signing_alg_values_supported: [Algorithm::of(self.key.algorithm()).as_str()],
+            token_endpoint_auth_methods_supported: &["none", "client_secret_post", "client_secret_basic"],
+            code_challenge_methods_supported: &["S256"],
+            scopes_supported: &["openid", "email"],
+            claims_supported: &["iss", "sub", "aud", "iat", "nbf", "exp", "nonce", "email", "email_verified"],
+        }
+    }
+
+    /// Where people type the code that their device shows.
+    pub fn device_page(&self) -> String {
+        self.url.endpoint("device")
+    }
+
+    /// A token about `subject` for `audience`, valid for [`TOKEN_LIFE_SECONDS`]. `nonce` is what the client
+    /// sent to know its own request again.
+    pub fn mint(
+        &self,
+        subject: &TokenSubject,
+        audience: &str,
+        nonce: Option<&str>,
+        now: Timestamp,
+    ) -> Result<String, MintError> {
+        let is_text = |text: &str| (1..=TEXT_LIMIT_BYTES).contains(&text.len());
+        if !is_text(audience) || nonce.is_some_and(|nonce| !is_text(nonce)) {
+            return Err(MintError::Text);
+        }
+        let now = now.as_second();
+        let mut claims = json!({
+            "iss": self.url,
+            "sub": subject.checked()?,
+            "aud": audience,
+            "iat": now,
+            "nbf": now - BACKDATE_SECONDS,
+            "exp": now + TOKEN_LIFE_SECONDS,
+        });
+        if let TokenSubject::Person { email, .. } = subject {
+            claims["email"] = json!(email);
+            claims["email_verified"] = json!(true);
+        }
+        if let Some(nonce) = nonce {
+            claims["nonce"] = json!(nonce);
+        }
+        Ok(signed(&self.key, &self.kid, &claims)?)
+    }
+}
+
+impl TokenSubject {
+    /// What stands in `sub`, if it and what goes with it can stand in a certificate.
+    fn checked(&self) -> Result<&str, MintError> {
+        let (is_plain, subject) = match self {
+            Self::Person { account, email } => {
+                (is_email(email) && (1..=TEXT_LIMIT_BYTES).contains(&account.len()), account)
+            }
+            Self::Machine { uri: name } => (uri(name.clone()).is_ok(), name),
+        };
+        is_plain.then_some(subject.as_str()).ok_or(MintError::Subject)
+    }
+}
+
+/// Where everything of an issuer is (OpenID Connect Discovery, section 3; RFC 8414; RFC 8628, section 4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names are those of the specifications, which explain them")]
+pub struct Discovery {
+    pub issuer: IssuerUrl,
+    pub authorization_endpoint: String,
+    pub device_authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub jwks_uri: String,
+    pub response_types_supported: &'static [&'static str],
+    pub response_modes_supported: &'static [&'static str],
+    pub grant_types_supported: &'static [&'static str],
+    pub subject_types_supported: &'static [&'static str],
+    pub id_token_signing_alg_values_supported: [&'static str; 1],
+    pub token_endpoint_auth_methods_supported: &'static [&'static str],
+    pub code_challenge_methods_supported: &'static [&'static str],
+    pub scopes_supported: &'static [&'static str],
+    pub claims_supported: &'static [&'static str],
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! The timestamp authority (RFC 3161, with RFC 5816's certificate identifiers): says that something
+//! was there at a moment.
+
+mod request;
+mod status;
+mod token;
+
+pub use request::{REQUEST_BYTES_MAX, TimestampRequest, TimestampRequestError};
+
+use std::path::Path;
+
+use const_oid::ObjectIdentifier;
+use jiff::Timestamp;
+
+use crate::ca::certificate::{self, to_pem};
+use crate::ca::{AuthorityFileError, Chain, ChainPlan};
+use crate::clock::{ClockWentBack, SteadyClock};
+use crate::keys::{KeyName, KeyRing, SigningFailed};
+
+/// The policy of Sigstore's timestamps.
+pub const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");
+
+/// Makes timestamps, with a certificate of its own under a root of its own.
+#[derive(Debug)]
+pub struct TimestampAuthority {
+    chain: Chain,
+}
+
+const PLAN: ChainPlan = ChainPlan {
+    root: KeyName::known("root/tsa-root"),
+    child: KeyName::known("tsa"),
+    root_common_name: "Provender timestamping root",
+    child_common_name: "Provender timestamping",
+    child_extensions: certificate::timestamping_extensions,
+};
+
+/// An answer: a timestamp, or a refusal in the same form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimestampResponse {
+    der: Vec<u8>,
+    refusal: Option<String>,
+}
+
+impl TimestampResponse {
+    /// `TimeStampResp` in DER (RFC 3161 section 2.4.2).
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The same, to keep.
+    pub fn into_der(self) -> Vec<u8> {
+        self.der
+    }
+
+    /// Why there is no timestamp in it; `None`: there is one.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
+    }
+
+    fn refused(error: &TimestampError) -> Self {
+        let message = error.to_string();
+        Self { der: status::rejection(error.failure(), &message), refusal: Some(message) }
+    }
+}
+
+/// Why there is no timestamp.
+#[derive(Debug, thiserror::Error)]
+pub enum TimestampError {
+    /// The request is refused.
+    #[error(transparent)]
+    Request(#[from] TimestampRequestError),
+    /// The clock cannot be believed.
+    #[error(transparent)]
+    Clock(#[from] ClockWentBack),
+    /// The authority's certificate has ended or has not begun.
+    #[error("the certificate of the timestamp authority is not valid at {0}")]
+    OutsideValidity(Timestamp),
+    /// Nothing could be signed.
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+}
+
+impl TimestampError {
+    fn failure(&self) -> status::Failure {
+        match self {
+            Self::Request(error) => error.failure(),
+            Self::Clock(_) | Self::OutsideValidity(_) => status::Failure::TimeNotAvailable,
+            Self::Signing(_) => status::Failure::System,
+        }
+    }
+}
+
+impl TimestampAuthority {
+    /// Opens the authority: its certificates are in `directory`, its keys in the ring. What is
+    /// missing at the first start is made.
+    ///
+    /// # Errors
+    /// Where certificates and keys do not belong together, or have ended.
+    pub fn open(
+        ring: &KeyRing,
+        directory: &Path,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityFileError> {
+        Ok(Self { chain: Chain::open(ring, directory, &PLAN, now)? })
+    }
+
+    /// Answers a request in DER.
+    pub fn respond(&self, request: &[u8], clock: &SteadyClock) -> TimestampResponse {
+        self.respond_to(TimestampRequest::from_der(request), clock)
+    }
+
+    /// Answers a request in the JSON form of Sigstore's timestamp authority.
+    pub fn respond_to_json(&self, request: &[u8], clock: &SteadyClock) -> TimestampResponse {
+        self.respond_to(TimestampRequest::from_json(request), clock)
+    }
+
+    /// Makes the answer to a request, or says why not.
+    pub fn timestamp(
+        &self,
+        request: &TimestampRequest,
+        clock: &SteadyClock,
+    ) -> Result<TimestampResponse, TimestampError> {
+        let now = clock.now()?;
+        let validity = self.chain.certificate.tbs_certificate.validity;
+        let not_after = certificate::timestamp(validity.not_after);
+        if now < self.chain.not_before() || now > not_after {
+            return Err(TimestampError::OutsideValidity(now));
+        }
+        let token = token::token(request, now, &self.chain)?;
+        Ok(TimestampResponse { der: status::granted(token), refusal: None })
+    }
+
+    /// The authority's certificate and its root, in DER.
+    pub fn chain(&self) -> [Vec<u8>; 2] {
+        [self.chain.certificate_der(), self.chain.root_der()]
+    }
+
+    /// The same in PEM form, the authority's first.
+    pub fn chain_pem(&self) -> String {
+        self.chain().iter().map(|der| to_pem(der)).collect()
+    }
+
+    /// From when on there may be timestamps.
+    pub fn not_before(&self) -> Timestamp {
+        self.chain.not_before()
+    }
+
+    fn respond_to(
+        &self,
+        request: Result<TimestampRequest, TimestampRequestError>,
+        clock: &SteadyClock,
+    ) -> TimestampResponse {
+        let response = request
+            .map_err(TimestampError::from)
+            .and_then(|request| self.timestamp(&request, clock));
+        response.unwrap_or_else(|error| TimestampResponse::refused(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests;
