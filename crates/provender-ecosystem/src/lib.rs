@@ -68,6 +68,11 @@ pub trait Ecosystem: Send + Sync {
     /// The version that a file's name tells, if its name tells one and is right for the package.
     fn version_of_file(&self, package: &PackageName, file: &FileName) -> Option<Version>;
 
+    /// The packages that a file of this name can belong to; none where its name does not tell.
+    fn packages_of_file(&self, _file: &FileName) -> Vec<PackageName> {
+        Vec::new()
+    }
+
     /// The package URL of a package, of one of its versions, or of one of its files. A type whose
     /// names are spelled otherwise in package URLs says so here and in [`Self::read_purl`].
     fn purl(

@@ -1,8 +1,11 @@
 //! Attestations (PEP 740): from an upload's field into Sigstore bundles, and from verified bundles
 //! into the provenance object that the integrity API serves.
 //!
-//! The two hold the same parts under other names. PEP 740 has no place for signed timestamps, so
-//! those of a bundle are not passed on; the registry's own API has the whole bundle.
+//! The two hold the same parts under other names, but for signed timestamps: version 1 of PEP 740's
+//! objects was made when logs still signed the time. A log of tiles does not, and without a time no
+//! verifier can take an attestation once its certificate has ended. So they stand in a field of
+//! their own, `timestamps`, which readers of version 1 ignore: written from bundles that have them,
+//! and read where a publisher sends it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -79,6 +82,9 @@ struct Attestation {
 struct VerificationMaterial {
     certificate: String,
     transparency_entries: Vec<Value>,
+    /// RFC 3161 responses, base64: this registry's addition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    timestamps: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,12 +104,20 @@ impl Attestation {
         let certificate = plain_base64("certificate", &self.verification_material.certificate)?;
         let payload = plain_base64("statement", &self.envelope.statement)?;
         let signature = plain_base64("signature", &self.envelope.signature)?;
+        let mut material = json!({
+            "certificate": { "rawBytes": certificate },
+            "tlogEntries": self.verification_material.transparency_entries,
+        });
+        let timestamps = self.verification_material.timestamps.iter().map(|timestamp| {
+            Ok(json!({ "signedTimestamp": plain_base64("timestamp", timestamp)? }))
+        });
+        let timestamps: Vec<Value> = timestamps.collect::<Result<_, Problem>>()?;
+        if !timestamps.is_empty() {
+            material["timestampVerificationData"] = json!({ "rfc3161Timestamps": timestamps });
+        }
         let bundle = json!({
             "mediaType": BUNDLE_TYPE,
-            "verificationMaterial": {
-                "certificate": { "rawBytes": certificate },
-                "tlogEntries": self.verification_material.transparency_entries,
-            },
+            "verificationMaterial": material,
             "dsseEnvelope": {
                 "payload": payload,
                 "payloadType": PAYLOAD_TYPE,
@@ -123,12 +137,18 @@ impl Attestation {
         let material = &bundle["verificationMaterial"];
         let entries = material["tlogEntries"].as_array().filter(|entries| !entries.is_empty())?;
         let envelope = &bundle["dsseEnvelope"];
+        let timestamps = &material["timestampVerificationData"]["rfc3161Timestamps"];
+        let timestamps = timestamps.as_array().map(Vec::as_slice).unwrap_or_default();
         let [signature] = envelope["signatures"].as_array()?.as_slice() else { return None };
         Some(Self {
             version: VERSION,
             verification_material: VerificationMaterial {
                 certificate: text(&material["certificate"]["rawBytes"])?,
                 transparency_entries: entries.clone(),
+                timestamps: timestamps
+                    .iter()
+                    .map(|timestamp| text(&timestamp["signedTimestamp"]))
+                    .collect::<Option<_>>()?,
             },
             envelope: Envelope {
                 statement: text(&envelope["payload"])?,

@@ -41,6 +41,17 @@ pub(crate) fn parse(package: &PackageName, file: &FileName) -> Option<Distributi
     Some(Distribution { format, version })
 }
 
+/// The packages that a file of this name can be a distribution of: where its name has several
+/// dashes, some read it as several.
+pub(crate) fn packages(file: &FileName) -> Vec<PackageName> {
+    let dashes = file.as_str().match_indices('-');
+    let candidates = dashes.filter_map(|(at, _)| name::normalize(&file.as_str()[..at]).ok());
+    let mut packages: Vec<PackageName> =
+        candidates.filter(|package| parse(package, file).is_some()).collect();
+    packages.dedup();
+    packages
+}
+
 /// The name that a publication of this version has to have, given the name that it has.
 pub(crate) fn canonical(
     package: &PackageName,

@@ -95,6 +95,10 @@ impl Ecosystem for Pypi {
         file_name::parse(package, file).map(|found| found.version)
     }
 
+    fn packages_of_file(&self, file: &FileName) -> Vec<PackageName> {
+        file_name::packages(file)
+    }
+
     fn route(&self, request: &RequestHead<'_>) -> Result<Operation, Problem> {
         route::route(request)
     }

@@ -41,6 +41,9 @@ fn right(ecosystem: &dyn Ecosystem, sample: &ArchiveSample) {
         let read = inspect(ecosystem, sample, &mut Cursor::new(&sample.bytes), depth);
         read.unwrap_or_else(|error| panic!("{} at {depth:?}: {error}", sample.file))
     };
+    let packages = ecosystem.packages_of_file(&sample.file);
+    let is_told = packages.is_empty() || packages.contains(&sample.package);
+    assert!(is_told, "{} tells other packages than its own: {packages:?}", sample.file);
     let full = read(Depth::Full);
     assert_eq!(full, read(Depth::Full), "{} reads differently each time", sample.file);
     assert_eq!(full, read(Depth::Structure), "{} has other facts when mirrored", sample.file);

@@ -87,6 +87,11 @@ fn purls(ecosystem: &dyn Ecosystem, samples: &Samples) {
         }
     }
     for text in hostile_texts() {
+        let packages = FileName::new(&text).map(|file| ecosystem.packages_of_file(&file));
+        for package in packages.unwrap_or_default() {
+            let again = ecosystem.package_name(package.as_str());
+            assert_eq!(again.as_ref(), Ok(&package), "{text:?} gives a name that is not normal");
+        }
         ecosystem.read_purl(&Purl::new(ecosystem.id().as_str(), &text).with_version(&text));
         let other = Purl::new("no-such-type", "demo");
         assert_eq!(ecosystem.read_purl(&other), None, "another type's package URL is read");

@@ -81,6 +81,24 @@ fn an_attestation_becomes_a_bundle() {
 }
 
 #[test]
+fn timestamps_go_both_ways() {
+    let mut stamped = attestation();
+    stamped["verification_material"]["timestamps"] = json!(["c3Rh\nbXA=\n"]);
+    let claims = read(&json!([stamped]).to_string()).unwrap();
+    let bundle: Value = serde_json::from_str(&claims[0].bundle).unwrap();
+    let stamps = &bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"];
+    assert_eq!(*stamps, json!([{ "signedTimestamp": "c3RhbXA=" }]));
+    let attested = Attested {
+        bundle: claims[0].bundle.clone(),
+        identity: "somebody@packages.example".to_owned(),
+        issuer: String::new(),
+    };
+    let rendered: Value = serde_json::from_slice(&provenance(&[attested]).unwrap()).unwrap();
+    let material = &rendered["attestation_bundles"][0]["attestations"][0]["verification_material"];
+    assert_eq!(material["timestamps"], json!(["c3RhbXA="]));
+}
+
+#[test]
 fn verified_bundles_become_a_provenance() {
     let claims = read(&json!([attestation()]).to_string()).unwrap();
     let attested = |identity: &str| Attested {

@@ -1,6 +1,6 @@
 use provender_domain::FileName;
 
-use super::{Format, canonical, parse};
+use super::{Format, canonical, packages, parse};
 use crate::name;
 
 #[test]
@@ -61,4 +61,18 @@ fn canonical_names() {
     check("de_mo-v1.0-1-py3-none-any.whl", "de_mo-1.0-1-py3-none-any.whl");
     check("de-mo-1.0.zip", "de_mo-1.0.tar.gz");
     check("de_mo-1.0rc1.tar.gz", "de_mo-1.0rc1.tar.gz");
+}
+
+#[test]
+fn packages_of_names() {
+    let check = |file: &str, expected: &[&str]| {
+        let found = packages(&FileName::new(file).unwrap());
+        let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
+        assert_eq!(found, expected, "{file:?}");
+    };
+    check("De_Mo-1.0-py3-none-any.whl", &["de-mo"]);
+    check("de-mo-1.0.tar.gz", &["de-mo"]);
+    check("demo-1-1.zip", &["demo", "demo-1"]);
+    check("demo.tar.gz", &[]);
+    check("1.0.zip", &[]);
 }
