@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::audit::{self, Audit};
@@ -30,6 +30,10 @@ use sequencer::{Outcome, Request, Sequencer};
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// What an entry counts for beside its bytes, so that very many empty ones are bounded too.
 const ENTRY_OVERHEAD_BYTES: usize = 512;
+
+/// How long somebody waits for this server to publish an entry before the store is asked whether
+/// another server did.
+const PATIENCE: Duration = Duration::from_millis(150);
 
 /// What a log is opened with.
 pub struct LogOptions {
@@ -178,7 +182,9 @@ pub(crate) struct Shared {
     pub(crate) publication: Publication,
     pub(crate) index: Index,
     room: Arc<Semaphore>,
-    closing: tokio::sync::Notify,
+    closing: Notify,
+    /// Told when there may be batches that the flusher was not given.
+    unflushed: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -200,7 +206,8 @@ impl Log {
             publication: Publication::new(),
             index: Index::new(keys),
             room: Arc::new(Semaphore::new(held)),
-            closing: tokio::sync::Notify::new(),
+            closing: Notify::new(),
+            unflushed: Notify::new(),
             tasks: Mutex::default(),
         });
         let mut sequencer = Sequencer::new(Arc::clone(&shared), signer);
@@ -365,18 +372,16 @@ impl Shared {
         if self.publication.is_fresh() {
             return Ok(self.publication.current());
         }
-        if let Some(state) = self.state.load(&self.origin).await? {
-            if let Some(published) = state.published {
-                self.publication.advance(published);
-            }
+        let state = self.state.load(&self.origin).await?;
+        if let Some(published) = state.and_then(|state| state.published) {
+            self.publication.advance(published);
         }
         Ok(self.publication.current())
     }
 
     /// Where an entry is that was appended before.
     async fn known(&self, index: u64) -> Result<Appended, AppendError> {
-        let published = self.publication.reaching(index + 1).await;
-        let published = published.ok_or(AppendError::Closed)?;
+        let published = self.reaching(index + 1).await?;
         let size = published.size;
         let proved = async {
             let checkpoint =
@@ -387,6 +392,19 @@ impl Shared {
         let (root, proof) =
             proved.await.map_err(|error: LogError| AppendError::Storage(Arc::new(error)))?;
         Ok(Appended { index, size, root, proof, checkpoint: published.checkpoint.as_str().into() })
+    }
+
+    /// The first published checkpoint of at least this size, whoever publishes it.
+    async fn reaching(&self, size: u64) -> Result<Arc<Published>, AppendError> {
+        loop {
+            let reaching = self.publication.reaching(size);
+            match tokio::time::timeout(PATIENCE, reaching).await {
+                Ok(published) => return published.ok_or(AppendError::Closed),
+                Err(_) => self.unflushed.notify_one(),
+            }
+            let published = self.published().await;
+            published.map_err(|error| AppendError::Storage(Arc::new(error)))?;
+        }
     }
 
     async fn prove(&self, size: u64, segments: &[Segment]) -> Result<Vec<Hash>, LogError> {

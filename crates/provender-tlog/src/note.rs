@@ -181,8 +181,7 @@ impl NoteVerifier {
     pub fn verify<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
         let (text, signatures) = split(note)?;
         let mut signed = false;
-        for signature in signatures {
-            let (name, bytes) = signature?;
+        for Signature { name, bytes } in signatures {
             let Some((hash, bytes)) = bytes.split_first_chunk() else { continue };
             if name != self.name() || *hash != self.key_hash() {
                 continue;
@@ -210,9 +209,7 @@ impl fmt::Display for NoteVerifier {
 
 /// The text of a note, with its last line end, and the signatures: names and bytes. Nothing is
 /// checked but the form.
-fn split(
-    note: &str,
-) -> Result<(&str, impl Iterator<Item = Result<(&str, Vec<u8>), NoteError>>), NoteError> {
+fn split(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
     if note.len() > NOTE_MAX_BYTES {
         return Err(NoteError::Malformed("it is too long"));
     }
@@ -226,16 +223,23 @@ fn split(
     if lines.split('\n').count() > SIGNATURES_MAX {
         return Err(NoteError::Malformed("it has too many signatures"));
     }
-    Ok((text, lines.split('\n').map(signature)))
+    let signatures = lines.split('\n').map(signature).collect::<Result<_, NoteError>>()?;
+    Ok((text, signatures))
 }
 
-fn signature(line: &str) -> Result<(&str, Vec<u8>), NoteError> {
+/// Who signed, and the bytes: a key's hash and what that kind of key signs with.
+struct Signature<'a> {
+    name: &'a str,
+    bytes: Vec<u8>,
+}
+
+fn signature(line: &str) -> Result<Signature<'_>, NoteError> {
     let line = line.strip_prefix(SIGNATURE_PREFIX);
     let parts = line.and_then(|line| line.split_once(' '));
     let (name, bytes) = parts.ok_or(NoteError::Malformed("a line is no signature"))?;
     let bytes =
         STANDARD.decode(bytes).map_err(|_| NoteError::Malformed("a signature is not in base64"))?;
-    Ok((name, bytes))
+    Ok(Signature { name, bytes })
 }
 
 fn is_text(text: &str) -> bool {

@@ -171,7 +171,9 @@ pub enum TileError {
 /// Hashes as a tile.
 pub fn encode_hashes(hashes: &[Hash]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(hashes.len() * Hash::BYTES);
-    hashes.iter().for_each(|hash| bytes.put_slice(hash.as_bytes()));
+    for hash in hashes {
+        bytes.put_slice(hash.as_bytes());
+    }
     bytes.freeze()
 }
 

@@ -82,7 +82,7 @@ impl Edge {
             self.tower.push(*leaf, |Filled { path, hashes }| {
                 writes.objects.push((path, encode_hashes(&hashes)));
             });
-            if self.tower.size() % u64::from(WIDTH) == 0 {
+            if self.tower.size().is_multiple_of(u64::from(WIDTH)) {
                 let path = TilePath::full(TileKind::Entries, index);
                 writes.objects.push((path, self.bundle.split().freeze()));
             }

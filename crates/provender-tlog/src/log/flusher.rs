@@ -32,6 +32,15 @@ pub(crate) struct Swapped {
     pub(crate) room: Vec<OwnedSemaphorePermit>,
 }
 
+/// What was found among the batches that the state store keeps.
+#[derive(Default)]
+struct Kept {
+    /// The checkpoint behind the last that was added.
+    end: Option<String>,
+    /// Whether something is missing between.
+    gap: bool,
+}
+
 pub(crate) struct Flusher {
     shared: Arc<Shared>,
     /// The edge of the published tree; `None` where it must be read.
@@ -59,9 +68,12 @@ impl Flusher {
         let mut open = true;
         while open || !self.waiting.is_empty() {
             if self.waiting.is_empty() {
-                match swapped.recv().await {
-                    Some(batch) => self.waiting.push(batch),
-                    None => break,
+                tokio::select! {
+                    batch = swapped.recv() => match batch {
+                        Some(batch) => self.waiting.push(batch),
+                        None => break,
+                    },
+                    () = self.shared.unflushed.notified() => {}
                 }
             }
             while let Ok(batch) = swapped.try_recv() {
@@ -153,11 +165,12 @@ impl Flusher {
             return Ok(end);
         }
         // Other servers appended between, or the log was just opened.
-        end = self.gather_kept(edge, writes).await?.or(end);
-        if edge.size() < last {
+        let kept = self.gather_kept(edge, writes).await?;
+        end = kept.end.or(end);
+        if kept.gap || edge.size() < last {
             // Another server published what is between, and its batches are forgotten.
             (*edge, *writes) = (self.load().await?, Writes::default());
-            end = self.gather_kept(edge, writes).await?;
+            end = self.gather_kept(edge, writes).await?.end;
         }
         if edge.size() < last {
             return Err(LogError::Contradiction("a batch is neither kept nor published"));
@@ -166,22 +179,19 @@ impl Flusher {
     }
 
     /// The same with the batches that the state store keeps.
-    async fn gather_kept(
-        &self,
-        edge: &mut Edge,
-        writes: &mut Writes,
-    ) -> Result<Option<String>, LogError> {
-        let mut end = None;
+    async fn gather_kept(&self, edge: &mut Edge, writes: &mut Writes) -> Result<Kept, LogError> {
+        let mut kept = Kept::default();
         let Shared { origin, state, .. } = &*self.shared;
         for batch in state.batches(origin, edge.size()).await? {
+            kept.gap |= batch.first_index > edge.size();
             if batch.first_index == edge.size() {
                 let leaves: Vec<Hash> =
                     batch.entries.iter().map(|entry| Hash::leaf(entry)).collect();
                 edge.add(&batch, &leaves, writes);
-                end = Some(batch.checkpoint);
+                kept.end = Some(batch.checkpoint);
             }
         }
-        Ok(end)
+        Ok(kept)
     }
 
     /// The checkpoint to publish, if it is one of exactly this tree.

@@ -3,7 +3,7 @@
 //! A batch begins the moment the former is durable, with all that came meanwhile; so batches are
 //! small when little happens and large when much does, without a timer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,6 +174,9 @@ impl Sequencer {
             let tip = self.load().await?;
             self.learn(tip.state.size).await?;
             self.tip = Some(tip);
+            // Batches may be there that nobody turns into tiles: those of a swap that reported an
+            // error, or of a server that died.
+            self.shared.unflushed.notify_one();
             return Ok(None);
         }
         let draft = self.draft(requests)?;
@@ -194,9 +197,9 @@ impl Sequencer {
         let tip = self.tip();
         let mut leaves = Vec::with_capacity(requests.len());
         let mut entries = Vec::with_capacity(requests.len());
-        let mut seen = HashMap::with_capacity(requests.len());
+        let mut seen = HashSet::with_capacity(requests.len());
         for request in requests {
-            if seen.insert(request.leaf, ()).is_none() {
+            if seen.insert(request.leaf) {
                 leaves.push(request.leaf);
                 entries.push(request.body.clone());
             }
@@ -232,14 +235,14 @@ impl Sequencer {
         let checkpoint: Arc<str> = batch.checkpoint.as_str().into();
         let (size, root) = (next.state.size, next.state.root);
         self.tip = Some(next);
-        let mut room = Vec::with_capacity(requests.len());
+        let mut permits = Vec::with_capacity(requests.len());
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            room.push(request.room);
+            permits.push(request.room);
             answers.push((request.answer, places[&request.leaf]));
         }
         // The flusher ends after this task, unless it died, and then close() says so.
-        let _ = swapped.send(Swapped { batch, leaves, room });
+        let _ = swapped.send(Swapped { batch, leaves, room: permits });
         for (answer, index) in answers {
             let (proof, checkpoint) = (growth.inclusion(index), Arc::clone(&checkpoint));
             let appended = Appended { index, size, root, proof, checkpoint };

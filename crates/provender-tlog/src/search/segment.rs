@@ -104,7 +104,7 @@ pub(super) fn covering(end: u64) -> Vec<SegmentPath> {
 pub(super) fn ending(end: u64) -> impl Iterator<Item = SegmentPath> {
     (0..=LEVEL_MAX)
         .map(|level| (level, SPAN << (FAN_BITS * level)))
-        .take_while(move |(_, span)| end % span == 0)
+        .take_while(move |(_, span)| end.is_multiple_of(*span))
         .map(move |(level, span)| SegmentPath { level, index: end / span - 1 })
 }
 

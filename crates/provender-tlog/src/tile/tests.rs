@@ -87,7 +87,9 @@ fn contents_come_back() {
     let longest = vec![7; super::ENTRY_MAX_BYTES];
     let entries: [&[u8]; 3] = [b"one", b"", &longest];
     let mut bundle = BytesMut::new();
-    entries.iter().for_each(|entry| put_entry(&mut bundle, entry));
+    for entry in entries {
+        put_entry(&mut bundle, entry);
+    }
     let bundle = bundle.freeze();
     assert_eq!(decode_entries(&bundle, 3).unwrap(), entries);
     assert_eq!(&cut_entries(&bundle, 2).unwrap()[..], b"\0\x03one\0\0");
@@ -111,7 +113,9 @@ proptest! {
         let bundle = Bytes::from(bytes);
         if let Ok(entries) = decode_entries(&bundle, width) {
             let mut again = BytesMut::new();
-            entries.iter().for_each(|entry| put_entry(&mut again, entry));
+            for entry in &entries {
+                put_entry(&mut again, entry);
+            }
             prop_assert_eq!(again, bundle);
         }
     }
