@@ -1,4 +1,4 @@
-//! Who someone is: an OpenID Connect issuer of our own, and the check of everybody's tokens.
+//! Who someone is: an OIDC issuer of our own, and the check of everybody's tokens.
 //!
 //! No HTTP here: requests and answers are plain values, and keys of other issuers come through
 //! [`KeySource`]. No clock either: who calls says what time it is.
@@ -7,8 +7,8 @@
 //! |---|---|---|
 //! | [`password`] | passwords of local accounts | Argon2id, OWASP |
 //! | [`TrustedIssuer`] | whose tokens are believed, for whom, and what they say in a certificate | |
-//! | [`Verifier`] | tokens in, identities out | RFC 7515, 7517, 7519, OpenID Connect Discovery |
-//! | [`Issuer`] | our own tokens | OpenID Connect Core |
+//! | [`Verifier`] | tokens in, identities out | RFC 7515, 7517, 7519, OIDC Discovery |
+//! | [`Issuer`] | our own tokens | OIDC Core |
 //! | [`grant`] | requests and answers of the token endpoint | RFC 6749, RFC 8693 |
 //! | [`device`] | signing in on another screen | RFC 8628 |
 //! | [`code`] | signing in in the browser of this machine | RFC 6749, 7636, 8252 |
@@ -41,4 +41,6 @@ pub use preset::Preset;
 pub use rule::{ClaimRule, Pattern, RuleError};
 pub use template::{Template, TemplateError};
 pub use trusted::{DEFAULT_AUDIENCE, TrustedIssuer};
-pub use verifier::{DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError, TokenError, VerifiedIdentity, Verifier};
+pub use verifier::{
+    DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError, TokenError, VerifiedIdentity, Verifier,
+};

@@ -13,9 +13,20 @@ use serde_json::{Map, Number, Value};
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Claims(Map<String, Value>);
 
+/// What a claim says about a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Date {
+    /// Nothing.
+    Absent,
+    /// Nothing that is a date.
+    Nonsense,
+    /// Seconds since 1970.
+    Seconds(i64),
+}
+
 /// Why bytes are no claims.
 #[derive(Debug, thiserror::Error)]
-pub enum ClaimsError {
+pub(super) enum ClaimsError {
     /// A member occurs twice.
     #[error("a member occurs twice")]
     Duplicate(#[source] serde_json::Error),
@@ -58,13 +69,19 @@ impl Claims {
         self.0.get(name)?.as_str()
     }
 
-    /// A date (RFC 7519, `NumericDate`) as whole seconds since 1970. `Some(None)`: there is one that
-    /// is none.
-    pub(super) fn seconds(&self, name: &str) -> Option<Option<i64>> {
-        let value = self.0.get(name)?;
-        #[expect(clippy::cast_possible_truncation, reason = "casting saturates, and the range follows")]
-        let seconds = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64));
-        Some(seconds.filter(|seconds| (0..=SECONDS_MAX).contains(seconds)))
+    /// A date (RFC 7519, `NumericDate`) as whole seconds since 1970.
+    pub(super) fn date(&self, name: &str) -> Date {
+        let Some(value) = self.0.get(name) else { return Date::Absent };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "casting saturates, and the range follows"
+        )]
+        let seconds =
+            value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64));
+        match seconds.filter(|seconds| (0..=SECONDS_MAX).contains(seconds)) {
+            Some(seconds) => Date::Seconds(seconds),
+            None => Date::Nonsense,
+        }
     }
 
     /// Every text that stands in a member: itself, or, for a list, each of its elements.

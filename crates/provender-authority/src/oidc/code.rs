@@ -10,7 +10,8 @@ use url::Url;
 
 use super::TokenSubject;
 use super::grant::{
-    Challenge, Granted, OAuthError, OAuthErrorCode, Secret, fingerprint, optional, required, unguessable,
+    Challenge, Granted, OAuthError, OAuthErrorCode, Secret, fingerprint, optional, required,
+    unguessable,
 };
 use super::issuer_url::is_loopback;
 
@@ -19,7 +20,7 @@ pub const CODE_LIFE_SECONDS: i64 = 60;
 /// The most codes that wait at a time.
 pub const CODES_MAX: usize = 4096;
 
-/// What the browser comes with (RFC 6749, section 4.1.1; RFC 7636, section 4.3; OpenID Connect Core,
+/// What the browser comes with (RFC 6749, section 4.1.1; RFC 7636, section 4.3; OIDC Core,
 /// section 3.1.2.1).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the specifications, which explain them")]
@@ -106,7 +107,10 @@ fn loopback(text: &str) -> Result<Url, OAuthError> {
 impl Authorization {
     /// Where to send the browser when the person refused or something failed.
     pub fn refused(&self, error: &OAuthError) -> String {
-        self.redirect(&[("error", error.error.as_str()), ("error_description", &error.error_description)])
+        self.redirect(&[
+            ("error", error.error.as_str()),
+            ("error_description", &error.error_description),
+        ])
     }
 
     fn redirect(&self, parameters: &[(&str, &str)]) -> String {

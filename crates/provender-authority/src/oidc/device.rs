@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::TokenSubject;
 use super::grant::{
-    Challenge, Granted, OAuthError, OAuthErrorCode, Secret, fingerprint, optional, random, required,
-    unguessable,
+    Challenge, Granted, OAuthError, OAuthErrorCode, Secret, fingerprint, optional, random,
+    required, unguessable,
 };
 
 /// How long a code may be confirmed and fetched.
@@ -266,7 +266,8 @@ impl State {
     }
 
     fn check_room(&self, source: &str) -> Result<(), OAuthError> {
-        let of_source = self.waiting.values().filter(|waiting| waiting.shown.source == source).count();
+        let of_source =
+            self.waiting.values().filter(|waiting| waiting.shown.source == source).count();
         match self.waiting.len() < PENDING_MAX && of_source < PENDING_PER_SOURCE_MAX {
             true => Ok(()),
             false => Err(OAuthError::new(

@@ -104,7 +104,7 @@ pub struct Granted {
     pub nonce: Option<String>,
 }
 
-/// The answer with a token (RFC 6749, section 5.1; OpenID Connect Core, section 3.1.3.3).
+/// The answer with a token (RFC 6749, section 5.1; OIDC Core, section 3.1.3.3).
 #[derive(Clone, Serialize)]
 pub struct TokenAnswer {
     /// The token. Who wants an access token gets the same one.
@@ -281,8 +281,9 @@ pub(super) fn unguessable() -> Result<String, OAuthError> {
 }
 
 pub(super) fn random(bytes: &mut [u8]) -> Result<(), OAuthError> {
-    aws_lc_rs::rand::fill(bytes)
-        .map_err(|_| OAuthError::new(OAuthErrorCode::ServerError, "the system gave no random bytes"))
+    aws_lc_rs::rand::fill(bytes).map_err(|_| {
+        OAuthError::new(OAuthErrorCode::ServerError, "the system gave no random bytes")
+    })
 }
 
 impl Secret {

@@ -76,7 +76,7 @@ impl Issuer {
         &self.keys
     }
 
-    /// The document that says where everything is (OpenID Connect Discovery, section 3).
+    /// The document that says where everything is (OIDC Discovery, section 3).
     pub fn discovery(&self) -> Discovery {
         Discovery {
             issuer: self.url.clone(),
@@ -89,10 +89,24 @@ impl Issuer {
             grant_types_supported: super::grant::GRANT_TYPES,
             subject_types_supported: &["public"],
             id_token_signing_alg_values_supported: [Algorithm::of(self.key.algorithm()).as_str()],
-            token_endpoint_auth_methods_supported: &["none", "client_secret_post", "client_secret_basic"],
+            token_endpoint_auth_methods_supported: &[
+                "none",
+                "client_secret_post",
+                "client_secret_basic",
+            ],
             code_challenge_methods_supported: &["S256"],
             scopes_supported: &["openid", "email"],
-            claims_supported: &["iss", "sub", "aud", "iat", "nbf", "exp", "nonce", "email", "email_verified"],
+            claims_supported: &[
+                "iss",
+                "sub",
+                "aud",
+                "iat",
+                "nbf",
+                "exp",
+                "nonce",
+                "email",
+                "email_verified",
+            ],
         }
     }
 
@@ -147,7 +161,7 @@ impl TokenSubject {
     }
 }
 
-/// Where everything of an issuer is (OpenID Connect Discovery, section 3; RFC 8414; RFC 8628, section 4).
+/// Where everything of an issuer is (OIDC Discovery, section 3; RFC 8414; RFC 8628, section 4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names are those of the specifications, which explain them")]
 pub struct Discovery {

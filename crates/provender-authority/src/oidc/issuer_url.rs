@@ -10,9 +10,9 @@ const ISSUER_URL_LIMIT_BYTES: usize = 512;
 
 /// The URL that an issuer goes by, exactly as it writes it in `iss`.
 ///
-/// OpenID Connect compares issuers byte by byte, so nothing is normalized: a slash at the end makes
+/// OIDC compares issuers byte by byte, so nothing is normalized: a slash at the end makes
 /// another issuer. It is `https`, or `http` on this very machine, and has no query and no fragment
-/// (OpenID Connect Discovery, section 3).
+/// (OIDC Discovery, section 3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IssuerUrl(String);
@@ -57,7 +57,7 @@ impl IssuerUrl {
         &self.0
     }
 
-    /// Where the issuer describes itself (OpenID Connect Discovery, section 4).
+    /// Where the issuer describes itself (OIDC Discovery, section 4).
     pub fn discovery(&self) -> String {
         self.endpoint(".well-known/openid-configuration")
     }
@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn only_urls_that_nobody_can_answer_for() {
-        let check = |url: &str, expected: bool| assert_eq!(IssuerUrl::new(url).is_ok(), expected, "{url}");
+        let check =
+            |url: &str, expected: bool| assert_eq!(IssuerUrl::new(url).is_ok(), expected, "{url}");
         check("https://ci.example", true);
         check("https://ci.example/", true);
         check("https://ci.example/realms/one", true);

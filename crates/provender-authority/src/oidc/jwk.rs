@@ -105,7 +105,9 @@ impl Jwk {
             Check::Point(check) => self.public_bytes().is_some_and(|point| {
                 UnparsedPublicKey::new(check, point).verify(message, signature).is_ok()
             }),
-            Check::Rsa(check) => self.rsa().is_some_and(|key| key.verify(check, message, signature).is_ok()),
+            Check::Rsa(check) => {
+                self.rsa().is_some_and(|key| key.verify(check, message, signature).is_ok())
+            }
         }
     }
 
@@ -120,15 +122,17 @@ impl Jwk {
     }
 
     fn rsa(&self) -> Option<RsaPublicKeyComponents<Vec<u8>>> {
-        let without_zeros = |bytes: Vec<u8>| bytes.into_iter().skip_while(|byte| *byte == 0).collect();
+        let without_zeros =
+            |bytes: Vec<u8>| bytes.into_iter().skip_while(|byte| *byte == 0).collect();
         let n = without_zeros(decoded(self.n.as_ref())?);
         let e = without_zeros(decoded(self.e.as_ref())?);
         Some(RsaPublicKeyComponents { n, e })
     }
 
     fn thumbprint(&self) -> String {
-        let members = [("crv", &self.crv), ("kty", &Some(self.kty.clone())), ("x", &self.x), ("y", &self.y)]
-            .map(|(name, value)| value.as_ref().map(|value| format!("\"{name}\":\"{value}\"")));
+        let members =
+            [("crv", &self.crv), ("kty", &Some(self.kty.clone())), ("x", &self.x), ("y", &self.y)]
+                .map(|(name, value)| value.as_ref().map(|value| format!("\"{name}\":\"{value}\"")));
         let members: Vec<String> = members.into_iter().flatten().collect();
         URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{}}}", members.join(","))))
     }

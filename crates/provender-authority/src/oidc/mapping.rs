@@ -27,7 +27,10 @@ pub enum San {
 /// The issuer (1 and 8) is not among them: every certificate has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names are those of Fulcio's directory of OIDs, which explains them")]
+#[allow(
+    missing_docs,
+    reason = "the names are those of Fulcio's directory of OIDs, which explains them"
+)]
 pub enum Extension {
     GithubWorkflowTrigger = 2,
     GithubWorkflowSha = 3,
@@ -58,7 +61,7 @@ impl Extension {
         self as u32
     }
 
-    /// Whether the value stands there without any encoding (2 to 6) instead of as a DER UTF8String.
+    /// Whether the value stands there without any encoding (2 to 6) instead of as a `UTF8String` in DER.
     pub fn is_raw(self) -> bool {
         self.arc() <= 6
     }
@@ -176,14 +179,15 @@ pub(super) fn email(claims: &Claims, address: String) -> Result<San, TokenError>
 /// A URI that reads the same to everybody: nothing in it has to be escaped.
 pub(super) fn uri(uri: String) -> Result<San, TokenError> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
-    let is_uri = uri.len() <= SAN_LIMIT_BYTES && uri.bytes().all(is_plain) && Url::parse(&uri).is_ok();
+    let is_uri =
+        uri.len() <= SAN_LIMIT_BYTES && uri.bytes().all(is_plain) && Url::parse(&uri).is_ok();
     match is_uri {
         true => Ok(San::Uri(uri)),
         false => Err(TokenError::BadSubject),
     }
 }
 
-/// Whether it can stand in a certificate as an address: ASCII (an IA5String), one `@` with something on
+/// Whether it can stand in a certificate as an address: ASCII (an `IA5String`), one `@` with something on
 /// both sides, and nothing that a reader could take for two addresses.
 pub(super) fn is_email(address: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#""(),:;<>[\]"#.contains(&byte);

@@ -32,7 +32,9 @@ pub struct Pattern {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// It has no condition, and would let everybody in.
-    #[error("a rule without a condition would allow everybody: write sub = \"**\" if that is meant")]
+    #[error(
+        "a rule without a condition would allow everybody: write sub = \"**\" if that is meant"
+    )]
     NoCondition,
     /// A pattern is longer than [`PATTERN_LIMIT_BYTES`].
     #[error("a pattern has at most {PATTERN_LIMIT_BYTES} bytes")]

@@ -164,7 +164,8 @@ mod tests {
         )
         .unwrap();
         let check = |template: &str, expected: Option<&str>| {
-            let filled = Template::new(template).unwrap().fill(&claims, Some("https://ci.example/"));
+            let filled =
+                Template::new(template).unwrap().fill(&claims, Some("https://ci.example/"));
             assert_eq!(filled.as_deref(), expected, "{template}");
         };
         check("plain", Some("plain"));

@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn without_a_rule_nobody_is_allowed() {
         let issuer: TrustedIssuer =
-            serde_json::from_str(r#"{"url":"https://ci.example","claims":{"preset":"email"}}"#).unwrap();
+            serde_json::from_str(r#"{"url":"https://ci.example","claims":{"preset":"email"}}"#)
+                .unwrap();
         assert_eq!(issuer.audiences, ["sigstore"]);
         assert!(!issuer.allows(&[("sub".to_owned(), "x".into())].into_iter().collect()));
     }
@@ -60,7 +61,11 @@ mod tests {
         let check = |text: &str| {
             let issuer: TrustedIssuer = serde_json::from_str(text).unwrap();
             let written = serde_json::to_string(&issuer).unwrap();
-            assert_eq!(serde_json::from_str::<TrustedIssuer>(&written).unwrap(), issuer, "{written}");
+            assert_eq!(
+                serde_json::from_str::<TrustedIssuer>(&written).unwrap(),
+                issuer,
+                "{written}"
+            );
         };
         check(r#"{"url":"https://a.example","claims":{"preset":"kubernetes"}}"#);
         check(
@@ -80,7 +85,13 @@ mod tests {
         check(r#"{"url":"https://ci.example","claims":{"preset":"none"}}"#, "unknown variant");
         check(r#"{"url":"https://ci.example","claims":{}}"#, "preset or a subject");
         check(r#"{"url":"https://ci.example","claims":{"preset":"github-actions"}}"#, "`server`");
-        check(r#"{"url":"https://ci.example","claims":{"preset":"email"},"rule":[]}"#, "unknown field");
-        check(r#"{"url":"https://ci.example","claims":{"preset":"email"},"rules":[{}]}"#, "everybody");
+        check(
+            r#"{"url":"https://ci.example","claims":{"preset":"email"},"rule":[]}"#,
+            "unknown field",
+        );
+        check(
+            r#"{"url":"https://ci.example","claims":{"preset":"email"},"rules":[{}]}"#,
+            "everybody",
+        );
     }
 }

@@ -9,6 +9,7 @@ mod fetch;
 
 pub use fetch::{DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError};
 
+use super::claims::Date;
 use super::jws::Unverified;
 use super::mapping::{email, uri};
 use super::{Claims, DEFAULT_AUDIENCE, Extension, Issuer, IssuerUrl, Jwk, San, TrustedIssuer};
@@ -87,7 +88,9 @@ pub enum TokenError {
         name: String,
     },
     /// Nobody here trusts its issuer.
-    #[error("no trusted issuer has this name: compare `iss` with the configuration, to the last slash")]
+    #[error(
+        "no trusted issuer has this name: compare `iss` with the configuration, to the last slash"
+    )]
     ForeignIssuer,
     /// The issuer has no such key.
     #[error("the issuer has no key that could have signed the token")]
@@ -149,7 +152,11 @@ impl Verifier {
     }
 
     /// Believes a token, or says why not. May fetch the issuer's keys.
-    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedIdentity, TokenError> {
+    pub async fn verify(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedIdentity, TokenError> {
         let token = Unverified::parse(token)?;
         let issuer = token.claims.string("iss").ok_or(TokenError::ForeignIssuer)?;
         if issuer == self.own.url().as_str() {
@@ -173,7 +180,11 @@ impl Verifier {
     }
 
     /// Our own tokens name what they are about themselves, and nobody else's rules count.
-    fn verify_own(&self, token: Unverified<'_>, now: Timestamp) -> Result<VerifiedIdentity, TokenError> {
+    fn verify_own(
+        &self,
+        token: Unverified<'_>,
+        now: Timestamp,
+    ) -> Result<VerifiedIdentity, TokenError> {
         let keys = self.own.keys();
         let key = keys.find(token.kid.as_deref(), token.algorithm).ok_or(TokenError::UnknownKey)?;
         check_signature(&token, key)?;
@@ -236,17 +247,21 @@ struct Facts {
 }
 
 impl Facts {
-    fn of<S: AsRef<str>>(claims: &Claims, audiences: &[S], now: Timestamp) -> Result<Self, TokenError> {
+    fn of<S: AsRef<str>>(
+        claims: &Claims,
+        audiences: &[S],
+        now: Timestamp,
+    ) -> Result<Self, TokenError> {
         let now = now.as_second();
-        let expires = claims.seconds("exp").flatten().ok_or(TokenError::Expired)?;
+        let Date::Seconds(expires) = claims.date("exp") else { return Err(TokenError::Expired) };
         if expires + LEEWAY_SECONDS <= now {
             return Err(TokenError::Expired);
         }
         for name in ["nbf", "iat"] {
-            match claims.seconds(name) {
-                Some(Some(from)) if from <= now + LEEWAY_SECONDS => {}
-                None => {}
-                Some(_) => return Err(TokenError::NotYetValid),
+            match claims.date(name) {
+                Date::Absent => {}
+                Date::Seconds(from) if from <= now + LEEWAY_SECONDS => {}
+                Date::Seconds(_) | Date::Nonsense => return Err(TokenError::NotYetValid),
             }
         }
         let named = claims.texts("aud");

@@ -22,9 +22,9 @@ fn write(value: &Value, bytes: &mut Vec<u8>) {
                 bytes.push(b':');
                 write(value, bytes);
             };
-            write_list(b"{}", &members, bytes, write_member);
+            write_list(*b"{}", &members, bytes, write_member);
         }
-        Value::Array(items) => write_list(b"[]", items, bytes, write),
+        Value::Array(items) => write_list(*b"[]", items, bytes, write),
         Value::String(text) => write_string(text, bytes),
         Value::Number(_) | Value::Bool(_) | Value::Null => {
             bytes.extend_from_slice(value.to_string().as_bytes());
@@ -33,7 +33,7 @@ fn write(value: &Value, bytes: &mut Vec<u8>) {
 }
 
 fn write_list<T>(
-    brackets: &[u8; 2],
+    brackets: [u8; 2],
     items: &[T],
     bytes: &mut Vec<u8>,
     mut write_item: impl FnMut(&T, &mut Vec<u8>),
@@ -72,7 +72,10 @@ mod tests {
         };
         check(json!({}), "{}");
         check(json!([]), "[]");
-        check(json!({"b": 1, "a": [true, null, "x"], "B": -2}), r#"{"B":-2,"a":[true,null,"x"],"b":1}"#);
+        check(
+            json!({"b": 1, "a": [true, null, "x"], "B": -2}),
+            r#"{"B":-2,"a":[true,null,"x"],"b":1}"#,
+        );
         check(json!("a\"b\\c"), r#""a\"b\\c""#);
         check(json!("line\nbreak\tü€😀"), "\"line\nbreak\tü€😀\"");
         // By bytes of UTF-8 and so by code points, where JavaScript would put the surrogates first.

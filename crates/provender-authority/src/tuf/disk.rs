@@ -65,7 +65,8 @@ impl Disk {
                 let entry = entry.map_err(read_error(&directory))?;
                 let name = entry.file_name().into_string().unwrap_or_default();
                 let is_file = entry.file_type().map_err(read_error(&entry.path()))?.is_file();
-                let has_suffix = Path::new(&name).extension().is_some_and(|suffix| suffix == "json");
+                let has_suffix =
+                    Path::new(&name).extension().is_some_and(|suffix| suffix == "json");
                 if is_file && has_suffix && name != VERSIONS {
                     let bytes = fs::read(entry.path()).map_err(read_error(&entry.path()))?;
                     files.insert(format!("{prefix}{name}"), Bytes::from(bytes));

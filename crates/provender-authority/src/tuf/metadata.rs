@@ -38,8 +38,8 @@ pub(super) struct Roles {
 
 impl Document {
     /// Signs a document by each of the keys.
-    pub(super) fn sign(signed: Value, keys: &[&SigningKey]) -> Result<Self, SigningFailed> {
-        let message = canonical(&signed);
+    pub(super) fn sign(signed: &Value, keys: &[&SigningKey]) -> Result<Self, SigningFailed> {
+        let message = canonical(signed);
         let mut signatures: Vec<Value> = Vec::new();
         for key in keys {
             let id = PublicKey::of(key).id;
@@ -67,7 +67,8 @@ impl Document {
         let message = canonical(&self.signed);
         let good = |signature: &Value| {
             let bytes = signature["sig"].as_str().and_then(|sig| hex::decode(sig).ok());
-            signature["keyid"] == key.id && bytes.is_some_and(|bytes| key.verifies(&message, &bytes))
+            signature["keyid"] == key.id
+                && bytes.is_some_and(|bytes| key.verifies(&message, &bytes))
         };
         self.signed["_type"] == role
             && envelope["signatures"].as_array().is_some_and(|all| all.iter().any(good))

@@ -62,7 +62,9 @@ pub enum TufError {
     #[error("the TUF root key is needed for this: bring it back to keys/root/")]
     NoRootKey,
     /// A root document is missing or damaged, or not signed as it must be: clients could not follow.
-    #[error("root document {version} of the TUF repository is missing, damaged or signed by another key")]
+    #[error(
+        "root document {version} of the TUF repository is missing, damaged or signed by another key"
+    )]
     RootChain {
         /// Which one.
         version: u64,
@@ -265,7 +267,8 @@ impl Repository {
 
     /// The first document in the chain that has to be made anew.
     fn due(&self, published: &Published, keys: &RoleKeys, now: Timestamp) -> Option<Step> {
-        if is_due(&published.targets, self.lives.targets_days, now) || !published.is_signed_by(keys) {
+        if is_due(&published.targets, self.lives.targets_days, now) || !published.is_signed_by(keys)
+        {
             return Some(Step::Targets);
         }
         if is_due(&published.snapshot, self.lives.snapshot_days, now) {
@@ -297,19 +300,19 @@ impl Repository {
             Some(before) => before.targets.clone(),
             None => {
                 let head = head(next.targets, lives.targets_days, now);
-                Document::sign(metadata::targets(&head, &contents), &[&keys.targets])?
+                Document::sign(&metadata::targets(&head, &contents), &[&keys.targets])?
             }
         };
         let snapshot = match before.filter(|_| from > Step::Snapshot) {
             Some(before) => before.snapshot.clone(),
             None => {
                 let head = head(next.snapshot, lives.snapshot_days, now);
-                Document::sign(metadata::snapshot(&head, &targets), &[&keys.online])?
+                Document::sign(&metadata::snapshot(&head, &targets), &[&keys.online])?
             }
         };
         let timestamp_head = head(next.timestamp, lives.timestamp_days, now);
         let timestamp =
-            Document::sign(metadata::timestamp(&timestamp_head, &snapshot), &[&keys.online])?;
+            Document::sign(&metadata::timestamp(&timestamp_head, &snapshot), &[&keys.online])?;
         let published = Published { contents, targets, snapshot, timestamp };
         self.keep(&published, from)?;
         state.published = Some(published);
@@ -319,7 +322,8 @@ impl Repository {
     fn keep(&self, published: &Published, from: Step) -> Result<(), TufError> {
         let mut files = Vec::new();
         if from <= Step::Targets {
-            let target = |(name, bytes): (&String, &Bytes)| (target_path(name, bytes), bytes.clone());
+            let target =
+                |(name, bytes): (&String, &Bytes)| (target_path(name, bytes), bytes.clone());
             files.extend(published.contents.iter().map(target));
             let path = format!("{}.targets.json", published.targets.version);
             files.push((path, published.targets.bytes.clone()));
@@ -390,7 +394,7 @@ fn new_root(
     };
     let signers: Vec<&SigningKey> = others.iter().copied().chain([root]).collect();
     let head = head(version, lives.root_days, now);
-    Ok(Document::sign(metadata::root(&head, &roles), &signers)?)
+    Ok(Document::sign(&metadata::root(&head, &roles), &signers)?)
 }
 
 /// The newest root document, after every step to it was checked as clients will check it; `None` where
@@ -489,9 +493,10 @@ fn checked(targets: &[(&str, Bytes)]) -> Result<BTreeMap<String, Bytes>, TufErro
         let is_name = (1..=TARGET_NAME_LIMIT_BYTES).contains(&name.len())
             && name.bytes().all(is_plain)
             && !name.starts_with('.')
-            && name.ends_with(".json");
+            && name.strip_suffix(".json").is_some();
         let is_first = contents.insert((*name).to_owned(), bytes.clone()).is_none();
-        if !is_name || !is_first || bytes.len() > TARGET_LIMIT_BYTES || contents.len() > TARGETS_MAX {
+        if !is_name || !is_first || bytes.len() > TARGET_LIMIT_BYTES || contents.len() > TARGETS_MAX
+        {
             return Err(TufError::Target { name: (*name).to_owned() });
         }
     }

@@ -1,4 +1,4 @@
-use super::{Claims, ClaimsError};
+use super::{Claims, ClaimsError, Date};
 
 fn claims(json: &str) -> Claims {
     Claims::from_json(json.as_bytes()).unwrap()
@@ -57,12 +57,12 @@ fn dates_are_whole_seconds_within_reason() {
     let claims = claims(
         r#"{"a":1700000000,"b":1700000000.9,"c":-1,"d":1e300,"e":"1700000000","f":253402300800}"#,
     );
-    let check = |name: &str, expected| assert_eq!(claims.seconds(name), expected, "{name}");
-    check("a", Some(Some(1_700_000_000)));
-    check("b", Some(Some(1_700_000_000)));
-    check("c", Some(None));
-    check("d", Some(None));
-    check("e", Some(None));
-    check("f", Some(None));
-    check("none", None);
+    let check = |name: &str, expected| assert_eq!(claims.date(name), expected, "{name}");
+    check("a", Date::Seconds(1_700_000_000));
+    check("b", Date::Seconds(1_700_000_000));
+    check("c", Date::Nonsense);
+    check("d", Date::Nonsense);
+    check("e", Date::Nonsense);
+    check("f", Date::Nonsense);
+    check("none", Date::Absent);
 }

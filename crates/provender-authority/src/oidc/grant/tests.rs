@@ -22,7 +22,10 @@ fn a_grant_is_read_with_all_that_belongs_to_it() {
     };
     let device = "urn:ietf:params:oauth:grant-type:device_code";
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
-    check(json!({"grant_type": "password", "username": "a", "password": "b"}), "password for sigstore");
+    check(
+        json!({"grant_type": "password", "username": "a", "password": "b"}),
+        "password for sigstore",
+    );
     check(
         json!({"grant_type": "password", "username": "a", "password": "b", "audience": "x"}),
         "password for x",
@@ -40,8 +43,14 @@ fn a_grant_is_read_with_all_that_belongs_to_it() {
                "redirect_uri": "http://localhost/"}),
         "invalid_request: code_verifier",
     );
-    check(json!({"grant_type": "client_credentials", "client_secret": "t"}), "token t for sigstore");
-    check(json!({"grant_type": exchange, "subject_token": "t", "audience": ""}), "token t for sigstore");
+    check(
+        json!({"grant_type": "client_credentials", "client_secret": "t"}),
+        "token t for sigstore",
+    );
+    check(
+        json!({"grant_type": exchange, "subject_token": "t", "audience": ""}),
+        "token t for sigstore",
+    );
     check(json!({"grant_type": exchange}), "invalid_request: subject_token");
     check(json!({"grant_type": "implicit"}), "unsupported_grant_type");
     check(json!({}), "invalid_request: grant_type");
@@ -53,7 +62,8 @@ fn a_grant_is_read_with_all_that_belongs_to_it() {
 
 #[test]
 fn secrets_do_not_show() {
-    let request = request(json!({"password": "hunter2", "device_code": "hunter2", "code": "hunter2",
+    let request =
+        request(json!({"password": "hunter2", "device_code": "hunter2", "code": "hunter2",
         "client_secret": "hunter2", "subject_token": "hunter2", "code_verifier": "hunter2"}));
     assert!(!format!("{request:?}").contains("hunter2"));
     assert!(!format!("{:?}", TokenAnswer::new("hunter2".to_owned())).contains("hunter2"));
@@ -70,7 +80,11 @@ fn answers_are_written_as_clients_read_them() {
     let written = serde_json::to_value(&error).unwrap();
     assert_eq!(written["error"], "invalid_request");
     assert_eq!(written["error_description"], error.to_string());
-    for code in [OAuthErrorCode::AuthorizationPending, OAuthErrorCode::SlowDown, OAuthErrorCode::ExpiredToken] {
+    for code in [
+        OAuthErrorCode::AuthorizationPending,
+        OAuthErrorCode::SlowDown,
+        OAuthErrorCode::ExpiredToken,
+    ] {
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
     }
 }
@@ -81,7 +95,11 @@ fn the_challenge_is_that_of_the_rfc() {
     let challenge =
         Challenge::new("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", Some("S256")).unwrap();
     let check = |verifier: &str, expected: bool| {
-        assert_eq!(challenge.was_made_of(&Secret::from(verifier.to_owned())), expected, "{verifier}");
+        assert_eq!(
+            challenge.was_made_of(&Secret::from(verifier.to_owned())),
+            expected,
+            "{verifier}"
+        );
     };
     check("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", true);
     check("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXj", false);

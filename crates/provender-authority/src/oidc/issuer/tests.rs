@@ -72,7 +72,9 @@ fn names_that_no_certificate_can_hold_are_refused() {
     check(TokenSubject::Machine { uri: "no uri".to_owned() });
     check(TokenSubject::Machine { uri: String::new() });
     let long = "x".repeat(513);
-    for (audience, nonce) in [("", None), (long.as_str(), None), ("a", Some("")), ("a", Some(&*long))] {
+    for (audience, nonce) in
+        [("", None), (long.as_str(), None), ("a", Some("")), ("a", Some(&*long))]
+    {
         assert!(matches!(issuer.mint(&person(), audience, nonce, at(0)), Err(MintError::Text)));
     }
 }

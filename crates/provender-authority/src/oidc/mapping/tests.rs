@@ -72,8 +72,16 @@ fn presets_name_what_the_system_runs() {
         Ok("https://kubernetes.io/namespaces/prod/serviceaccounts/builder"),
     );
     check(Preset::Kubernetes, json!({"kubernetes.io": {"namespace": "prod"}}), Err("whom"));
-    check(Preset::Email, json!({"email": "a@b.example", "email_verified": true}), Ok("a@b.example"));
-    check(Preset::Email, json!({"email": "a@b.example", "email_verified": "true"}), Ok("a@b.example"));
+    check(
+        Preset::Email,
+        json!({"email": "a@b.example", "email_verified": true}),
+        Ok("a@b.example"),
+    );
+    check(
+        Preset::Email,
+        json!({"email": "a@b.example", "email_verified": "true"}),
+        Ok("a@b.example"),
+    );
     check(Preset::Email, json!({"email": "a@b.example", "email_verified": false}), Err("verified"));
     check(Preset::Email, json!({"email": "a@b.example", "email_verified": 1}), Err("verified"));
     check(Preset::Email, json!({"email": "a@b.example"}), Err("verified"));
@@ -113,7 +121,8 @@ fn templates_of_ones_own_replace_those_of_the_preset() {
 
 #[test]
 fn an_address_can_be_read_in_one_way_only() {
-    let check = |address: &str, expected: bool| assert_eq!(is_email(address), expected, "{address}");
+    let check =
+        |address: &str, expected: bool| assert_eq!(is_email(address), expected, "{address}");
     check("me@corp.example", true);
     check("first.last+tag@corp.example", true);
     check("me@localhost", true);

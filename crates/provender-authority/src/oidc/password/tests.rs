@@ -5,7 +5,7 @@ fn only_the_same_password_matches() {
     let kept = hash("correct horse battery").unwrap();
     assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
     let check = |password: &str, expected: bool| {
-        assert_eq!(verify(password, &kept), expected, "{password}")
+        assert_eq!(verify(password, &kept), expected, "{password}");
     };
     check("correct horse battery", true);
     check("correct horse batterz", false);
@@ -22,7 +22,7 @@ fn every_hash_has_its_own_salt() {
 
 #[test]
 fn a_known_answer_verifies() {
-    // Made by the reference implementation's command line, with smaller parameters.
+    // Of the reference implementation. What counts are the parameters that stand in the string.
     let kept =
         "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     assert!(verify("password", kept));

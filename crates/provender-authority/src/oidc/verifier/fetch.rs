@@ -136,7 +136,9 @@ impl FetchedKeys {
         now: Timestamp,
     ) -> Result<Arc<Kept>, KeySourceError> {
         // A clock that went back does not stop attempts: the distance counts, not the sign.
-        if attempt.is_some_and(|last| (now.as_second() - last.as_second()).abs() < REFETCH_LEAST_SECONDS) {
+        if attempt
+            .is_some_and(|last| (now.as_second() - last.as_second()).abs() < REFETCH_LEAST_SECONDS)
+        {
             return Err(KeySourceError::Waiting);
         }
         *attempt = Some(now);
@@ -161,7 +163,7 @@ struct Discovered {
     jwks_uri: String,
 }
 
-/// OpenID Connect Discovery, section 4.3: the document's issuer must be the one that was asked for.
+/// OIDC Discovery, section 4.3: the document's issuer must be the one that was asked for.
 async fn fetch(issuer: &IssuerUrl, source: &dyn KeySource) -> Result<JwkSet, KeySourceError> {
     let discovered: Discovered = read(source, &issuer.discovery()).await?;
     if discovered.issuer != issuer.as_str() {
