@@ -3,6 +3,7 @@
 mod big_index;
 mod index;
 mod install;
+mod log;
 mod memory;
 mod publish;
 mod start;
@@ -40,6 +41,11 @@ pub(crate) const ALL: &[Measurement] = &[
         name: "publish",
         title: "publishing small wheels, 8 at a time",
         run: publish::run,
+    },
+    Measurement {
+        name: "log",
+        title: "appending to the transparency log, in process",
+        run: log::run,
     },
     Measurement {
         name: "start",
