@@ -13,7 +13,7 @@ mod request;
 pub use answer::{IssuerSummary, configuration, issued, trust_bundle};
 pub use identity::{Identity, IdentityError};
 pub use open::AuthorityFileError;
-pub(crate) use open::{Chain, ChainPlan};
+pub(crate) use open::{Chain, ChainPlan, ORGANIZATION};
 pub use public_key::{ProvenKey, PublicKeyError, SubjectKey};
 pub use request::{REQUEST_BYTES_MAX, RequestError, SigningCertRequest};
 

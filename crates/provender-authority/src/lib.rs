@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows packages or HTTP: what comes in are the bytes and documents of the protocols, what goes out too.
 //!
+//! [`Authority`] is all of it together.
+//!
 //! | module | holds | source |
 //! |---|---|---|
 //! | [`keys`] | private keys in files | PKCS #8 |
@@ -12,10 +14,15 @@
 //! | [`tuf`] | how they are told | The Update Framework |
 //! | [`oidc`] | who is asking | OpenID Connect, RFC 8628, RFC 8693 |
 
+mod authority;
 pub mod ca;
 pub mod clock;
 pub mod ct;
+pub mod error;
 pub mod keys;
 pub mod oidc;
+pub mod trust;
 pub mod tsa;
 pub mod tuf;
+
+pub use authority::{Authority, LogStores, Options, SigningIdentity};

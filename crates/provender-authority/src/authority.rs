@@ -1,0 +1,254 @@
+//! All of it together: a Sigstore without HTTP.
+
+mod options;
+mod sign;
+mod start;
+
+pub use options::{LogStores, Options};
+pub use sign::SigningIdentity;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use provender_tlog::rekor::{HashedRekord, Request, TransparencyLogEntry};
+use provender_tlog::{Entry, Log};
+use serde_json::Value;
+
+use crate::ca::{
+    self, CertificateAuthority, Identity, Issued, IssuerSummary, ProvenKey, RequestError,
+    SigningCertRequest,
+};
+use crate::clock::SteadyClock;
+use crate::ct::{SctList, SctSigner};
+use crate::error::{CertificateError, CloseError, LogEntryError, OpenError};
+use crate::keys::SigningKey;
+use crate::oidc::{self, DEFAULT_AUDIENCE, Issuer, TrustedIssuer, Verifier};
+use crate::trust::{PublicOrigin, Trust};
+use crate::tsa::{TimestampAuthority, TimestampResponse};
+use crate::tuf;
+
+/// A certificate authority with its log, a transparency log, a timestamp authority, an issuer of
+/// identity tokens, and the repository that tells clients to trust them.
+pub struct Authority {
+    clock: SteadyClock,
+    ca: CertificateAuthority,
+    ct: SctSigner,
+    ct_log: Log,
+    log: Log,
+    tsa: TimestampAuthority,
+    issuer: Arc<Issuer>,
+    verifier: Verifier,
+    issuers: std::sync::RwLock<Vec<IssuerSummary>>,
+    tuf: tuf::Repository,
+    trust: Trust,
+    identities: sign::Identities,
+    oidc_key: Arc<SigningKey>,
+    keys_directory: PathBuf,
+}
+
+impl Authority {
+    /// Opens everything. At the first start, keys and certificates are made; later they are those
+    /// of before. Blocks for some milliseconds while it reads and writes files.
+    ///
+    /// # Errors
+    /// Where files, keys and stores are unusable or do not belong together.
+    pub async fn open(options: Options) -> Result<Self, OpenError> {
+        start::open(options).await
+    }
+
+    /// Issues a certificate to whoever the token says is asking, for the key that they prove to
+    /// hold. `bearer` is the token of the request's head, if there is one; else the request's own
+    /// is taken. When this returns, the certificate is in the log of certificates.
+    ///
+    /// # Errors
+    /// Where the token, the key or the proof is not accepted, or the log takes nothing.
+    pub async fn sign_certificate(
+        &self,
+        request: SigningCertRequest,
+        bearer: Option<&str>,
+    ) -> Result<Issued, CertificateError> {
+        let token = bearer.or(request.token()).ok_or(RequestError::NoToken)?;
+        let verified = self.verifier.verify(token, self.clock.unsteady_now()).await?;
+        let key = request.prove(verified.challenge())?;
+        self.issue(&key, &Identity::of(&verified)?).await
+    }
+
+    /// Appends what a client sends to `POST /api/v2/log/entries`, if its signature is right. When
+    /// this returns, the entry is in the log for ever.
+    ///
+    /// # Errors
+    /// Where it is no entry, its signature is wrong, or the log takes nothing.
+    pub async fn append(&self, request: &[u8]) -> Result<TransparencyLogEntry, LogEntryError> {
+        self.append_request(Request::parse(request)?).await
+    }
+
+    /// Appends an entry that was made here. Its signature is checked like everybody's.
+    ///
+    /// # Errors
+    /// As for [`Self::append`].
+    pub async fn log_hashedrekord(
+        &self,
+        entry: HashedRekord,
+    ) -> Result<TransparencyLogEntry, LogEntryError> {
+        self.append_request(Request::new(entry)).await
+    }
+
+    /// Answers a timestamp request (RFC 3161), in DER; a refusal is an answer too.
+    pub fn timestamp(&self, request: &[u8]) -> TimestampResponse {
+        self.tsa.respond(request, &self.clock)
+    }
+
+    /// The same for a request in the JSON form of Sigstore's timestamp authority.
+    pub fn timestamp_json(&self, request: &[u8]) -> TimestampResponse {
+        self.tsa.respond_to_json(request, &self.clock)
+    }
+
+    /// The timestamp authority's certificates in PEM form, its own first.
+    pub fn timestamp_chain(&self) -> String {
+        self.tsa.chain_pem()
+    }
+
+    /// Answers `GET /api/v2/trustBundle` of the certificate authority.
+    pub fn trust_bundle(&self) -> Value {
+        ca::trust_bundle(&self.ca)
+    }
+
+    /// Answers `GET /api/v2/configuration` of the certificate authority.
+    pub fn configuration(&self) -> Value {
+        let issuers = self.issuers.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ca::configuration(&issuers)
+    }
+
+    /// What clients are told to trust, and where to sign.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// `trusted_root.json`.
+    pub fn trusted_root(&self) -> Value {
+        self.trust.trusted_root()
+    }
+
+    /// `signing_config.v0.2.json`.
+    pub fn signing_config(&self) -> Value {
+        self.trust.signing_config()
+    }
+
+    /// A file of the TUF repository, by its path below the repository's URL.
+    pub fn tuf_file(&self, path: &str) -> Option<Bytes> {
+        self.tuf.file(path)
+    }
+
+    /// The TUF repository.
+    pub fn tuf(&self) -> &tuf::Repository {
+        &self.tuf
+    }
+
+    /// Renews what would expire. To be called every few hours. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// Where the TUF repository cannot be written; what clients see is what they saw before.
+    pub fn renew(&self) -> Result<tuf::Renewed, tuf::TufError> {
+        self.tuf.renew(self.clock.unsteady_now())
+    }
+
+    /// The transparency log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The log of certificates. Its entries are those of RFC 6962.
+    pub fn ct_log(&self) -> &Log {
+        &self.ct_log
+    }
+
+    /// The issuer of this server's identity tokens.
+    pub fn issuer(&self) -> &Arc<Issuer> {
+        &self.issuer
+    }
+
+    /// The key of the issuer, for what else is signed in its name.
+    pub fn issuer_key(&self) -> &Arc<SigningKey> {
+        &self.oidc_key
+    }
+
+    /// Verifies identity tokens, this server's and others'.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Trusts exactly these issuers from now on, beside this server's own.
+    pub fn trust_issuers(&self, issuers: Vec<TrustedIssuer>) {
+        let summaries = [own_issuer(&self.issuer)].into_iter().chain(issuers.iter().map(summary));
+        let summaries = summaries.collect();
+        self.verifier.trust(issuers);
+        *self.issuers.write().unwrap_or_else(std::sync::PoisonError::into_inner) = summaries;
+    }
+
+    /// The server's public origin, from which its services and identities have their names.
+    pub fn origin(&self) -> &PublicOrigin {
+        &self.trust.origin
+    }
+
+    /// Where the private keys are.
+    pub fn keys_directory(&self) -> &std::path::Path {
+        &self.keys_directory
+    }
+
+    /// Now, by the clock of certificates and tokens.
+    pub fn now(&self) -> Timestamp {
+        self.clock.unsteady_now()
+    }
+
+    /// Takes no more entries, finishes what was begun, and ends.
+    ///
+    /// # Errors
+    /// Where a log died. What was acknowledged is durable even then.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        let (log, ct_log) = (self.log.close().await, self.ct_log.close().await);
+        log.and(ct_log).map_err(CloseError)
+    }
+
+    /// Promises that the certificate is logged, logs it, and only then signs it.
+    async fn issue(
+        &self,
+        key: &ProvenKey,
+        identity: &Identity,
+    ) -> Result<Issued, CertificateError> {
+        let now = self.clock.now()?;
+        let precertificate = self.ca.precertificate(key, identity, now)?;
+        let (sct, entry) = self.ct.sign(&precertificate, now)?;
+        self.ct_log.append(Entry::new(entry.into_bytes())).await?;
+        Ok(self.ca.finish(precertificate, &SctList::new(vec![sct]))?)
+    }
+
+    async fn append_request(
+        &self,
+        request: Request,
+    ) -> Result<TransparencyLogEntry, LogEntryError> {
+        let verified = request.verify()?;
+        let appended = self.log.append(verified.to_entry()).await?;
+        Ok(TransparencyLogEntry::new(self.log.verifier(), verified.body(), &appended))
+    }
+}
+
+fn own_issuer(issuer: &Issuer) -> IssuerSummary {
+    IssuerSummary {
+        url: issuer.url().as_str().to_owned(),
+        audience: DEFAULT_AUDIENCE.to_owned(),
+        challenge_claim: "email".to_owned(),
+    }
+}
+
+fn summary(issuer: &oidc::TrustedIssuer) -> IssuerSummary {
+    IssuerSummary {
+        url: issuer.url.as_str().to_owned(),
+        audience: issuer.audiences.first().cloned().unwrap_or_default(),
+        challenge_claim: "sub".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use const_oid::AssociatedOid as _;
+use der::Decode as _;
+use jiff::SignedDuration;
+use provender_tlog::testing::MemoryStore;
+use provender_tlog::{StateStore, StorageError, TileStore, rekor};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use url::Url;
+use x509_cert::Certificate;
+use x509_cert::ext::pkix::SubjectAltName;
+
+use super::*;
+use crate::clock::Clock;
+use crate::keys::KeyAlgorithm;
+use crate::oidc::{KeySource, KeySourceError, San, TokenSubject};
+
+mod trusting;
+
+/// Stores in memory that survive a restart of the authority.
+#[derive(Default)]
+struct Stores {
+    tiles: Mutex<HashMap<String, Arc<MemoryStore>>>,
+    state: Arc<MemoryStore>,
+}
+
+#[async_trait]
+impl LogStores for Stores {
+    async fn tiles(&self, name: &str) -> Result<Arc<dyn TileStore>, StorageError> {
+        let mut tiles = self.tiles.lock().expect("not poisoned");
+        Ok(Arc::clone(tiles.entry(name.to_owned()).or_default()) as Arc<dyn TileStore>)
+    }
+
+    fn state(&self) -> Arc<dyn StateStore> {
+        Arc::clone(&self.state) as Arc<dyn StateStore>
+    }
+}
+
+/// Nobody is asked for keys.
+struct Offline;
+
+#[async_trait]
+impl KeySource for Offline {
+    async fn document(&self, _url: &str) -> Result<Bytes, KeySourceError> {
+        Err(KeySourceError::TooLarge)
+    }
+}
+
+/// A clock that is put forwards and back.
+#[derive(Default)]
+struct Adjusted(AtomicI64);
+
+impl Adjusted {
+    fn put(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Adjusted {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+struct Setup {
+    folder: TempDir,
+    stores: Arc<Stores>,
+    clock: Arc<Adjusted>,
+}
+
+fn setup() -> Setup {
+    let folder = tempfile::tempdir().expect("a folder");
+    Setup { folder, stores: Arc::default(), clock: Arc::default() }
+}
+
+impl Setup {
+    async fn open(&self, origin: &str) -> Authority {
+        let origin = PublicOrigin::try_from(&Url::parse(origin).expect("a URL")).expect("one");
+        let directory = self.folder.path().join("data");
+        let mut options =
+            Options::new(directory, origin, Arc::clone(&self.stores) as _, Arc::new(Offline));
+        options.clock = Arc::clone(&self.clock) as _;
+        Authority::open(options).await.expect("opens")
+    }
+}
+
+const ORIGIN: &str = "http://localhost:8080";
+
+fn ada() -> TokenSubject {
+    TokenSubject::Person { account: "ada".to_owned(), email: "ada@example.org".to_owned() }
+}
+
+fn machine() -> TokenSubject {
+    TokenSubject::Machine { uri: format!("{ORIGIN}/-/tokens/ci") }
+}
+
+fn token(authority: &Authority, subject: &TokenSubject) -> String {
+    authority.issuer().mint(subject, "sigstore", None, authority.now()).expect("minted")
+}
+
+fn request(key: &SigningKey, token: Option<&str>, challenge: &str) -> SigningCertRequest {
+    let proof = key.sign(challenge.as_bytes()).expect("signed");
+    let request = json!({
+        "credentials": { "oidcIdentityToken": token },
+        "publicKeyRequest": {
+            "publicKey": { "algorithm": "ECDSA", "content": key.public_key_pem() },
+            "proofOfPossession": STANDARD.encode(proof),
+        },
+    });
+    SigningCertRequest::from_json(request.to_string().as_bytes()).expect("a request")
+}
+
+fn new_key() -> SigningKey {
+    SigningKey::generate(KeyAlgorithm::EcdsaP256).expect("generated")
+}
+
+fn alternative_name(certificate: &[u8]) -> String {
+    let certificate = Certificate::from_der(certificate).expect("readable");
+    let extensions = certificate.tbs_certificate.extensions.expect("extensions");
+    let names = extensions.iter().find(|extension| extension.extn_id == SubjectAltName::OID);
+    let names = names.expect("a name").extn_value.as_bytes();
+    format!("{:?}", SubjectAltName::from_der(names).expect("readable").0)
+}
+
+#[tokio::test]
+async fn certificates_for_own_tokens() {
+    async fn check(subject: TokenSubject, challenge: &str, name: &str) {
+        let setup = setup();
+        let authority = setup.open(ORIGIN).await;
+        let (key, token) = (new_key(), token(&authority, &subject));
+        let in_body = request(&key, Some(&token), challenge);
+        let issued = authority.sign_certificate(in_body, None).await.expect("issued");
+        let found = alternative_name(issued.certificate());
+        assert!(found.contains(name), "{found}");
+        let in_head = request(&key, None, challenge);
+        authority.sign_certificate(in_head, Some(&token)).await.expect("issued");
+        let size = authority.ct_log().append(Entry::new("end")).await.expect("appended").index;
+        assert_eq!(size, 2, "both certificates are logged");
+        authority.close().await.expect("closes");
+    }
+    check(ada(), "ada@example.org", "ada@example.org").await;
+    let uri = "http://localhost:8080/-/tokens/ci";
+    check(machine(), uri, uri).await;
+}
+
+#[tokio::test]
+async fn refused_requests_are_not_logged() {
+    let setup = setup();
+    let authority = setup.open(ORIGIN).await;
+    let token = token(&authority, &ada());
+    let key = new_key();
+    let refusal = async |request, bearer: Option<&str>| {
+        let error = authority.sign_certificate(request, bearer).await.expect_err("refused");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        source.unwrap_or_else(|| error.to_string())
+    };
+    let check = |found: String, part: &str| assert!(found.contains(part), "{found}");
+    let email = "ada@example.org";
+    check(refusal(request(&key, None, email), None).await, "no identity token");
+    check(refusal(request(&key, Some("x"), email), None).await, "no signed token");
+    check(refusal(request(&key, Some(&token), "eve@example.org"), None).await, "proofOfPossession");
+    check(refusal(request(&key, Some(&token), email), Some("x")).await, "no signed token");
+    setup.clock.put(-3600);
+    check(refusal(request(&key, Some(&token), email), None).await, "not valid yet");
+    setup.clock.put(2 * 3600);
+    check(refusal(request(&key, Some(&token), email), None).await, "expired");
+    let end = authority.ct_log().append(Entry::new("end")).await.expect("appended");
+    assert_eq!(end.index, 0, "nothing was logged");
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_issues_nothing_until_it_caught_up() {
+    let setup = setup();
+    let authority = setup.open(ORIGIN).await;
+    let san = |name: &str| San::Uri(format!("{ORIGIN}/{name}"));
+    setup.clock.put(3600);
+    authority.identity(&san("a")).await.expect("issued");
+    setup.clock.put(-3600);
+    let error = authority.identity(&san("b")).await.expect_err("refused");
+    assert!(matches!(error, CertificateError::Clock(_)), "{error}");
+    assert!(authority.timestamp(b"").refusal().is_some());
+    setup.clock.put(3600 + 1);
+    authority.identity(&san("b")).await.expect("issued");
+}
+
+#[tokio::test]
+async fn identities_are_used_for_half_of_their_life() {
+    let setup = setup();
+    let authority = setup.open(ORIGIN).await;
+    let san = San::Uri(format!("{ORIGIN}/main"));
+    let first = authority.identity(&san).await.expect("issued");
+    assert!(alternative_name(first.certificate()).contains("http://localhost:8080/main"));
+    assert_eq!(first.chain().len(), 3);
+    let certificate = async || authority.identity(&san).await.expect("one").certificate().to_vec();
+    assert_eq!(certificate().await, first.certificate());
+    setup.clock.put(299);
+    assert_eq!(certificate().await, first.certificate());
+    setup.clock.put(2);
+    let second = certificate().await;
+    assert_ne!(second, first.certificate());
+    assert_eq!(certificate().await, second);
+    let other = authority.identity(&San::Uri(format!("{ORIGIN}/other"))).await.expect("issued");
+    assert!(alternative_name(other.certificate()).contains("http://localhost:8080/other"));
+}
+
+#[tokio::test]
+async fn what_the_server_signs_is_logged_and_found() {
+    let setup = setup();
+    let authority = setup.open(ORIGIN).await;
+    let uri = format!("{ORIGIN}/main");
+    let identity = authority.identity(&San::Uri(uri.clone())).await.expect("issued");
+    let message = b"a release";
+    let signature = identity.sign(message).expect("signed");
+    let entry = identity.hashedrekord(message, &signature);
+    authority.log_hashedrekord(entry).await.expect("logged");
+    let mut wrong = identity.hashedrekord(b"another release", &signature);
+    let error = authority.log_hashedrekord(wrong.clone()).await.expect_err("refused");
+    assert!(matches!(error, LogEntryError::Request(_)), "{error}");
+    wrong.signature = Bytes::new();
+    authority.log_hashedrekord(wrong).await.expect_err("refused");
+    authority.log().close().await.expect("closes");
+    let hits = async |key| authority.log().search(&key).await.expect("searched");
+    assert_eq!(hits(rekor::identity_key(&uri)).await, [0]);
+    assert_eq!(hits(rekor::digest_key(&Sha256::digest(message))).await, [0]);
+    assert!(hits(rekor::identity_key("somebody")).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everything() {
+    let setup = setup();
+    let first = setup.open(ORIGIN).await;
+    first.identity(&San::Uri(format!("{ORIGIN}/main"))).await.expect("issued");
+    let trusted_root = first.trusted_root();
+    let root_json = first.tuf_file("root.json");
+    let token = token(&first, &ada());
+    first.close().await.expect("closes");
+    drop(first);
+    setup.clock.put(60);
+    for root in ["ca-root.pem", "tsa-root.pem", "tuf-root.pem"] {
+        let path = setup.folder.path().join("data/keys/root").join(root);
+        std::fs::remove_file(path).expect("root keys may be kept elsewhere");
+    }
+    let second = setup.open(ORIGIN).await;
+    assert_eq!(second.trusted_root(), trusted_root);
+    assert_eq!(second.tuf_file("root.json"), root_json);
+    let request = request(&new_key(), Some(&token), "ada@example.org");
+    second.sign_certificate(request, None).await.expect("the token is still good");
+    let end = second.ct_log().append(Entry::new("end")).await.expect("appended");
+    assert_eq!(end.index, 2, "the log goes on");
+}
+
+/// 8 clients ask for certificates, each with a token and a proof of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: for a quiet machine and an optimized build"]
+async fn issues_300_certificates_a_second() {
+    const CLIENTS: u32 = 8;
+    const CERTIFICATES_EACH: u32 = 250;
+    let setup = setup();
+    let authority = Arc::new(setup.open(ORIGIN).await);
+    let client = async |authority: Arc<Authority>| {
+        for _ in 0..CERTIFICATES_EACH {
+            let (key, token) = (new_key(), token(&authority, &ada()));
+            let request = request(&key, Some(&token), "ada@example.org");
+            authority.sign_certificate(request, None).await.expect("issued");
+        }
+    };
+    let start = Instant::now();
+    let clients: Vec<_> =
+        (0..CLIENTS).map(|_| tokio::spawn(client(Arc::clone(&authority)))).collect();
+    for client in clients {
+        client.await.expect("no panic");
+    }
+    let rate = f64::from(CLIENTS * CERTIFICATES_EACH) / start.elapsed().as_secs_f64();
+    println!("{rate:.0} certificates/s");
+    assert!(rate >= 300.0, "{rate:.0} certificates/s");
+}
