@@ -7,6 +7,7 @@
 mod archives;
 mod ecosystems;
 mod forms;
+mod logs;
 mod server;
 mod words;
 
@@ -43,6 +44,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "multipart", run: forms::multipart },
     Target { name: "range", run: forms::range },
     Target { name: "words", run: words::words },
+    Target { name: "log_batch", run: logs::batch },
+    Target { name: "log_note", run: logs::note },
+    Target { name: "log_proof", run: logs::proof },
+    Target { name: "log_rekor", run: logs::rekor },
+    Target { name: "log_tile", run: logs::tile },
 ];
 
 /// Runs the target of that name: what each fuzzing binary is made of.
