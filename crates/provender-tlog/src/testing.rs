@@ -30,6 +30,8 @@ struct Faults {
     next: Option<(u64, Fault)>,
     /// Whether objects cannot be written at all.
     frozen: bool,
+    /// How many writes there are before none is possible any more.
+    left: Option<u64>,
 }
 
 /// How a write fails.
@@ -62,6 +64,12 @@ impl MemoryStore {
         self.inner().faults.frozen = frozen;
     }
 
+    /// Lets nothing be written after `after` further writes, as if the server had died; `None`
+    /// ends that.
+    pub fn stop_writes(&self, after: Option<u64>) {
+        self.inner().faults.left = after;
+    }
+
     /// How many writes there were, of objects and of states.
     pub fn writes(&self) -> u64 {
         self.inner().writes
@@ -90,6 +98,11 @@ impl MemoryStore {
 impl Inner {
     /// Does a write, or fails as it was asked to.
     fn write<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> Result<T, StorageError> {
+        match &mut self.faults.left {
+            Some(0) => return Err(StorageError::message("nothing is written any more")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         self.writes += 1;
         let fault = match &mut self.faults.next {
             Some((0, fault)) => Some(*fault),

@@ -132,6 +132,44 @@ fn a_server_that_is_killed_between_swap_and_tiles_loses_nothing() {
     });
 }
 
+#[test]
+fn a_server_may_be_killed_after_every_write() {
+    for writes in 0..40 {
+        let store = Arc::new(MemoryStore::new());
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let dying = runtime();
+        let acknowledged = dying.block_on(async {
+            let log = open(&store).await;
+            append(&log, 0..250).await;
+            store.stop_writes(Some(writes));
+            let mut acknowledged = Vec::new();
+            for number in 250..290 {
+                let append = log.append(entry(number));
+                match tokio::time::timeout(Duration::from_millis(30), append).await {
+                    Ok(Ok(appended)) => acknowledged.push((number, appended)),
+                    _ => break,
+                }
+            }
+            acknowledged
+        });
+        dying.shutdown_background();
+        store.stop_writes(None);
+        runtime().block_on(async {
+            let log = open(&store).await;
+            let found = check(&store).await.entries;
+            assert!(found >= 250 + acknowledged.len() as u64, "{writes}: {found}");
+            for (number, appended) in acknowledged {
+                check_proof(&entry(number), &appended);
+                assert_eq!(log.entry(appended.index).await.unwrap(), entry(number).body);
+            }
+            append(&log, 240..300).await;
+            log.close().await.unwrap();
+            assert_eq!(check(&store).await.entries, 300);
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_lost_or_stale_tile_stops_the_log_instead_of_forking_it() {
     for path in ["tile/0/001.p/44", "tile/entries/001.p/44", "tile/1/000.p/1"] {
