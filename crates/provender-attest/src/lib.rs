@@ -39,7 +39,7 @@ pub use statement::{
     VerificationSummary,
 };
 pub use timestamp::{TimestampError, TimestampRequest};
-pub use trust::{TRUST_ROOT_LIMIT_BYTES, TrustError, TrustRoot};
+pub use trust::{TRUST_ROOT_LIMIT_BYTES, TrustError, TrustRoot, TrustedLog};
 pub use verify::{
     Artifact, Cause, Identity, LogPlace, SignedBy, SigningTime, TimeSource, Unproved, Verified,
     Verifier, VerifyError,

@@ -22,6 +22,17 @@ pub struct TrustRoot {
     signing_config: Option<Box<RawValue>>,
 }
 
+/// A transparency log that a trust root names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrustedLog<'a> {
+    /// Its address.
+    pub url: &'a str,
+    /// Its identifier: for a log of tiles the whole key hash.
+    pub id: &'a [u8],
+    /// Its key, as `SubjectPublicKeyInfo`, DER.
+    pub public_key: &'a [u8],
+}
+
 /// Why bytes are no trust root.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
@@ -121,9 +132,13 @@ impl TrustRoot {
         serde_json::to_string(&config).expect("what was read as JSON can be written as JSON")
     }
 
-    /// The addresses of the logs that are believed.
-    pub fn logs(&self) -> impl Iterator<Item = &str> {
-        self.library.tlogs.iter().map(|log| log.base_url.as_str())
+    /// The logs that are believed.
+    pub fn logs(&self) -> impl Iterator<Item = TrustedLog<'_>> {
+        self.library.tlogs.iter().map(|log| TrustedLog {
+            url: &log.base_url,
+            id: log.log_id.key_id.as_bytes(),
+            public_key: log.public_key.raw_bytes.as_bytes(),
+        })
     }
 
     /// The addresses of the certificate authorities that are believed.

@@ -7,8 +7,8 @@ use crate::api::Api;
 use crate::data::Target;
 use crate::output::Output;
 use crate::{
-    events, gc, origin, own, package, quarantine, repo, serve, status, token, tour, upstream,
-    whoami,
+    attest, events, gc, log, login, origin, own, package, quarantine, repo, serve,
+    sign, status, timestamp, token, tour, trust, upstream, verify, whoami, why,
 };
 
 /// A package registry for everything that an organisation pulls and publishes.
@@ -48,6 +48,24 @@ enum Command {
     Serve(serve::Options),
     /// See in about a minute what Provender does, with the real clients.
     Tour(tour::Options),
+    /// Sign files and folders.
+    Sign(sign::Options),
+    /// Verify who signed files and folders, and when.
+    Verify(verify::Options),
+    /// Sign a statement about files, such as a bill of materials or where they were built.
+    Attest(attest::Options),
+    /// Prove that files existed at a time.
+    Timestamp(timestamp::Options),
+    /// Where a file came from, who signed it, and what was checked; each link verified here.
+    Why(why::Options),
+    /// Sign in for a few minutes, to sign as yourself.
+    Login(login::Options),
+    /// What the server's signatures are checked by.
+    #[command(subcommand)]
+    Trust(trust::Command),
+    /// The server's transparency log.
+    #[command(subcommand)]
+    Log(log::Command),
     /// Repositories: who may read and publish what.
     #[command(subcommand)]
     Repo(repo::Command),
@@ -96,6 +114,14 @@ async fn dispatch(command: Command, target: &Target, output: Output) -> Result<(
     match command {
         Command::Serve(options) => return serve::run(options, target, output).await,
         Command::Tour(options) => return tour::run(options).await,
+        Command::Sign(options) => return sign::run(options, target, output).await,
+        Command::Verify(options) => return verify::run(options, target, output).await,
+        Command::Attest(options) => return attest::run(options, target, output).await,
+        Command::Timestamp(options) => return timestamp::run(options, target, output).await,
+        Command::Why(options) => return why::run(options, target, output).await,
+        Command::Login(options) => return login::run(options, target, output).await,
+        Command::Trust(command) => return trust::run(command, target, output).await,
+        Command::Log(command) => return log::run(command, target, output).await,
         _ => {}
     }
     let api = Api::open(target).await?;
@@ -106,7 +132,16 @@ async fn dispatch(command: Command, target: &Target, output: Output) -> Result<(
 
 async fn administer(command: Command, api: &Api, output: Output) -> Result<()> {
     match command {
-        Command::Serve(_) | Command::Tour(_) => unreachable!("these are no clients of the API"),
+        Command::Serve(_)
+        | Command::Tour(_)
+        | Command::Sign(_)
+        | Command::Verify(_)
+        | Command::Attest(_)
+        | Command::Timestamp(_)
+        | Command::Why(_)
+        | Command::Login(_)
+        | Command::Trust(_)
+        | Command::Log(_) => unreachable!("these are no clients of the API"),
         Command::Repo(command) => repo::run(command, api, output).await,
         Command::Token(command) => token::run(command, api, output).await,
         Command::Own(command) => own::run(command, api, output).await,

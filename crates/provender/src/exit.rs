@@ -28,6 +28,9 @@ pub(crate) enum Failure {
     /// What was typed makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// Something does not prove what it should, or nobody says who asks.
+    #[error("{0}")]
+    Refused(String),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -43,14 +46,17 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn status(error: &anyhow::Error) -> u8 {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
+    // What a service refused may lie deep in the error of whoever asked it.
+    if let Some(failure) = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()) {
         return match failure {
             Failure::Unreachable(_) => UNREACHABLE,
             Failure::Usage(_) => USAGE,
+            Failure::Refused(_) => REFUSED,
             Failure::Interrupted => INTERRUPTED,
         };
     }
-    let Some(refusal) = error.downcast_ref::<Refusal>() else { return FAILED };
+    let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>());
+    let Some(refusal) = refusal else { return FAILED };
     match refusal.code.as_str() {
         "invalid-request" => USAGE,
         "authentication-required" | "permission-denied" | "policy-denied" => REFUSED,
@@ -87,6 +93,7 @@ mod tests {
         check(refusal("authentication-required").into(), 4);
         check(refusal("not-found").into(), 5);
         check(refusal("conflict").into(), 6);
+        check(Failure::Refused("no".to_owned()).into(), 4);
         check(Failure::Interrupted.into(), 130);
         let wrapped: anyhow::Result<()> = Err(refusal("gone")).context("cannot yank");
         check(wrapped.unwrap_err(), 5);

@@ -2,6 +2,8 @@
 //! command is a client of its API.
 
 mod api;
+mod artifact;
+mod attest;
 mod cli;
 mod data;
 mod discovery;
@@ -9,18 +11,27 @@ mod ecosystems;
 mod events;
 mod exit;
 mod gc;
+mod instance;
+mod log;
+mod login;
 mod origin;
 mod output;
 mod own;
 mod package;
+mod proof;
 mod quarantine;
 mod repo;
 mod serve;
+mod sign;
 mod status;
+mod timestamp;
 mod token;
 mod tour;
+mod trust;
 mod upstream;
+mod verify;
 mod whoami;
+mod why;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,107 @@
+//! `provender attest`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use provender_attest::{STATEMENT_LIMIT_BYTES, Statement, Subject};
+
+use crate::artifact::Target;
+use crate::data;
+use crate::instance::{Instance, usage};
+use crate::output::Output;
+use crate::sign::{Session, SignerOptions, report, unwrapped};
+use crate::verify::read_limited;
+
+/// Types that have a short name.
+const SHORT_NAMES: [(&str, &str); 7] = [
+    ("release", provender_attest::PREDICATE_RELEASE),
+    ("vsa", provender_attest::PREDICATE_VERIFICATION_SUMMARY),
+    ("slsaprovenance1", "https://slsa.dev/provenance/v1"),
+    ("spdxjson", "https://spdx.dev/Document"),
+    ("cyclonedx", "https://cyclonedx.org/bom"),
+    ("openvex", "https://openvex.dev/ns"),
+    ("test-result", "https://in-toto.io/attestation/test-result/v0.1"),
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// What the statement is about: files, and folders by the list of what is in them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What kind of thing is said: a URI, or release, vsa, slsaprovenance1, spdxjson, cyclonedx, openvex, test-result
+    #[arg(long, value_name = "TYPE")]
+    predicate_type: String,
+    /// What is said: a file with JSON
+    #[arg(long, value_name = "FILE")]
+    predicate: PathBuf,
+    /// Where to write the bundle [default: beside the file, with .attestation.sigstore.json behind its name]
+    #[arg(long, short, value_name = "BUNDLE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerOptions,
+}
+
+pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
+    let targets: Vec<Target> =
+        options.files.iter().map(|path| Target::open(path)).collect::<Result<_>>()?;
+    let statement = options.statement(&targets)?;
+    let instance = Instance::of(target)?;
+    let session = Session::open(&instance, &options.signer).await?;
+    let signer = session.signer().await?;
+    let bundle = signer.sign_statement(&statement).await.map_err(unwrapped)?;
+    for (position, target) in targets.iter().enumerate() {
+        let proof = session.check(&bundle, target)?;
+        let path = match &options.output {
+            Some(_) if position > 0 => break,
+            Some(path) => path.clone(),
+            None => target.beside(".attestation.sigstore.json"),
+        };
+        report(target, &path, &bundle, proof, output)?;
+    }
+    Ok(())
+}
+
+impl Options {
+    /// One statement about all the files.
+    fn statement(&self, targets: &[Target]) -> Result<Statement> {
+        let shown = || format!("--predicate {}", self.predicate.display());
+        let predicate = read_limited(&self.predicate, STATEMENT_LIMIT_BYTES)?;
+        let predicate = serde_json::from_slice(&predicate).with_context(shown)?;
+        let subjects = targets.iter().map(|target| {
+            let digest = [("sha256".to_owned(), hex::encode(target.sha256()?))];
+            Ok(Subject::new(target.name(), digest))
+        });
+        Ok(Statement {
+            subjects: subjects.collect::<Result<_>>()?,
+            predicate_type: predicate_type(&self.predicate_type)?,
+            predicate,
+        })
+    }
+}
+
+fn predicate_type(given: &str) -> Result<String> {
+    if let Some((_, uri)) = SHORT_NAMES.iter().find(|(name, _)| *name == given) {
+        return Ok((*uri).to_owned());
+    }
+    if given.contains(':') {
+        return Ok(given.to_owned());
+    }
+    let names = SHORT_NAMES.map(|(name, _)| name).join(", ");
+    Err(usage(&format!("--predicate-type {given}: neither a URI nor one of {names}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::predicate_type;
+
+    #[test]
+    fn types() {
+        let check = |given: &str, expected: Option<&str>| {
+            assert_eq!(predicate_type(given).ok().as_deref(), expected);
+        };
+        check("release", Some("https://in-toto.io/attestation/release/v0.1"));
+        check("https://example.com/mine/v1", Some("https://example.com/mine/v1"));
+        check("mine", None);
+    }
+}

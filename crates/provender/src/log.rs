@@ -1,0 +1,185 @@
+//! `provender log`.
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::{Args, Subcommand};
+use provender_tlog::audit::audit;
+use provender_tlog::note::NoteVerifier;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::data;
+use crate::exit::Failure;
+use crate::instance::{Instance, RemoteTiles, token_of_environment, usage};
+use crate::output::{Output, printable, table};
+use crate::verify::TrustOptions;
+
+/// Where the log's checkpoint and tiles are.
+const LOG_PREFIX: &str = "-/log/api/v2/";
+/// Where entries are looked up.
+const SEARCH_PATH: &str = "-/api/v1/log/entries";
+/// Longest thing that is searched for, in bytes.
+const QUERY_LIMIT_BYTES: usize = 2048;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read the whole log, compute every hash anew, and compare with what the server signed.
+    Verify(TrustOptions),
+    /// Find the entries about a digest or by an identity.
+    Search(Search),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// The SHA-256 of what was signed, or a file to compute it of
+    #[arg(long, value_name = "DIGEST", required_unless_present = "identity")]
+    digest: Option<String>,
+    /// Who signed: an e-mail address or a URI
+    #[arg(long, value_name = "NAME", conflicts_with = "digest")]
+    identity: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Audited {
+    log: String,
+    sound: bool,
+    size: u64,
+    entries: u64,
+    entry_bytes: u64,
+    tiles: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+}
+
+/// What the server answers a search with.
+#[derive(Debug, Serialize, Deserialize)]
+struct Found {
+    items: Vec<FoundEntry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FoundEntry {
+    index: u64,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    identity: Option<String>,
+}
+
+pub(crate) async fn run(command: Command, target: &data::Target, output: Output) -> Result<()> {
+    match command {
+        Command::Verify(trust) => verify(&trust, target, output).await,
+        Command::Search(search) => self::search(&search, target, output).await,
+    }
+}
+
+async fn verify(trust: &TrustOptions, target: &data::Target, output: Output) -> Result<()> {
+    let instance = Instance::of(target)?;
+    let root = match trust.is_given() {
+        true => trust.root(target).await?,
+        false => instance.trust().await?,
+    };
+    let checkpoint = instance.get(&format!("{LOG_PREFIX}checkpoint"), &[]).await?;
+    let checkpoint = String::from_utf8(checkpoint.to_vec()).context("this is no checkpoint")?;
+    let origin = checkpoint.lines().next().unwrap_or_default();
+    let (url, key) = root
+        .logs()
+        .filter(|log| host(log.url).as_deref() == Some(origin))
+        .find_map(|log| Some((log.url, NoteVerifier::from_spki(origin, log.public_key).ok()?)))
+        .ok_or_else(|| {
+            let log = printable(origin);
+            Failure::Refused(format!("the trust root knows no log of tiles called {log}"))
+        })?;
+    let tiles = RemoteTiles { instance: &instance, prefix: LOG_PREFIX };
+    let audit = audit(&tiles, origin, &key, &checkpoint).await?;
+    let fault = audit.fault.as_ref().map(|fault| printable(&fault.to_string()));
+    let audited = Audited {
+        log: url.to_owned(),
+        sound: audit.is_sound(),
+        size: audit.size,
+        entries: audit.entries,
+        entry_bytes: audit.entry_bytes,
+        tiles: audit.tiles,
+        fault: fault.clone(),
+    };
+    if let Some(fault) = fault {
+        if output.json {
+            output.show(&audited, |_| String::new())?;
+        }
+        return Err(Failure::Refused(format!("the log is not what was signed: {fault}")).into());
+    }
+    output.show(&audited, |audited| {
+        format!(
+            "{}: all {} entries ({}) and {} tiles are what was signed",
+            printable(&audited.log),
+            audited.entries,
+            crate::output::size(audited.entry_bytes),
+            audited.tiles,
+        )
+    })
+}
+
+/// A log of tiles is called by the host of its address.
+fn host(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
+}
+
+async fn search(search: &Search, target: &data::Target, output: Output) -> Result<()> {
+    let digest = search.digest.as_deref().map(digest).transpose()?;
+    let query = match (&digest, &search.identity) {
+        (Some(digest), _) => ("digest", digest.as_str()),
+        (None, Some(identity)) => ("identity", identity.as_str()),
+        (None, None) => return Err(usage("name a digest or an identity")),
+    };
+    if query.1.len() > QUERY_LIMIT_BYTES {
+        return Err(usage("this is too long to be searched for"));
+    }
+    let instance = Instance::of(target)?;
+    let token = token_of_environment();
+    let found: Found = instance.get_json(SEARCH_PATH, &[query], token.as_deref()).await?;
+    output.show(&found, |found| {
+        let rows = found.items.iter().map(|entry| {
+            let dash = || "-".to_owned();
+            [
+                entry.index.to_string(),
+                entry.digest.clone().unwrap_or_else(dash),
+                entry.identity.clone().unwrap_or_else(dash),
+            ]
+        });
+        table(["ENTRY", "DIGEST", "IDENTITY"], rows, "No entry.")
+    })
+}
+
+/// 64 hexadecimal digits, with or without `sha256:` in front; or a file.
+fn digest(given: &str) -> Result<String> {
+    let hexadecimal = given.strip_prefix("sha256:").unwrap_or(given);
+    if hexadecimal.len() == 64 && hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(format!("sha256:{}", hexadecimal.to_ascii_lowercase()));
+    }
+    let target = crate::artifact::Target::open(given.as_ref())
+        .map_err(|error| anyhow!("--digest {given}: neither a SHA-256 nor a file ({error:#})"))?;
+    Ok(format!("sha256:{}", hex::encode(target.sha256()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{digest, host};
+
+    #[test]
+    fn digests() {
+        let check = |given: &str, expected: Option<String>| {
+            assert_eq!(digest(given).ok(), expected, "{given}");
+        };
+        let hexadecimal = "aB".repeat(32);
+        let expected = Some(format!("sha256:{}", "ab".repeat(32)));
+        check(&hexadecimal, expected.clone());
+        check(&format!("sha256:{hexadecimal}"), expected);
+        check("sha256:ab", None);
+        check("/no/such/file", None);
+    }
+
+    #[test]
+    fn logs_are_called_by_their_host() {
+        assert_eq!(host("http://localhost:8080/-/log").as_deref(), Some("localhost"));
+        assert_eq!(host("log"), None);
+    }
+}

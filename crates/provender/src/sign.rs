@@ -1,0 +1,212 @@
+//! `provender sign`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use provender_attest::{
+    Artifact, Bundle, Policy, PrivateKey, PublicKey, SignError, Signer, SigningBackend, TrustRoot,
+    Verifier,
+};
+use serde::Serialize;
+
+use crate::artifact::Target;
+use crate::data;
+use crate::instance::{Backend, Identity, Instance, token_of_environment, usage};
+use crate::output::{Output, printable};
+use crate::proof::{Proof, reason};
+
+/// Largest key file, in bytes.
+const KEY_LIMIT_BYTES: u64 = 64 * 1024;
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Options {
+    /// What to sign: files, and folders by the list of what is in them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where to write the bundle [default: beside the file, with .sigstore.json behind its name]
+    #[arg(long, short, value_name = "BUNDLE")]
+    output: Option<PathBuf>,
+    /// Keep the bundles that are there, and write one more beside them
+    #[arg(long, conflicts_with = "output")]
+    add: bool,
+    #[command(flatten)]
+    signer: SignerOptions,
+}
+
+const AFTER_HELP: &str = "\
+Who signs: --identity-token, else the token of this server in --token or PROVENDER_TOKEN, else \
+whoever logged in with `provender login`, else whoever sits at the terminal. With --key, whoever \
+holds the key.";
+
+/// Who signs.
+#[derive(Debug, Args)]
+pub(crate) struct SignerOptions {
+    /// A token of the server [default: the one in `PROVENDER_TOKEN`]
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// An identity token of an issuer that the server trusts, or a file that holds it
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token")]
+    identity_token: Option<String>,
+    /// Sign with this ECDSA P-256 key (PEM) instead of a certificate
+    #[arg(long, value_name = "FILE", conflicts_with = "identity_token")]
+    key: Option<PathBuf>,
+}
+
+/// What was signed.
+#[derive(Debug, Serialize)]
+struct Signed {
+    file: String,
+    bundle: String,
+    #[serde(flatten)]
+    proof: Proof,
+}
+
+pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
+    if options.output.is_some() && options.files.len() > 1 {
+        return Err(usage("--output is for one file"));
+    }
+    let targets: Vec<Target> =
+        options.files.iter().map(|path| Target::open(path)).collect::<Result<_>>()?;
+    let instance = Instance::of(target)?;
+    let session = Session::open(&instance, &options.signer).await?;
+    let signer = session.signer().await?;
+    for target in &targets {
+        let bundle = signer.sign_digest(&target.sha256()?).await.map_err(unwrapped)?;
+        let proof = session.check(&bundle, target)?;
+        let path = place(target, options.output.as_deref(), options.add)?;
+        report(target, &path, &bundle, proof, output)?;
+    }
+    Ok(())
+}
+
+/// Writes the bundle and says so.
+pub(crate) fn report(
+    target: &Target,
+    path: &Path,
+    bundle: &Bundle,
+    proof: Proof,
+    output: Output,
+) -> Result<()> {
+    let text = format!("{}\n", bundle.to_json());
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let signed = Signed {
+        file: target.path().display().to_string(),
+        bundle: path.display().to_string(),
+        proof,
+    };
+    if output.quiet && !output.json {
+        return Ok(());
+    }
+    output.show_line(&signed, |signed| {
+        let what = if target.is_tree() { "signed with all that is in it" } else { "signed" };
+        format!(
+            "{}: {what}, written to {}\n{}",
+            printable(&signed.file),
+            printable(&signed.bundle),
+            signed.proof.describe(),
+        )
+    })
+}
+
+/// Where the bundle goes.
+fn place(target: &Target, output: Option<&Path>, add: bool) -> Result<PathBuf> {
+    if let Some(path) = output {
+        return Ok(path.to_owned());
+    }
+    if !add {
+        return Ok(target.beside(BUNDLE_ENDING));
+    }
+    let places = std::iter::once(target.beside(BUNDLE_ENDING))
+        .chain((2..).map(|number| target.beside(&format!(".{number}{BUNDLE_ENDING}"))));
+    let mut free = places.take(BUNDLES_LIMIT).filter(|path| !path.exists());
+    free.next().ok_or_else(|| usage(&format!("there are {BUNDLES_LIMIT} bundles already")))
+}
+
+/// What a bundle's name ends with.
+pub(crate) const BUNDLE_ENDING: &str = ".sigstore.json";
+/// Most bundles beside one file.
+pub(crate) const BUNDLES_LIMIT: usize = 100;
+
+/// A server, who signs there, and what its signatures are checked by.
+pub(crate) struct Session<'a> {
+    backend: Backend<'a>,
+    verifier: Verifier,
+    key: Option<(String, PublicKey)>,
+}
+
+impl<'a> Session<'a> {
+    /// Finds out who signs.
+    pub(crate) async fn open(instance: &'a Instance, options: &SignerOptions) -> Result<Self> {
+        let key = options.key.as_deref().map(read_key).transpose()?;
+        let identity = match (&options.identity_token, &key) {
+            (_, Some(_)) => None,
+            (Some(given), None) => Some(Identity::given(given)?),
+            (None, None) => Some(Identity::found(instance, options.token.as_deref()).await?),
+        };
+        let root: TrustRoot = instance.trust().await?;
+        let verifier = Verifier::new(&root).context("the server's trust root cannot be used")?;
+        let backend = Backend {
+            instance,
+            identity_token: identity.map(|identity| identity.text().to_owned()),
+            api_token: options.token.clone().or_else(token_of_environment),
+        };
+        Ok(Self { backend, verifier, key })
+    }
+
+    /// A signer: with the key, or with a new certificate.
+    pub(crate) async fn signer(&self) -> Result<Signer<'_, Backend<'a>>> {
+        match &self.key {
+            Some((pem, _)) => {
+                let key = PrivateKey::from_pem(pem).context("--key")?;
+                Ok(Signer::with_key(&self.backend, key))
+            }
+            None => Signer::with_certificate(&self.backend).await.map_err(unwrapped),
+        }
+    }
+
+    /// Verifies what was just signed: a bundle that proves nothing is not written.
+    pub(crate) fn check(&self, bundle: &Bundle, target: &Target) -> Result<Proof> {
+        let policy = match &self.key {
+            Some((_, public)) => Policy::Key(public.clone()),
+            None => Policy::anybody(),
+        };
+        let check = |artifact: Artifact<'_>| self.verifier.verify(bundle, artifact, &policy);
+        let verified = target.with(check)?;
+        let why = "the server's own trust root does not verify what was just signed";
+        let mut proof = verified
+            .map(Proof::from)
+            .map_err(|error| anyhow::anyhow!("{why}: {}", reason(&error)))?;
+        // Whoever signs knows who they are.
+        proof.not_proved.clear();
+        Ok(proof)
+    }
+}
+
+/// A timestamp authority that only gives time.
+pub(crate) async fn timestamp(instance: &Instance, request: &[u8]) -> Result<Vec<u8>> {
+    let backend = Backend { instance, identity_token: None, api_token: None };
+    backend.timestamp(request).await.map_err(anyhow::Error::from_boxed)
+}
+
+fn read_key(path: &Path) -> Result<(String, PublicKey)> {
+    let shown = || format!("--key {}", path.display());
+    if std::fs::metadata(path).with_context(shown)?.len() > KEY_LIMIT_BYTES {
+        return Err(usage(&format!("{}: too large for a key", shown())));
+    }
+    let pem = std::fs::read_to_string(path).with_context(shown)?;
+    let public = PrivateKey::from_pem(&pem).with_context(shown)?.public_key();
+    Ok((pem, public))
+}
+
+/// What a service refused is in the error's middle; it decides how the command exits.
+pub(crate) fn unwrapped(error: SignError) -> anyhow::Error {
+    let what = error.to_string();
+    match error {
+        SignError::Certificate(cause) | SignError::Timestamp(cause) | SignError::Log(cause) => {
+            anyhow::Error::from_boxed(cause).context(what)
+        }
+        other => other.into(),
+    }
+}

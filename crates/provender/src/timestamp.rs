@@ -1,0 +1,86 @@
+//! `provender timestamp`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use provender_attest::TimestampRequest;
+use provender_domain::Timestamp;
+use serde::Serialize;
+
+use crate::artifact::Target;
+use crate::data;
+use crate::exit::Failure;
+use crate::instance::{Instance, usage};
+use crate::output::{Output, moment, printable};
+use crate::proof::reason;
+use crate::sign;
+use crate::verify::{TrustOptions, read_limited};
+
+/// What a timestamp's name ends with.
+const ENDING: &str = ".tsr";
+/// Largest timestamp that is read, in bytes.
+const RESPONSE_LIMIT_BYTES: usize = 64 * 1024;
+/// Largest file whose timestamp is verified, in bytes: it is held in memory.
+const FILE_LIMIT_BYTES: usize = 2 * 1024 * 1024 * 1024;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// What to timestamp
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Verify the timestamp that is there, instead of asking for one
+    #[arg(long)]
+    verify: bool,
+    /// Where the timestamp is or goes [default: beside the file, with .tsr behind its name]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustOptions,
+}
+
+#[derive(Debug, Serialize)]
+struct Stamped {
+    file: String,
+    timestamp: String,
+    at: Timestamp,
+}
+
+pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
+    if options.output.is_some() && options.files.len() > 1 {
+        return Err(usage("--output is for one file"));
+    }
+    let verifier = options.trust.verifier(target).await?;
+    for file in &options.files {
+        let artifact = Target::open(file)?;
+        if std::fs::metadata(file)?.len() > FILE_LIMIT_BYTES as u64 {
+            return Err(usage(&format!("{}: too large to be timestamped", file.display())));
+        }
+        let bytes = artifact.bytes()?;
+        let path = options.output.clone().unwrap_or_else(|| artifact.beside(ENDING));
+        let response = if options.verify {
+            read_limited(&path, RESPONSE_LIMIT_BYTES)?
+        } else {
+            ask(&Instance::of(target)?, &bytes).await?
+        };
+        let at = verifier
+            .verify_timestamp(&response, &bytes)
+            .map_err(|error| Failure::Refused(format!("{}: {}", file.display(), reason(&error))))?;
+        if !options.verify {
+            std::fs::write(&path, &response).with_context(|| path.display().to_string())?;
+        }
+        let stamped =
+            Stamped { file: file.display().to_string(), timestamp: path.display().to_string(), at };
+        output.show_line(&stamped, |stamped| {
+            format!("{}: existed at {} UTC", printable(&stamped.file), moment(stamped.at))
+        })?;
+    }
+    Ok(())
+}
+
+async fn ask(instance: &Instance, bytes: &[u8]) -> Result<Vec<u8>> {
+    let request = TimestampRequest::for_message(bytes)?;
+    let response = sign::timestamp(instance, request.as_der()).await?;
+    request.accept(&response)?;
+    Ok(response)
+}

@@ -1,0 +1,54 @@
+//! `provender trust`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
+use provender_attest::{TrustRoot, Verifier};
+use serde::Serialize;
+
+use crate::data;
+use crate::instance::Instance;
+use crate::output::{Output, print};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write what this server's signatures are checked by: one file, for offline use.
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Exported {
+    file: String,
+    logs: Vec<String>,
+    certificate_authorities: Vec<String>,
+}
+
+pub(crate) async fn run(command: Command, target: &data::Target, output: Output) -> Result<()> {
+    let Command::Export(export) = command;
+    let bytes = Instance::of(target)?.trust_bytes().await?;
+    // What cannot be used is not written.
+    let root = TrustRoot::parse(&bytes).context("the server's trust root is not understood")?;
+    Verifier::new(&root).context("the server's trust root cannot be used")?;
+    let text = root.to_client_trust_config();
+    let Some(path) = export.output else { return print(&format!("{text}\n")) };
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let exported = Exported {
+        file: path.display().to_string(),
+        logs: root.logs().map(|log| log.url.to_owned()).collect(),
+        certificate_authorities: root.certificate_authorities().map(str::to_owned).collect(),
+    };
+    output.done(&exported, |exported| {
+        format!(
+            "Written to {}. Who holds this file can verify offline:\n  provender verify --trust {} FILE",
+            exported.file, exported.file,
+        )
+    })
+}

@@ -1,0 +1,280 @@
+//! `provender verify`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
+use provender_attest::{
+    BUNDLE_LIMIT_BYTES, Bundle, ExpectedSigner, Pattern, Policy, PublicKey, TRUST_ROOT_LIMIT_BYTES,
+    TrustRoot, Verifier, VerifyError,
+};
+use serde::Serialize;
+
+use crate::artifact::Target;
+use crate::data;
+use crate::exit::Failure;
+use crate::instance::{Instance, usage};
+use crate::output::{Output, Style, printable};
+use crate::proof::{Proof, reason};
+use crate::sign::{BUNDLE_ENDING, BUNDLES_LIMIT};
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Options {
+    /// What is said to be signed
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The bundle; may be given several times [default: those beside the file]
+    #[arg(long, value_name = "BUNDLE")]
+    bundle: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustOptions,
+    #[command(flatten)]
+    signer: ExpectedOptions,
+}
+
+const AFTER_HELP: &str = "\
+With --trust nobody is asked anything. A pattern covers the whole value; `*` stands for any run of \
+characters. Where a file has several bundles, all must hold, and one must be by whom you expect.
+
+Exit status: 0 verified, 4 refused, 5 there is no bundle.";
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+pub(crate) struct TrustOptions {
+    /// The trust root: what `provender trust export` wrote, or any instance's `trusted_root.json`
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+}
+
+/// Who is expected to have signed.
+#[derive(Debug, Args)]
+pub(crate) struct ExpectedOptions {
+    /// The signer: an e-mail address or a URI
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
+    /// The signer, with `*` for any run of characters
+    #[arg(long, value_name = "PATTERN", conflicts_with = "identity")]
+    identity_pattern: Option<String>,
+    /// Who vouched for the signer: the issuer's URL
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// Who vouched for the signer, with `*` for any run of characters
+    #[arg(long, value_name = "PATTERN", conflicts_with = "issuer")]
+    issuer_pattern: Option<String>,
+    /// Signed with this key (PEM), not with a certificate
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "identity_pattern", "issuer", "issuer_pattern"])]
+    key: Option<PathBuf>,
+}
+
+/// What became of one file.
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    verified: bool,
+    identity: Option<String>,
+    issuer: Option<String>,
+    /// The link that broke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'static str>,
+    /// How.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Debug, Serialize)]
+struct Signature {
+    bundle: String,
+    #[serde(flatten)]
+    proof: Proof,
+}
+
+pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
+    if !options.bundle.is_empty() && options.files.len() > 1 {
+        return Err(usage("--bundle is for one file"));
+    }
+    let policy = options.signer.policy()?;
+    let verifier = options.trust.verifier(target).await?;
+    let mut refused = Vec::new();
+    for file in &options.files {
+        let artifact = Target::open(file)?;
+        let bundles = bundles(&artifact, &options.bundle)?;
+        let checked = check(&artifact, &bundles, &verifier, &policy)?;
+        if let Some(reason) = &checked.reason {
+            refused.push(format!("{}: {reason}", printable(&checked.file)));
+        }
+        if output.json || checked.verified && !output.quiet {
+            output.show_line(&checked, describe)?;
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused.join("\n")).into()) }
+}
+
+/// Every bundle must hold, whoever made it; one must be by whom the policy expects.
+fn check(
+    artifact: &Target,
+    bundles: &[(String, Bundle)],
+    verifier: &Verifier,
+    policy: &Policy,
+) -> Result<Checked> {
+    let mut checked = Checked {
+        file: artifact.path().display().to_string(),
+        verified: false,
+        identity: None,
+        issuer: None,
+        link: None,
+        reason: None,
+        signatures: Vec::new(),
+    };
+    let mut other_signer = None;
+    for (name, bundle) in bundles {
+        let outcome = artifact.with(|artifact| verifier.verify(bundle, artifact, policy))?;
+        match outcome {
+            Ok(proved) => {
+                checked.signatures.push(Signature { bundle: name.clone(), proof: proved.into() });
+            }
+            Err(error) if bundles.len() > 1 && is_about_signer(&error) => {
+                other_signer.get_or_insert(error);
+            }
+            Err(error) => return Ok(refuse(checked, &error)),
+        }
+    }
+    let Some(first) = checked.signatures.first() else {
+        let error = other_signer.expect("there is a bundle, and it was verified or refused");
+        return Ok(refuse(checked, &error));
+    };
+    checked.verified = true;
+    checked.identity.clone_from(&first.proof.identity);
+    checked.issuer.clone_from(&first.proof.issuer);
+    Ok(checked)
+}
+
+fn is_about_signer(error: &VerifyError) -> bool {
+    matches!(
+        error,
+        VerifyError::Identity { .. }
+            | VerifyError::Issuer { .. }
+            | VerifyError::OtherMaterial { .. }
+    )
+}
+
+fn refuse(checked: Checked, error: &VerifyError) -> Checked {
+    let (link, reason) = (Some(error.link()), Some(reason(error)));
+    Checked { link, reason, signatures: Vec::new(), ..checked }
+}
+
+fn describe(checked: &Checked) -> String {
+    let style = Style::of_stdout();
+    let mut text = format!("{}: {}", printable(&checked.file), style.green("verified"));
+    for signature in &checked.signatures {
+        text.push('\n');
+        text.push_str(&signature.proof.describe());
+        text.push('\n');
+        text.push_str(&signature.proof.describe_open());
+    }
+    text
+}
+
+/// Those that were named, else those beside the file.
+fn bundles(artifact: &Target, named: &[PathBuf]) -> Result<Vec<(String, Bundle)>> {
+    let places: Vec<PathBuf> = if named.is_empty() { beside(artifact) } else { named.to_vec() };
+    let mut bundles = Vec::new();
+    for place in &places {
+        let name = place.display().to_string();
+        let bytes = read_limited(place, BUNDLE_LIMIT_BYTES)?;
+        match Bundle::parse(&bytes) {
+            Ok(bundle) => bundles.push((name, bundle)),
+            Err(error) => bundles.extend(lines(&name, &bytes).ok_or_else(|| {
+                let why = anyhow!(error);
+                Failure::Refused(format!("{name}: {why:#}"))
+            })?),
+        }
+    }
+    if bundles.is_empty() {
+        let path = artifact.beside(BUNDLE_ENDING);
+        let message = format!("there is no bundle {}: name it with --bundle", path.display());
+        return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
+    }
+    Ok(bundles)
+}
+
+/// Several bundles in one file, one on each line.
+fn lines(name: &str, bytes: &[u8]) -> Option<Vec<(String, Bundle)>> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let bundles: Option<Vec<_>> =
+        lines.map(|line| Some((name.to_owned(), Bundle::parse(line).ok()?))).collect();
+    bundles.filter(|bundles| (1..=BUNDLES_LIMIT).contains(&bundles.len()))
+}
+
+fn beside(artifact: &Target) -> Vec<PathBuf> {
+    let first = artifact.beside(BUNDLE_ENDING);
+    let more =
+        (2..=BUNDLES_LIMIT).map(|number| artifact.beside(&format!(".{number}{BUNDLE_ENDING}")));
+    std::iter::once(first)
+        .filter(|path| path.exists())
+        .chain(more.take_while(|path| path.exists()))
+        .collect()
+}
+
+impl TrustOptions {
+    /// Whether a file was named.
+    pub(crate) fn is_given(&self) -> bool {
+        self.trust.is_some()
+    }
+
+    /// The trust root that was named, or the server's.
+    pub(crate) async fn root(&self, target: &data::Target) -> Result<TrustRoot> {
+        let Some(path) = &self.trust else {
+            if target.server.is_none() {
+                return Err(usage("name whom to believe: --trust FILE, or --server URL"));
+            }
+            return Instance::of(target)?.trust().await;
+        };
+        let bytes = read_limited(path, TRUST_ROOT_LIMIT_BYTES)?;
+        TrustRoot::parse(&bytes).with_context(|| format!("--trust {}", path.display()))
+    }
+
+    /// A verifier with it.
+    pub(crate) async fn verifier(&self, target: &data::Target) -> Result<Verifier> {
+        let root = self.root(target).await?;
+        Verifier::new(&root).context("the trust root cannot be used")
+    }
+}
+
+impl ExpectedOptions {
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        if let Some(path) = &self.key {
+            let shown = || format!("--key {}", path.display());
+            let pem = std::fs::read_to_string(path).with_context(shown)?;
+            return Ok(Policy::Key(PublicKey::from_pem(&pem).with_context(shown)?));
+        }
+        Ok(Policy::Certificate(ExpectedSigner {
+            identity: pattern(self.identity.as_deref(), self.identity_pattern.as_deref())?,
+            issuer: pattern(self.issuer.as_deref(), self.issuer_pattern.as_deref())?,
+        }))
+    }
+}
+
+fn pattern(exact: Option<&str>, wildcard: Option<&str>) -> Result<Option<Pattern>> {
+    match (exact, wildcard) {
+        (Some(exact), _) => Ok(Some(Pattern::Exact(exact.to_owned()))),
+        (None, Some(pattern)) => {
+            let pattern = Pattern::wildcard(pattern);
+            Ok(Some(pattern.map_err(|error| usage(&error.to_string()))?))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Reads a file that is not larger than it may be.
+pub(crate) fn read_limited(path: &Path, limit_bytes: usize) -> Result<Vec<u8>> {
+    let shown = || path.display().to_string();
+    let length = std::fs::metadata(path).with_context(shown)?.len();
+    if length > limit_bytes as u64 {
+        return Err(
+            Failure::Refused(format!("{}: larger than {limit_bytes} bytes", shown())).into()
+        );
+    }
+    std::fs::read(path).with_context(shown)
+}

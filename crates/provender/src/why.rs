@@ -1,0 +1,213 @@
+//! `provender why`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+use provender_attest::{Artifact, Bundle, Policy, Verifier};
+use provender_domain::Digest;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::artifact::Target;
+use crate::data;
+use crate::exit::Failure;
+use crate::instance::{Instance, token_of_environment, usage};
+use crate::output::{Output, Style, printable};
+use crate::proof::{Proof, reason};
+use crate::verify::TrustOptions;
+
+/// Where the server tells what it knows.
+const EVIDENCE_PATH: &str = "-/api/v1/evidence";
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A file, a digest such as sha256:…, or a package URL such as pkg:generic/name@1.0
+    #[arg(value_name = "FILE, DIGEST OR PURL")]
+    subject: String,
+    #[command(flatten)]
+    trust: TrustOptions,
+}
+
+/// What the server knows of files.
+#[derive(Debug, Deserialize)]
+struct Evidence {
+    items: Vec<FileEvidence>,
+}
+
+/// What the server knows of one file.
+#[derive(Debug, Deserialize)]
+struct FileEvidence {
+    /// Its facts: `repository`, `ecosystem`, `package`, `version`, `file_name`, `digest`, …
+    #[serde(default)]
+    file: Value,
+    /// Where it came from.
+    #[serde(default)]
+    origin: Value,
+    /// What was said of it.
+    #[serde(default)]
+    attestations: Vec<AttestationEvidence>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AttestationEvidence {
+    bundle: Value,
+}
+
+/// A file and the links of its chain, each verified here.
+#[derive(Debug, Serialize)]
+struct Chain {
+    file: Value,
+    origin: Value,
+    links: Vec<Link>,
+}
+
+#[derive(Debug, Serialize)]
+struct Link {
+    verified: bool,
+    #[serde(rename = "link", skip_serializing_if = "Option::is_none")]
+    broken: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    proof: Option<Proof>,
+}
+
+pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
+    let subject = subject(&options.subject)?;
+    let instance = Instance::of(target)?;
+    let root = match options.trust.is_given() {
+        true => options.trust.root(target).await?,
+        false => instance.trust().await?,
+    };
+    let verifier = Verifier::new(&root)?;
+    let token = token_of_environment();
+    let query = [("subject", subject.as_str())];
+    let evidence: Evidence = instance.get_json(EVIDENCE_PATH, &query, token.as_deref()).await?;
+    if evidence.items.is_empty() {
+        let message = format!("{} is not known to the server", printable(&options.subject));
+        return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
+    }
+    let mut broken = 0;
+    for item in evidence.items {
+        let chain = chain(item, &verifier);
+        broken += chain.links.iter().filter(|link| !link.verified).count();
+        output.show_line(&chain, describe)?;
+    }
+    match broken {
+        0 => Ok(()),
+        _ => Err(Failure::Refused("not every link of the chain holds".to_owned()).into()),
+    }
+}
+
+/// What the server is asked about: a file is known by its digest.
+fn subject(given: &str) -> Result<String> {
+    if given.starts_with("pkg:") {
+        return match given.parse::<provender_domain::Purl>() {
+            Ok(purl) => Ok(purl.to_string()),
+            Err(error) => Err(usage(&format!("{given}: {error}"))),
+        };
+    }
+    if let Ok(digest) = given.parse::<Digest>() {
+        return Ok(digest.to_string());
+    }
+    if let Ok(digest) = format!("sha256:{given}").parse::<Digest>() {
+        return Ok(digest.to_string());
+    }
+    let target = Target::open(Path::new(given))?;
+    Ok(format!("sha256:{}", hex::encode(target.sha256()?)))
+}
+
+fn chain(item: FileEvidence, verifier: &Verifier) -> Chain {
+    let digest = item.file["digest"].as_str().or_else(|| item.file["sha256"].as_str());
+    let digest = digest
+        .and_then(|text| text.parse::<Digest>().or_else(|_| format!("sha256:{text}").parse()).ok());
+    let links = item.attestations.iter().map(|attestation| {
+        let Some(digest) = &digest else { return unread("the server names no digest") };
+        link(&attestation.bundle, digest, verifier)
+    });
+    let links = links.collect();
+    Chain { file: item.file, origin: item.origin, links }
+}
+
+fn link(bundle: &Value, digest: &Digest, verifier: &Verifier) -> Link {
+    // The server may send the bundle as JSON or as text.
+    let text = bundle.as_str().map_or_else(|| bundle.to_string(), str::to_owned);
+    let bundle = match Bundle::parse(text.as_bytes()) {
+        Ok(bundle) => bundle,
+        Err(error) => return unread(&error.to_string()),
+    };
+    match verifier.verify(&bundle, Artifact::Digest(digest), &Policy::anybody()) {
+        Ok(proved) => {
+            Link { verified: true, broken: None, reason: None, proof: Some(proved.into()) }
+        }
+        Err(error) => Link {
+            verified: false,
+            broken: Some(error.link()),
+            reason: Some(reason(&error)),
+            proof: None,
+        },
+    }
+}
+
+fn unread(why: &str) -> Link {
+    Link { verified: false, broken: Some("bundle"), reason: Some(printable(why)), proof: None }
+}
+
+fn describe(chain: &Chain) -> String {
+    let style = Style::of_stdout();
+    let mut lines = vec![style.bold(&title(&chain.file))];
+    let facts = facts(&chain.file).chain(facts(&chain.origin));
+    lines.extend(facts.map(|(name, value)| format!("  {name:<12} {value}")));
+    if chain.links.is_empty() {
+        lines.push("  nobody signed anything about it".to_owned());
+    }
+    for (number, link) in (1..).zip(&chain.links) {
+        let verdict = match link.verified {
+            true => style.green("holds"),
+            false => style.red("is broken"),
+        };
+        lines.push(format!("link {number} {verdict}"));
+        lines.extend(link.proof.iter().map(Proof::describe));
+        lines.extend(link.reason.iter().map(|reason| format!("  {reason}")));
+    }
+    lines.join("\n")
+}
+
+fn title(file: &Value) -> String {
+    let text = |name: &str| file[name].as_str().map(printable);
+    text("file_name").or_else(|| text("name")).or_else(|| text("digest")).unwrap_or_default()
+}
+
+/// Whatever the server tells that is a plain value.
+fn facts(object: &Value) -> impl Iterator<Item = (String, String)> {
+    let fields = object.as_object().into_iter().flatten();
+    fields.filter_map(|(name, value)| {
+        let value = match value {
+            Value::String(text) => printable(text),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(truth) => truth.to_string(),
+            _ => return None,
+        };
+        Some((printable(&name.replace('_', " ")), value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject;
+
+    #[test]
+    fn subjects() {
+        let check = |given: &str, expected: Option<&str>| {
+            assert_eq!(subject(given).ok().as_deref(), expected, "{given}");
+        };
+        let hexadecimal = "ab".repeat(32);
+        let digest = format!("sha256:{hexadecimal}");
+        check(&hexadecimal, Some(&digest));
+        check(&digest, Some(&digest));
+        check("pkg:generic/a@1", Some("pkg:generic/a@1"));
+        check("pkg:a", None);
+        check("/no/such/file", None);
+    }
+}
