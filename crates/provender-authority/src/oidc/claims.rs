@@ -64,6 +64,20 @@ impl Claims {
         scalar(self.at(path)?)
     }
 
+    /// Whether the issuer vouches for the e-mail address. Some say so by a string.
+    pub(super) fn email_is_verified(&self) -> bool {
+        self.text("email_verified").as_deref() == Some("true")
+    }
+
+    /// The same without an e-mail address that the issuer does not vouch for: anybody could have typed it,
+    /// so no rule and no name may come of it.
+    pub(super) fn without_unverified_email(mut self) -> Self {
+        if !self.email_is_verified() {
+            self.0.remove("email");
+        }
+        self
+    }
+
     /// A string member.
     pub(super) fn string(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()

@@ -131,8 +131,10 @@ impl ClaimMapping {
         let server = self.described.server.as_deref();
         match &self.subject {
             SubjectTemplate::Email(template) => {
-                let address = template.fill(claims, server).ok_or(TokenError::NoSubject)?;
-                email(claims, address)
+                if !claims.email_is_verified() {
+                    return Err(TokenError::EmailNotVerified);
+                }
+                email(template.fill(claims, server).ok_or(TokenError::NoSubject)?)
             }
             SubjectTemplate::Uri(template) => {
                 uri(template.fill(claims, server).ok_or(TokenError::NoSubject)?)
@@ -165,11 +167,8 @@ impl fmt::Display for San {
     }
 }
 
-/// An e-mail address that the issuer has verified. Some say so by a string.
-pub(super) fn email(claims: &Claims, address: String) -> Result<San, TokenError> {
-    if claims.text("email_verified").as_deref() != Some("true") {
-        return Err(TokenError::EmailNotVerified);
-    }
+/// An e-mail address that everybody reads the same.
+pub(super) fn email(address: String) -> Result<San, TokenError> {
     match is_email(&address) {
         true => Ok(San::Email(address)),
         false => Err(TokenError::BadSubject),

@@ -46,7 +46,7 @@ pub struct VerifiedIdentity {
     pub san: San,
     /// What else the certificate says.
     pub extensions: Vec<(Extension, String)>,
-    /// Everything that the token says.
+    /// Everything that the token says, but for an e-mail address that the issuer has not verified.
     pub claims: Claims,
     /// When the token expires.
     pub expires: Timestamp,
@@ -166,16 +166,17 @@ impl Verifier {
         let key = self.key(&trusted, &token, now).await?;
         check_signature(&token, &key)?;
         let facts = Facts::of(&token.claims, &trusted.issuer.audiences, now)?;
-        if !trusted.issuer.allows(&token.claims) {
+        let claims = token.claims.without_unverified_email();
+        if !trusted.issuer.allows(&claims) {
             return Err(TokenError::NotAllowed);
         }
         Ok(VerifiedIdentity {
             issuer: trusted.issuer.url.clone(),
-            san: trusted.issuer.claims.san(&token.claims)?,
-            extensions: trusted.issuer.claims.extensions(&token.claims),
+            san: trusted.issuer.claims.san(&claims)?,
+            extensions: trusted.issuer.claims.extensions(&claims),
             subject: facts.subject,
             expires: facts.expires,
-            claims: token.claims,
+            claims,
         })
     }
 
@@ -190,7 +191,7 @@ impl Verifier {
         check_signature(&token, key)?;
         let facts = Facts::of(&token.claims, &[DEFAULT_AUDIENCE], now)?;
         let san = match token.claims.string("email") {
-            Some(address) => email(&token.claims, address.to_owned())?,
+            Some(address) => email(address.to_owned())?,
             None => uri(facts.subject.clone())?,
         };
         Ok(VerifiedIdentity {

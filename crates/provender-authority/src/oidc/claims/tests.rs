@@ -66,3 +66,21 @@ fn dates_are_whole_seconds_within_reason() {
     check("f", Date::Nonsense);
     check("none", Date::Absent);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let read = Claims::from_json(&bytes).is_ok();
+        // Whatever we read, a plain reader reads too.
+        proptest::prop_assert!(!read || serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+    }
+
+    #[test]
+    fn what_is_written_is_read(names in proptest::collection::btree_map("[a-z\"\\\\]{1,8}", "\\PC{0,20}", 0..8)) {
+        let json = serde_json::to_vec(&names).unwrap();
+        let claims = Claims::from_json(&json).unwrap();
+        for (name, text) in &names {
+            proptest::prop_assert_eq!(claims.text(name), Some(text.clone()));
+        }
+    }
+}

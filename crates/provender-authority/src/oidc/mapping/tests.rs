@@ -143,5 +143,7 @@ fn an_address_can_be_read_in_one_way_only() {
 #[test]
 fn errors_of_subjects_are_distinct() {
     let mapping = ClaimMapping::preset(Preset::Email, None).unwrap();
-    assert!(matches!(mapping.san(&Claims::default()), Err(TokenError::NoSubject)));
+    assert!(matches!(mapping.san(&Claims::default()), Err(TokenError::EmailNotVerified)));
+    let nobody = claims(&json!({"email_verified": true}));
+    assert!(matches!(mapping.san(&nobody), Err(TokenError::NoSubject)));
 }

@@ -70,3 +70,27 @@ fn a_rule_without_a_condition_is_none() {
     let error = serde_json::from_str::<ClaimRule>("{}").unwrap_err();
     assert!(error.to_string().contains("allow everybody"), "{error}");
 }
+
+/// What a pattern means, written down as simply as can be.
+fn simply(pattern: &[u8], text: &[u8]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        [b'*', b'*', rest @ ..] => {
+            let rest = &rest[rest.iter().take_while(|byte| **byte == b'*').count()..];
+            (0..=text.len()).any(|taken| simply(rest, &text[taken..]))
+        }
+        [b'*', rest @ ..] => {
+            let segment = text.iter().take_while(|byte| **byte != b'/').count();
+            (0..=segment).any(|taken| simply(rest, &text[taken..]))
+        }
+        [byte, rest @ ..] => text.first() == Some(byte) && simply(rest, &text[1..]),
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn patterns_mean_what_they_say(pattern in "[ab/*]{0,10}", text in "[ab/]{0,12}") {
+        let found = Pattern::new(pattern.as_str()).unwrap().matches(&text);
+        proptest::prop_assert_eq!(found, simply(pattern.as_bytes(), text.as_bytes()));
+    }
+}

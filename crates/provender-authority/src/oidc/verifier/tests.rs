@@ -184,6 +184,40 @@ fn any_one_bit_of_the_signature_counts() {
 }
 
 #[test]
+fn any_one_letter_of_a_token_counts() {
+    let world = world();
+    let token = world.ci.token(&world.ci.claims());
+    for at in 0..token.len() {
+        for letter in ['A', 'e', '_', '.', '=', ' '] {
+            let mut changed = token.clone();
+            changed.replace_range(at..=at, letter.encode_utf8(&mut [0; 4]));
+            if changed != token {
+                assert!(world.verify_at(&changed, 0).is_err(), "{at} {letter}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_address_that_nobody_verified_is_no_claim() {
+    let world = world();
+    let mut entry = trusted(CI, &json!([{"email": "*@corp.example"}]));
+    entry.claims = serde_json::from_value(json!({"subject": {"uri": "mailto:{email}"}})).unwrap();
+    world.verifier.trust(vec![entry]);
+    let claims = with(&world.ci.claims(), "email", json!("ada@corp.example"));
+    let check = |verified: Value, expected: &str| {
+        let token = world.ci.token(&with(&claims, "email_verified", verified));
+        assert_eq!(world.told(&token, 0), expected);
+    };
+    check(json!(true), "mailto:ada@corp.example");
+    check(json!("true"), "mailto:ada@corp.example");
+    check(json!(false), "NotAllowed");
+    check(json!("yes"), "NotAllowed");
+    check(json!([true]), "NotAllowed");
+    check(Value::Null, "NotAllowed");
+}
+
+#[test]
 fn another_issuers_key_does_not_sign_for_this_one() {
     let world = world();
     let other =
