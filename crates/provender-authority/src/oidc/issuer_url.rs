@@ -35,14 +35,23 @@ pub enum IssuerUrlError {
 }
 
 impl IssuerUrl {
-    /// Reads the URL of an issuer.
+    /// Reads the URL of an issuer that is to be trusted.
     pub fn new(url: impl Into<String>) -> Result<Self, IssuerUrlError> {
-        let text = url.into();
+        Self::read(url.into(), is_secure)
+    }
+
+    /// Reads the URL of our own issuer. It may be `http` anywhere, as the operator decided for the whole
+    /// server: we never fetch our own keys.
+    pub fn of_this_server(url: impl Into<String>) -> Result<Self, IssuerUrlError> {
+        Self::read(url.into(), |url| matches!(url.scheme(), "https" | "http"))
+    }
+
+    fn read(text: String, may_be: fn(&Url) -> bool) -> Result<Self, IssuerUrlError> {
         if text.len() > ISSUER_URL_LIMIT_BYTES {
             return Err(IssuerUrlError::TooLong);
         }
         let parsed = Url::parse(&text).map_err(IssuerUrlError::Syntax)?;
-        if !is_secure(&parsed) {
+        if !may_be(&parsed) {
             return Err(IssuerUrlError::Insecure);
         }
         let has_user = !parsed.username().is_empty() || parsed.password().is_some();
@@ -131,6 +140,17 @@ mod tests {
         check("https://ci.example?x=1", false);
         check("https://ci.example#x", false);
         check(&format!("https://ci.example/{}", "x".repeat(600)), false);
+    }
+
+    #[test]
+    fn our_own_server_may_be_plain() {
+        let check = |url: &str, expected: bool| {
+            assert_eq!(IssuerUrl::of_this_server(url).is_ok(), expected, "{url}");
+        };
+        check("http://registry.corp.example:8080/-/oidc", true);
+        check("https://registry.corp.example/-/oidc", true);
+        check("ftp://registry.corp.example", false);
+        check("http://registry.corp.example?x", false);
     }
 
     #[test]
