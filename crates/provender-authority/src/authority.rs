@@ -23,7 +23,6 @@ use crate::ca::{
 use crate::clock::SteadyClock;
 use crate::ct::{SctList, SctSigner};
 use crate::error::{CertificateError, CloseError, LogEntryError, OpenError};
-use crate::keys::SigningKey;
 use crate::oidc::{self, DEFAULT_AUDIENCE, Issuer, TrustedIssuer, Verifier};
 use crate::trust::{PublicOrigin, Trust};
 use crate::tsa::{TimestampAuthority, TimestampResponse};
@@ -44,7 +43,6 @@ pub struct Authority {
     tuf: tuf::Repository,
     trust: Trust,
     identities: sign::Identities,
-    oidc_key: Arc<SigningKey>,
     keys_directory: PathBuf,
 }
 
@@ -167,11 +165,6 @@ impl Authority {
     /// The issuer of this server's identity tokens.
     pub fn issuer(&self) -> &Arc<Issuer> {
         &self.issuer
-    }
-
-    /// The key of the issuer, for what else is signed in its name.
-    pub fn issuer_key(&self) -> &Arc<SigningKey> {
-        &self.oidc_key
     }
 
     /// Verifies identity tokens, this server's and others'.

@@ -20,9 +20,10 @@ use x509_cert::ext::pkix::SubjectAltName;
 
 use super::*;
 use crate::clock::Clock;
-use crate::keys::KeyAlgorithm;
+use crate::keys::{KeyAlgorithm, SigningKey};
 use crate::oidc::{KeySource, KeySourceError, San, TokenSubject};
 
+mod clients;
 mod trusting;
 
 /// Stores in memory that survive a restart of the authority.

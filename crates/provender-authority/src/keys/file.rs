@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -84,12 +85,39 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyErr
         .map_err(io_error("write", path))
 }
 
+/// Removes what a crash left half written in this folder: copies of keys that nobody would look
+/// for there. What is young may be another process's that is just writing it.
+pub(crate) fn remove_abandoned(directory: &Path) -> Result<(), KeyError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error("read", directory)(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(io_error("read", directory))?.path();
+        if path.extension().is_some_and(|extension| extension == STAGED) && is_abandoned(&path) {
+            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// What ends the names of files that are being written.
+const STAGED: &str = "new";
+/// Nobody writes a key for so long.
+const ABANDONED_AFTER: Duration = Duration::from_mins(1);
+
+fn is_abandoned(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age >= ABANDONED_AFTER))
+}
+
 /// Beside the target, for a link does not cross file systems; of a name of its own, for others may
 /// be writing the same.
 fn staged_path(path: &Path) -> PathBuf {
     let mut unique = [0; 8];
     aws_lc_rs::rand::fill(&mut unique).expect("the system gives randomness, or no key was made");
-    path.with_extension(format!("{}.new", hex::encode(unique)))
+    path.with_extension(format!("{}.{STAGED}", hex::encode(unique)))
 }
 
 fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

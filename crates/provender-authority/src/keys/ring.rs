@@ -23,6 +23,8 @@ impl KeyRing {
     /// Where others than its owner may look into it.
     pub fn open(directory: &Path) -> Result<Self, KeyError> {
         file::private_directory(directory)?;
+        file::remove_abandoned(directory)?;
+        file::remove_abandoned(&directory.join(ROOT_PREFIX))?;
         Ok(Self { directory: directory.to_owned() })
     }
 

@@ -153,3 +153,25 @@ fn racing_starts_agree() {
     });
     assert!(keys.iter().all(|key| *key == keys[0]));
 }
+
+#[test]
+fn what_a_crash_left_half_written_is_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("keys");
+    let ring = KeyRing::open(&directory).expect("opens");
+    ring.load_or_generate(&ROOT, KeyAlgorithm::EcdsaP256).expect("generated");
+    let put = |name: &str, age_s: u64| {
+        let path = directory.join(name);
+        let file = fs::File::create(&path).expect("made");
+        let age = std::time::Duration::from_secs(age_s);
+        file.set_modified(std::time::SystemTime::now() - age).expect("may be set");
+        path
+    };
+    let old = [put("log.0123.new", 61), put("root/ca-root.0123.new", 3600)];
+    let young = put("root/ca-root.4567.new", 1);
+    let foreign = put("root/notes.txt", 3600);
+    let ring = KeyRing::open(&directory).expect("opens");
+    assert!(old.iter().all(|path| !path.exists()));
+    assert!(young.exists() && foreign.exists());
+    ring.required(&ROOT, KeyAlgorithm::EcdsaP256).expect("keys stay");
+}

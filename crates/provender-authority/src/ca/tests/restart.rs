@@ -81,3 +81,25 @@ fn a_certificate_that_is_none_is_noticed() {
     let error = reopened(spoil, SignedDuration::ZERO).expect_err("refused");
     assert!(matches!(error, AuthorityFileError::Malformed { .. }), "{error}");
 }
+
+/// Keys come before certificates; a start that ended in between goes on with the same keys.
+#[test]
+fn an_interrupted_first_start_goes_on() {
+    fn check(lost: &[&str]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = open(&folder, Timestamp::now()).expect("opens");
+        for file in lost {
+            std::fs::remove_file(folder.path().join(file)).expect("removed");
+        }
+        let second = open(&folder, Timestamp::now()).expect("opens");
+        let key = |authority: &CertificateAuthority| authority.chain.root.tbs_certificate.clone();
+        let (first, second) = (key(&first), key(&second));
+        assert_eq!(first.subject_public_key_info, second.subject_public_key_info, "{lost:?}");
+    }
+    let root = "certificates/ca-root.pem";
+    let child = "certificates/ca-intermediate.pem";
+    check(&[child]);
+    check(&[child, "keys/ca-intermediate.pem"]);
+    check(&[root, child]);
+    check(&[root, child, "keys/ca-intermediate.pem"]);
+}
