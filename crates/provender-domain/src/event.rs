@@ -44,6 +44,16 @@ pub enum EventKind {
     TokenCreated,
     /// A token was revoked.
     TokenRevoked,
+    /// A person's account was made.
+    AccountCreated,
+    /// An account's password or address changed, or it was disabled or enabled.
+    AccountChanged,
+    /// An account was removed.
+    AccountRemoved,
+    /// An issuer of identity tokens was trusted, or is trusted otherwise than before.
+    IssuerTrusted,
+    /// An issuer is trusted no more.
+    IssuerRemoved,
     /// Red flag: fetched bytes disagree with the digest their index promised.
     DigestMismatch,
     /// Red flag: an upstream now promises other bytes for a file that is kept.
@@ -66,7 +76,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -85,6 +95,11 @@ impl EventKind {
         Self::UpstreamRemoved,
         Self::TokenCreated,
         Self::TokenRevoked,
+        Self::AccountCreated,
+        Self::AccountChanged,
+        Self::AccountRemoved,
+        Self::IssuerTrusted,
+        Self::IssuerRemoved,
         Self::DigestMismatch,
         Self::UpstreamChanged,
         Self::ArchiveRefused,
@@ -117,6 +132,11 @@ impl EventKind {
             Self::UpstreamRemoved => "upstream-removed",
             Self::TokenCreated => "token-created",
             Self::TokenRevoked => "token-revoked",
+            Self::AccountCreated => "account-created",
+            Self::AccountChanged => "account-changed",
+            Self::AccountRemoved => "account-removed",
+            Self::IssuerTrusted => "issuer-trusted",
+            Self::IssuerRemoved => "issuer-removed",
             Self::DigestMismatch => "digest-mismatch",
             Self::UpstreamChanged => "upstream-changed",
             Self::ArchiveRefused => "archive-refused",

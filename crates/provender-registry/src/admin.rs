@@ -1,7 +1,10 @@
-//! Administration: repositories, tokens, owned names, upstreams, reports. Each call checks its
-//! caller's rights itself.
+//! Administration: repositories, tokens, accounts, issuers, owned names, upstreams, reports. Each
+//! call checks its caller's rights itself.
 
+pub(crate) mod accounts;
 pub(crate) mod events;
+pub(crate) mod evidence;
+pub(crate) mod issuers;
 pub(crate) mod owned;
 pub(crate) mod packages;
 pub(crate) mod repositories;

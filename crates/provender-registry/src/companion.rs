@@ -1,10 +1,11 @@
 //! Small files that belong to others: metadata, provenance.
 
 use provender_domain::{
-    Algorithm, BlobId, Companion, File, FileName, FileState, KeptFile, Problem, Upstream,
-    UpstreamTarget,
+    Algorithm, BlobId, Companion, File, FileName, FileState, KeptFile, Problem, RepositoryName,
+    Upstream, UpstreamTarget,
 };
-use provender_store::{OpenBlob, Write};
+use provender_ecosystem::Attested;
+use provender_store::{Attestation, AttestationSource, OpenBlob, Write};
 use provender_upstream::Document;
 use url::Url;
 
@@ -13,6 +14,8 @@ use crate::mirror::Errand;
 use crate::remote::fetch_problem;
 use crate::resolve::Query;
 use crate::{Caller, Registry};
+
+const REMOVED: &str = "it was removed just now";
 
 impl Registry {
     /// A companion's bytes: what is kept, else what the upstream offers, held against the digest
@@ -35,6 +38,14 @@ impl Registry {
         {
             return Ok(found);
         }
+        if let Some(kept) = &kept
+            && is_made_here(query, companion)
+        {
+            let id = self.own_provenance(query, kept).await?;
+            let open =
+                self.inner.blobs.open_blob(&id).await.map_err(|error| blob_problem(&error))?;
+            return open.map(|open| (id, open)).ok_or_else(|| Problem::not_found(REMOVED));
+        }
         let upstream = upstream.ok_or_else(|| {
             Problem::not_found(format!("the {kind} of this file is not kept here"))
         })?;
@@ -46,7 +57,63 @@ impl Registry {
             self.remember_companion(query, &kept.file.name, kind, id).await?;
         }
         let open = self.inner.blobs.open_blob(&id).await.map_err(|error| blob_problem(&error))?;
-        open.map(|open| (id, open)).ok_or_else(|| Problem::not_found("it was removed just now"))
+        open.map(|open| (id, open)).ok_or_else(|| Problem::not_found(REMOVED))
+    }
+
+    /// What this server itself attests of a file, as its ecosystem passes attestations on; made
+    /// once, then kept.
+    async fn own_provenance(&self, query: &Query, kept: &KeptFile) -> Result<BlobId, Problem> {
+        let name = &kept.file.name;
+        let attestations = self.inner.metadata.attestations_of_file(&query.key(), name).await;
+        let attestations = attestations.map_err(|error| store_problem(&error))?;
+        let attested: Vec<Attested> = attestations
+            .into_iter()
+            .filter(|attestation| attestation.source == AttestationSource::Ours)
+            .map(|attestation| self.attested(&query.repository.repository.name, attestation))
+            .collect();
+        let rendered = match attested.as_slice() {
+            [] => None,
+            attested => query.ecosystem.render_attestations(attested),
+        };
+        let rendered =
+            rendered.ok_or_else(|| Problem::not_found(format!("{name} is not signed yet")))?;
+        let digest = {
+            let _gate = self.inner.garbage_gate.clone().read_owned().await;
+            self.keep_bytes(rendered.into(), &[]).await?
+        };
+        let id = digest.hex().parse().map_err(|error| Problem::internal(&error))?;
+        let kind = query.ecosystem.attestations_companion().expect("something was rendered");
+        self.remember_companion(query, name, kind, id).await?;
+        Ok(id)
+    }
+
+    fn attested(&self, repository: &RepositoryName, attestation: Attestation) -> Attested {
+        Attested {
+            bundle: attestation.bundle,
+            identity: self.authority().origin().repository(repository.as_str()),
+            issuer: self.authority().origin().oidc(),
+        }
+    }
+
+    /// The companions of a file of another repository, as they can be taken over: what that
+    /// repository would make when asked is made there first, and left out where that fails.
+    pub(crate) async fn companions_to_take(
+        &self,
+        query: &Query,
+        there: &KeptFile,
+    ) -> Vec<Companion> {
+        let mut companions = Vec::with_capacity(there.file.companions.len());
+        for companion in &there.file.companions {
+            let mut companion = companion.clone();
+            if is_made_here(query, &companion) {
+                match self.own_provenance(query, there).await {
+                    Ok(id) => companion.digest = Some(id.digest()),
+                    Err(_) => continue,
+                }
+            }
+            companions.push(companion);
+        }
+        companions
     }
 
     /// Whether the bytes of this name in the store may be shown for this companion. A digest that
@@ -145,6 +212,13 @@ impl Registry {
         let outcome = self.inner.metadata.commit(vec![write], Vec::new()).await;
         outcome.map(drop).map_err(|error| store_problem(&error))
     }
+}
+
+/// Whether it is neither kept nor offered by an upstream, but made when somebody asks.
+fn is_made_here(query: &Query, companion: &Companion) -> bool {
+    companion.url.is_none()
+        && companion.digest.is_none()
+        && query.ecosystem.attestations_companion() == Some(companion.kind.as_str())
 }
 
 fn blob_of(companion: &Companion) -> Option<BlobId> {

@@ -26,6 +26,17 @@ pub enum RegistryError {
     /// The metadata database can't be opened.
     #[error("the metadata database cannot be opened")]
     Metadata(#[from] StoreError),
+    /// What the server is to be known by is no origin.
+    #[error("{origin} cannot be this server's public address: {reason}")]
+    Origin {
+        /// What was given.
+        origin: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The certificate authority or a log can't be opened.
+    #[error("the server's own certificate authority cannot be opened")]
+    Authority(#[source] provender_authority::error::OpenError),
     /// The blob store can't be opened.
     #[error("the blob store cannot be opened")]
     Blobs(#[from] BlobError),

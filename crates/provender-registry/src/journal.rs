@@ -74,6 +74,7 @@ impl Registry {
             self.inner.metadata.settings().await.map_err(|error| store_problem(&error))?;
         *self.inner.state.write().expect("state is replaced, never changed, under this lock") =
             Arc::new(State::new(settings));
+        self.authority().trust_issuers(self.trusted_issuers());
         self.inner.index_cache.settings_changed();
         outcome.map(drop).map_err(|error| match error {
             StoreError::Exists { .. } => Problem::new(ProblemCode::Conflict, error.to_string()),

@@ -7,19 +7,24 @@
 //! | module | its part of the path |
 //! |---|---|
 //! | `access` | who is calling, what they may do: [`Caller`], [`Authorized`] |
-//! | `state` | repositories, tokens, owned names and upstreams, in memory, replaced whole |
+//! | `state` | repositories, tokens, accounts, issuers, owned names and upstreams, in memory, replaced whole |
 //! | `read` | indexes and files out |
 //! | `resolve` | the view of one package: here, or the first upstream that has it |
 //! | `decide` | facts → verdict |
 //! | `listing`, `mirror`, `companion` | what comes in from upstreams |
 //! | `publish`, `change` | what comes in from people |
+//! | `attestation` | what publishers attest: verified, then kept |
+//! | `signing` | what this server attests of all that comes in |
+//! | `authority` | what its own certificate authority and logs stand on |
 //! | `cache` | rendered indexes, and when they stop being true |
 //! | `names` | namesakes: our names held against an upstream's complete list |
 //! | `garbage` | bytes that nothing refers to any more |
-//! | `admin` | repositories, tokens, names, upstreams, reports |
+//! | `admin` | repositories, tokens, accounts, issuers, names, upstreams, reports |
 
 mod access;
 mod admin;
+mod attestation;
+mod authority;
 mod cache;
 mod change;
 mod companion;
@@ -35,9 +40,13 @@ mod publish;
 mod read;
 mod remote;
 mod resolve;
+mod signing;
 mod state;
 
 pub use access::{Authorized, Caller};
+pub use admin::accounts::{Account, AccountChange, NewAccount, Password};
+pub use admin::evidence::{FileEvent, FileEvidence};
+pub use admin::issuers::IssuerSummary;
 pub use admin::packages::{FileReport, PackageReport, PackageSummary};
 pub use admin::status::{Status, UpstreamHealth};
 pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};
@@ -66,6 +75,7 @@ use crate::cache::{IndexCache, IndexKey, Stamp};
 use crate::listing::Listings;
 use crate::mirror::Mirrors;
 use crate::remote::Remotes;
+use crate::signing::Signing;
 use crate::state::State;
 
 /// The repository that every server has from its first start.
@@ -96,10 +106,17 @@ struct Inner {
     listings: Listings,
     mirrors: Mirrors,
     remotes: Remotes,
+    signing: Signing,
+    /// Where the logs' tiles and states are; kept to make them fail in tests.
+    #[cfg(feature = "faults")]
+    log_stores: Arc<authority::Stores>,
     /// Read-held from a blob's commit to its row's commit; write-held while garbage is removed.
     garbage_gate: Arc<tokio::sync::RwLock<()>>,
     background: std::sync::Mutex<Background>,
     denials: access::Denials,
+    /// Wrong passwords lately.
+    attempts: admin::accounts::Attempts,
+    hashing: admin::accounts::Hashing,
     started_at: Timestamp,
     is_new: bool,
     /// Keeps every other process away from the data directory.
@@ -128,7 +145,8 @@ impl Registry {
     /// Opens a data directory, making it where it is missing.
     ///
     /// Takes the directory's lock, migrates the database and, on the first start, makes the public
-    /// repository [`FIRST_REPOSITORY`]. Does nothing that grows with what is kept.
+    /// repository [`FIRST_REPOSITORY`] and the keys of the server's own certificate authority. Does
+    /// nothing that grows with what is kept.
     pub async fn open(options: Options) -> Result<Self, RegistryError> {
         let Options { data, database, origin, ecosystems, tuning, clock } = options;
         let lock = options::lock_data_directory(&data)?;
@@ -143,7 +161,15 @@ impl Registry {
             metadata.commit(first_repository(now), vec![initialized(now)]).await?;
             settings = metadata.settings().await?;
         }
+        let remotes = Remotes::new(tuning.upstream_breaker);
+        let log_stores = Arc::new(authority::Stores::new(data.join("log"), metadata.clone()));
+        let client = remotes.client.clone();
+        let opening =
+            authority::open(data, &origin, log_stores.clone(), client, clock.clone()).await;
         let inner = Inner {
+            signing: Signing::new(Arc::new(opening?)),
+            #[cfg(feature = "faults")]
+            log_stores,
             state: RwLock::new(Arc::new(State::new(settings))),
             settings_gate: tokio::sync::Mutex::new(()),
             changes_gate: tokio::sync::Mutex::new(()),
@@ -151,10 +177,12 @@ impl Registry {
             index_flights: SingleFlight::new(),
             listings: Listings::new(tuning.listing_cache_files),
             mirrors: Mirrors::new(tuning.concurrent_fetches),
-            remotes: Remotes::new(tuning.upstream_breaker),
+            remotes,
             garbage_gate: Arc::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),
+            attempts: admin::accounts::Attempts::default(),
+            hashing: admin::accounts::Hashing::default(),
             started_at: now,
             is_new,
             metadata,
@@ -166,7 +194,9 @@ impl Registry {
             _lock: lock,
         };
         let registry = Self { inner: Arc::new(inner) };
+        registry.authority().trust_issuers(registry.trusted_issuers());
         registry.watch_names_in_background();
+        registry.sign_in_background();
         Ok(registry)
     }
 
@@ -190,7 +220,7 @@ impl Registry {
         self.inner.ecosystems.iter().find(|ecosystem| ecosystem.id().as_str() == id)
     }
 
-    /// Ends what repeats, waits until what was begun is recorded, and closes the database.
+    /// Ends what repeats, waits until what was begun is recorded, and closes logs and database.
     pub async fn close(&self) {
         let (mut watchers, mut tasks) = {
             let mut background = self.inner.background();
@@ -203,6 +233,12 @@ impl Registry {
         if finished.await.is_err() {
             tracing::warn!("background work did not end in time and was stopped");
         }
+        if let Err(error) = self.authority().close().await {
+            tracing::warn!(
+                cause = Problem::internal(&error).internal,
+                "a log did not end in order"
+            );
+        }
         self.inner.metadata.close().await;
     }
 
@@ -211,6 +247,7 @@ impl Registry {
     pub fn inject_faults(&self, faults: &provender_store::Faults) {
         drop(self.inner.metadata.clone().with_faults(faults.clone()));
         drop(self.inner.blobs.clone().with_faults(faults.clone()));
+        self.inner.log_stores.inject_faults(faults);
     }
 
     fn state(&self) -> Arc<State> {

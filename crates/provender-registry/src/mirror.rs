@@ -18,6 +18,7 @@ use crate::error::{blob_problem, store_problem};
 use crate::listing::shared_problem;
 use crate::remote::fetch_problem;
 use crate::resolve::{Entry, Query, without_doubles};
+use crate::signing::{CHECKS, Check, Task};
 use crate::{Caller, Registry};
 
 /// What a file on its way in is known by.
@@ -99,6 +100,7 @@ impl Registry {
     async fn take_over(&self, errand: Errand, repository: &str) -> Result<KeptFile, Problem> {
         let inner = self.nested(&errand.query, repository)?;
         let there = self.kept_file(&inner, &errand.file.name, &errand.caller).await?;
+        let companions = self.companions_to_take(&inner, &there).await;
         let _gate = self.inner.garbage_gate.clone().read_owned().await;
         // It may have been deleted there before the gate was held.
         let open = self.inner.blobs.open_blob(&there.blob).await;
@@ -107,14 +109,14 @@ impl Registry {
             return Err(Problem::not_found(message));
         }
         let kept = KeptFile {
-            file: File { yank: None, ..there.file },
+            file: File { yank: None, companions, ..there.file },
             origin: errand.origin(),
             recorded_at: self.now(),
             publisher: None,
             ..there
         };
         let message = format!("{} was taken over from repository {repository}", kept.file.name);
-        self.record_mirrored(&errand, kept, EventKind::Mirrored, message).await
+        self.record_checked(&errand, kept, &[Check::CheckedBehind], message).await
     }
 
     async fn fetch_and_keep(&self, errand: Errand) -> Result<KeptFile, Problem> {
@@ -183,7 +185,8 @@ impl Registry {
             state_reason: Some(reason.clone()),
         };
         let message = format!("{name} was refused: {reason}");
-        match self.record_mirrored(errand, kept, EventKind::DigestMismatch, message).await {
+        let event = errand.event(self, EventKind::DigestMismatch, message);
+        match self.record_mirrored(errand, kept, event, None).await {
             Ok(_) => Problem::new(
                 ProblemCode::PolicyDenied,
                 format!("this file is in quarantine: {reason}"),
@@ -238,14 +241,14 @@ impl Registry {
             state_reason: None,
         };
         self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
-        let how = if errand.file.digests.is_empty() {
-            "the upstream promised no digest, so its first bytes are trusted"
+        let (check, how) = if errand.file.digests.is_empty() {
+            (Check::FirstUse, "the upstream promised no digest, so its first bytes are trusted")
         } else {
-            "its bytes are what the upstream's index promised"
+            (Check::DigestPromised, "its bytes are what the upstream's index promised")
         };
         let message =
             format!("{} was fetched from upstream {}: {how}", kept.file.name, errand.upstream.name);
-        self.record_mirrored(errand, kept, EventKind::Mirrored, message).await
+        self.record_checked(errand, kept, &[check, Check::ArchiveInspected], message).await
     }
 
     /// An archive that is hostile or contradicts its index: kept as evidence, never served.
@@ -273,7 +276,8 @@ impl Registry {
             "{} from upstream {} was refused: {reason}",
             kept.file.name, errand.upstream.name
         );
-        match self.record_mirrored(errand, kept, EventKind::ArchiveRefused, message).await {
+        let event = errand.event(self, EventKind::ArchiveRefused, message);
+        match self.record_mirrored(errand, kept, event, None).await {
             Ok(_) => Problem::new(
                 ProblemCode::PolicyDenied,
                 format!("this file is in quarantine: {reason}"),
@@ -282,16 +286,32 @@ impl Registry {
         }
     }
 
-    /// The row, the name's origin and the event, in one commit.
+    /// A file that passed these checks. That it did is signed, which nobody waits for.
+    async fn record_checked(
+        &self,
+        errand: &Errand,
+        kept: KeptFile,
+        checks: &[Check],
+        message: String,
+    ) -> Result<KeptFile, Problem> {
+        let mut event = errand.event(self, EventKind::Mirrored, message);
+        let checks: Vec<&str> = checks.iter().map(|check| check.as_str()).collect();
+        event.detail.0.insert(CHECKS.to_owned(), checks.into());
+        let task = Task::summary(&errand.query.key(), &kept);
+        let kept = self.record_mirrored(errand, kept, event, Some(&task)).await?;
+        self.wake_signing();
+        Ok(kept)
+    }
+
+    /// The row, the name's origin, the event and what is to be signed, in one commit.
     async fn record_mirrored(
         &self,
         errand: &Errand,
         kept: KeptFile,
-        kind: EventKind,
-        message: String,
+        mut event: NewEvent,
+        task: Option<&Task>,
     ) -> Result<KeptFile, Problem> {
         let key = errand.query.key();
-        let mut event = errand.event(self, kind, message);
         event.detail.set_text("sha256", kept.blob.to_hex());
         if let Some(url) = &kept.file.url {
             event.detail.set_text("url", url.as_str());
@@ -299,7 +319,9 @@ impl Registry {
         let bind =
             Write::BindName { key: key.clone(), origin: errand.origin(), at: kept.recorded_at };
         let record = Write::RecordFile { key: key.clone(), file: kept.clone() };
-        let outcome = self.inner.metadata.commit(vec![bind, record], vec![event]).await;
+        let mut writes = vec![bind, record];
+        writes.extend(task.map(|task| task.queue(kept.recorded_at)));
+        let outcome = self.inner.metadata.commit(writes, vec![event]).await;
         self.catalogue_changed(key.ecosystem);
         let is_as_listed =
             outcome.is_ok() && kept.state == FileState::Present && kept.file == errand.file;

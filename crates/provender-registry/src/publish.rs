@@ -1,5 +1,6 @@
 //! In from people: publications.
 
+use provender_attest::PREDICATE_RELEASE;
 use provender_domain::{
     BlobId, EventKind, File, FileName, FileState, KeptFile, Origin, PackageName, Problem,
     ProblemCode, Scope, Version,
@@ -8,15 +9,18 @@ use provender_ecosystem::{
     Depth, Expected, Form, InspectErrorClass, Inspection, Operation, Publication,
 };
 use provender_store::{
-    Blob, PackageKey, Staging, StoreError, Unverified, Verified, VerifyError, Write,
+    Attestation, AttestationSource, Blob, PackageKey, Staging, StoreError, Unverified, Verified,
+    VerifyError, Write,
 };
 use serde::Serialize;
 
 use crate::Registry;
 use crate::access::Authorized;
+use crate::attestation::{PublisherAttestation, check_kept_already};
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
 use crate::resolve::{bound_origin, without_doubles};
+use crate::signing::Task;
 
 /// What was published.
 #[derive(Debug, Clone, Serialize)]
@@ -45,8 +49,10 @@ impl Registry {
     }
 
     /// Publishes a staged archive: its form is read, its name's rights and origin checked, its
-    /// digests verified, its bytes read to the bottom; then it is recorded. When this returns, the
-    /// publication survives any crash; when it fails, nothing of it is visible.
+    /// digests and attestations verified, its bytes read to the bottom; then it is recorded and
+    /// signed. When this returns, the publication and the proof that it is in the log survive any
+    /// crash. When it fails, nothing of it is visible, but for one failure: where it could be kept
+    /// but not yet signed ([`ProblemCode::Busy`]), trying again completes it.
     pub async fn publish(
         &self,
         operation: Authorized<Operation>,
@@ -67,11 +73,6 @@ impl Registry {
         blob: Blob<Unverified>,
     ) -> Result<Published, Problem> {
         let publication = operation.ecosystem.read_publication(form)?;
-        if !publication.attestations.is_empty() {
-            let message = "attestations are not verified by this server, so it refuses rather than \
-                           drops them: publish without";
-            return Err(Problem::new(ProblemCode::InvalidRequest, message));
-        }
         let outcome = self.admit(operation, &publication, blob).await;
         if let Err(problem) = &outcome
             && is_worth_telling(problem.code)
@@ -93,11 +94,32 @@ impl Registry {
         }
         self.check_origin(operation, &key).await?;
         let blob = blob.verify(&publication.digests).await.map_err(|error| mismatch(&error))?;
-        if let Some(published) = self.is_there_already(&key, publication, blob.id()).await? {
-            return Ok(published);
+        if let Some(kept) = self.is_there_already(&key, publication, blob.id()).await? {
+            self.complete(&key, &kept, publication).await?;
+            return Ok(published(publication, kept.blob, true));
         }
+        let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
-        self.record(operation, key, publication, blob, inspection).await
+        self.record(operation, key, publication, Checked { blob, inspection, attested }).await
+    }
+
+    /// What an earlier attempt did not get to: its signature.
+    async fn complete(
+        &self,
+        key: &PackageKey,
+        kept: &KeptFile,
+        publication: &Publication,
+    ) -> Result<(), Problem> {
+        let attestations = self.inner.metadata.attestations_of_file(key, &kept.file.name).await;
+        let attestations = attestations.map_err(|error| store_problem(&error))?;
+        check_kept_already(publication, &attestations)?;
+        if attestations.iter().any(is_release) {
+            return Ok(());
+        }
+        let task = Task::release(key, kept);
+        let queued = self.inner.metadata.commit(vec![task.queue(self.now())], Vec::new()).await;
+        queued.map_err(|error| store_problem(&error))?;
+        self.sign(task, kept).await
     }
 
     /// A name that was mirrored first stays its upstream's until somebody claims it: else a
@@ -120,7 +142,7 @@ impl Registry {
         key: &PackageKey,
         publication: &Publication,
         blob: BlobId,
-    ) -> Result<Option<Published>, Problem> {
+    ) -> Result<Option<KeptFile>, Problem> {
         let existing = self.inner.metadata.file(key, &publication.file).await;
         match existing.map_err(|error| store_problem(&error))? {
             None => Ok(None),
@@ -129,7 +151,7 @@ impl Registry {
                     && kept.state == FileState::Present
                     && kept.origin == Origin::Published =>
             {
-                Ok(Some(published(publication, blob, true)))
+                Ok(Some(kept))
             }
             Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
         }
@@ -140,12 +162,13 @@ impl Registry {
         operation: &Authorized<Operation>,
         key: PackageKey,
         publication: &Publication,
-        blob: Blob<Verified>,
-        inspection: Inspection,
+        checked: Checked,
     ) -> Result<Published, Problem> {
-        let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        let Checked { blob, inspection, attested } = checked;
+        let gate = self.inner.garbage_gate.clone().read_owned().await;
         let id = blob.id();
-        let companions = self.keep_companions(inspection.companions, &[]).await?;
+        let mut companions = self.keep_companions(inspection.companions, &[]).await?;
+        companions.extend(self.keep_provenance(&*operation.ecosystem, &attested).await?);
         let now = self.now();
         let mut attributes = inspection.attributes;
         attributes.0.extend(publication.attributes.0.clone());
@@ -177,14 +200,31 @@ impl Registry {
         event.file = Some(publication.file.clone());
         event.version = Some(publication.version.clone());
         event.detail.set_text("sha256", id.to_hex());
+        if !attested.is_empty() {
+            let by = attested.iter().map(|one| one.identity.as_str()).collect::<Vec<_>>();
+            event.detail.0.insert("attested_by".to_owned(), by.into());
+        }
         self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
-        let bind = Write::BindName { key: key.clone(), origin: Origin::Published, at: now };
-        let record = Write::RecordFile { key: key.clone(), file: kept };
-        let outcome = self.inner.metadata.commit(vec![bind, record], vec![event]).await;
+        let task = Task::release(&key, &kept);
+        let mut writes = vec![
+            Write::BindName { key: key.clone(), origin: Origin::Published, at: now },
+            Write::RecordFile { key: key.clone(), file: kept.clone() },
+            task.queue(now),
+        ];
+        writes.extend(attested.iter().map(|one| one.record(&key, &kept)));
+        let outcome = self.inner.metadata.commit(writes, vec![event]).await;
+        drop(gate);
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
-            Ok(_) => Ok(published(publication, id, false)),
-            Err(StoreError::SameFile) => Ok(published(publication, id, true)),
+            Ok(_) => {
+                self.sign(task, &kept).await?;
+                Ok(published(publication, id, false))
+            }
+            // Somebody else published the same at the same time.
+            Err(StoreError::SameFile) => {
+                self.complete(&key, &kept, publication).await?;
+                Ok(published(publication, id, true))
+            }
             Err(StoreError::FileExists { state, existing }) => {
                 Err(name_taken(&publication.file, state, existing == id))
             }
@@ -215,6 +255,17 @@ impl Registry {
 /// Refusals that somebody should know of; a lack of rights has an event of its own.
 fn is_worth_telling(code: ProblemCode) -> bool {
     matches!(code, ProblemCode::Conflict | ProblemCode::InvalidPackage | ProblemCode::TooLarge)
+}
+
+/// A publication that may be recorded.
+struct Checked {
+    blob: Blob<Verified>,
+    inspection: Inspection,
+    attested: Vec<PublisherAttestation>,
+}
+
+fn is_release(attestation: &Attestation) -> bool {
+    attestation.source == AttestationSource::Ours && attestation.predicate_type == PREDICATE_RELEASE
 }
 
 fn published(publication: &Publication, blob: BlobId, already_there: bool) -> Published {

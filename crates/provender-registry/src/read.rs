@@ -45,6 +45,9 @@ pub struct FileAnswer {
     pub content_type: &'static str,
     /// Where it came from.
     pub origin: Origin,
+    /// The bytes that evidence is about: its own, or those of the file that it accompanies, where
+    /// they are kept.
+    pub evidence: Option<BlobId>,
 }
 
 /// Every file but a companion leaves as bytes to keep, never as a page to show.
@@ -239,6 +242,7 @@ impl Registry {
             name: kept.file.name,
             content_type: FILE_CONTENT_TYPE,
             origin: kept.origin,
+            evidence: Some(kept.blob),
         })
     }
 
@@ -259,6 +263,7 @@ impl Registry {
                 (entry.file, entry.upstream, entry.facts.origin)
             }
         };
+        let evidence = kept.as_ref().map(|kept| kept.blob);
         let (blob, open) =
             self.companion(query, &file, kind, upstream.as_deref(), kept, caller).await?;
         Ok(FileAnswer {
@@ -268,6 +273,7 @@ impl Registry {
             name,
             content_type: query.ecosystem.companion_type(kind),
             origin,
+            evidence,
         })
     }
 }

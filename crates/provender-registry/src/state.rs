@@ -6,13 +6,17 @@ use std::sync::Arc;
 use provender_domain::{
     NamePattern, OwnedName, PackageName, Repository, RepositoryName, Upstream, UpstreamTarget,
 };
-use provender_store::{Settings, Token};
+use provender_store::{Account, Settings, Token};
 
-/// Every repository and token.
+use crate::admin::issuers::{self, IssuerSummary};
+
+/// Every repository, token, account and issuer.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     repositories: BTreeMap<String, Arc<RepositoryState>>,
     tokens: HashMap<String, Arc<Token>>,
+    accounts: BTreeMap<String, Account>,
+    issuers: Vec<IssuerSummary>,
 }
 
 /// One repository with all that belongs to it.
@@ -52,6 +56,12 @@ impl State {
                 .into_iter()
                 .map(|token| (token.id.0.clone(), Arc::new(token)))
                 .collect(),
+            accounts: settings
+                .accounts
+                .into_iter()
+                .map(|account| (account.name.clone(), account))
+                .collect(),
+            issuers: settings.issuers.iter().filter_map(issuers::read).collect(),
         }
     }
 
@@ -69,6 +79,20 @@ impl State {
 
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &Arc<Token>> {
         self.tokens.values()
+    }
+
+    pub(crate) fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
+    /// By name.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    /// By URL.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &IssuerSummary> {
+        self.issuers.iter()
     }
 }
 

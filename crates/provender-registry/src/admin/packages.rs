@@ -158,7 +158,11 @@ impl Registry {
     }
 }
 
-fn file_report(key: &PackageKey, kept: KeptFile, name_origin: Option<Origin>) -> FileReport {
+pub(super) fn file_report(
+    key: &PackageKey,
+    kept: KeptFile,
+    name_origin: Option<Origin>,
+) -> FileReport {
     let facts = Facts {
         origin: kept.origin.clone(),
         name_origin,

@@ -24,6 +24,8 @@ pub struct Status {
     pub bytes: u64,
     /// Events recorded.
     pub events: u64,
+    /// Attestations that are still to be signed.
+    pub signing_pending: u64,
     /// The origins of upstreams that were asked since the start.
     pub upstreams: Vec<UpstreamHealth>,
 }
@@ -49,6 +51,8 @@ impl Registry {
         let counts = self.inner.metadata.counts().await;
         let Counts { packages, files, bytes, events } =
             counts.map_err(|error| store_problem(&error))?;
+        let pending = self.inner.metadata.signing_tasks_pending().await;
+        let signing_pending = pending.map_err(|error| store_problem(&error))?;
         let upstreams = self
             .inner
             .remotes
@@ -63,6 +67,7 @@ impl Registry {
             files,
             bytes,
             events,
+            signing_pending,
             upstreams: upstreams.collect(),
         })
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is what a failed test has to say")]
 
 mod access;
+mod accounts;
 mod caching;
 mod chain;
 mod client;
@@ -11,6 +12,7 @@ mod crash;
 mod faults;
 mod garbage;
 mod hostile;
+mod issuers;
 mod mirror;
 mod misbehaviour;
 mod namesakes;

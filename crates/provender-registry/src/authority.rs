@@ -1,0 +1,109 @@
+//! What the certificate authority, the logs and the issuer of this server stand on: its stores, its
+//! clock, and its one way out.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use provender_authority::oidc::{DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError};
+use provender_authority::trust::PublicOrigin;
+use provender_authority::{Authority, LogStores};
+use provender_store::{LogTiles, Metadata};
+use provender_tlog::{StateStore, StorageError, TileStore};
+use provender_upstream::{Client, Document, PrivateAddresses, Remote};
+use url::Url;
+
+use crate::{Clock, RegistryError};
+
+/// Opens the authority of this data directory.
+pub(crate) async fn open(
+    data: PathBuf,
+    origin: &str,
+    stores: Arc<Stores>,
+    client: Client,
+    clock: Arc<dyn Clock>,
+) -> Result<Authority, RegistryError> {
+    let wrong = |reason: String| RegistryError::Origin { origin: origin.to_owned(), reason };
+    let url = Url::parse(origin).map_err(|error| wrong(error.to_string()))?;
+    let origin = PublicOrigin::try_from(&url).map_err(|error| wrong(error.to_string()))?;
+    let keys = Arc::new(Issuers { client });
+    let mut options = provender_authority::Options::new(data, origin, stores, keys);
+    options.clock = Arc::new(AuthorityClock(clock));
+    Authority::open(options).await.map_err(RegistryError::Authority)
+}
+
+/// Where the logs are: their states in the database, their tiles in files.
+pub(crate) struct Stores {
+    root: PathBuf,
+    metadata: Metadata,
+    opened: Mutex<Vec<LogTiles>>,
+}
+
+impl Stores {
+    /// Each log's tiles in a directory of its own below `root`.
+    pub(crate) fn new(root: PathBuf, metadata: Metadata) -> Self {
+        Self { root, metadata, opened: Mutex::default() }
+    }
+
+    /// Makes durable steps of the tiles fail.
+    #[cfg(feature = "faults")]
+    pub(crate) fn inject_faults(&self, faults: &provender_store::Faults) {
+        let opened = self.opened.lock().expect("nothing panics while it holds this list");
+        for tiles in opened.iter() {
+            drop(tiles.clone().with_faults(faults.clone()));
+        }
+    }
+}
+
+#[async_trait]
+impl LogStores for Stores {
+    async fn tiles(&self, name: &str) -> Result<Arc<dyn TileStore>, StorageError> {
+        let tiles = LogTiles::open(&self.root.join(name)).await;
+        let tiles = tiles.map_err(|error| StorageError::new("the tiles of a log", error))?;
+        self.opened.lock().expect("nothing panics while it holds this list").push(tiles.clone());
+        Ok(Arc::new(tiles))
+    }
+
+    fn state(&self) -> Arc<dyn StateStore> {
+        Arc::new(self.metadata.clone())
+    }
+}
+
+/// The registry's clock as the authority wants it.
+struct AuthorityClock(Arc<dyn Clock>);
+
+impl provender_authority::clock::Clock for AuthorityClock {
+    fn now(&self) -> jiff::Timestamp {
+        let microseconds = self.0.now().microseconds();
+        jiff::Timestamp::from_microsecond(microseconds).unwrap_or(jiff::Timestamp::MAX)
+    }
+}
+
+/// Fetches what other issuers publish, by the one client and its checks.
+struct Issuers {
+    client: Client,
+}
+
+#[async_trait]
+impl KeySource for Issuers {
+    async fn document(&self, url: &str) -> Result<Bytes, KeySourceError> {
+        let url = Url::parse(url).map_err(KeySourceError::request)?;
+        // The operator named the issuer, which may be of the organisation's own network; where it
+        // sends us elsewhere, the usual rules hold.
+        let remote = Remote::new(url.clone())
+            .map_err(KeySourceError::request)?
+            .private_addresses(PrivateAddresses::ThisOrigin);
+        let limit = u64::try_from(DOCUMENT_LIMIT_BYTES).expect("a small number");
+        let document = self.client.document(&remote, &url, "application/json", None, limit).await;
+        match document.map_err(KeySourceError::request)? {
+            Document::Modified(page) => Ok(page.body),
+            _ => Err(KeySourceError::request(NoDocument)),
+        }
+    }
+}
+
+/// The issuer has nothing at the address.
+#[derive(Debug, thiserror::Error)]
+#[error("the issuer has no such document")]
+struct NoDocument;

@@ -1,0 +1,93 @@
+//! A repository's signature under a statement, with all that proves it: certificate, timestamp,
+//! place in the log.
+
+use provender_attest::{
+    Bundle, BundleError, BundleVersion, Content, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyMaterial,
+    LogEntry, Statement, StatementError, TimestampError, TimestampRequest,
+};
+use provender_authority::Authority;
+use provender_authority::error::{CertificateError, LogEntryError};
+use provender_authority::keys::SigningFailed;
+use provender_authority::oidc::San;
+use provender_store::StoreError;
+use provender_tlog::AppendError;
+
+/// Why something was not signed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SigningFailure {
+    /// The repository got no certificate.
+    #[error("the repository got no certificate")]
+    Certificate(#[from] CertificateError),
+    /// Its key could not be used.
+    #[error("the repository's key could not be used")]
+    Key(#[from] SigningFailed),
+    /// There is no timestamp.
+    #[error("the signature got no timestamp")]
+    Timestamp(#[from] TimestampError),
+    /// The log did not take the entry.
+    #[error("the log did not take the signature")]
+    Log(#[from] LogEntryError),
+    /// The log's answer cannot stand in a bundle.
+    #[error("the log's answer cannot stand in a bundle")]
+    Answer(#[from] BundleError),
+    /// There is nothing to say about the file.
+    #[error("nothing can be stated about the file")]
+    Statement(#[from] StatementError),
+    /// What is known of it could not be read, or its attestation not be kept.
+    #[error("the attestation could not be kept")]
+    Store(#[from] StoreError),
+    /// It was queued by a program with more ecosystems.
+    #[error("this program does not have the file's ecosystem")]
+    UnknownEcosystem,
+}
+
+impl SigningFailure {
+    /// Whether it comes of the server's end, and is nobody's trouble.
+    pub(super) fn is_the_end(&self) -> bool {
+        matches!(
+            self,
+            Self::Log(LogEntryError::Append(AppendError::Closed))
+                | Self::Certificate(CertificateError::Log(AppendError::Closed))
+                | Self::Store(StoreError::Closed)
+        )
+    }
+}
+
+/// Signs by the name of a repository. The timestamp comes first, so that an entry in the log
+/// always has one; when this returns, the entry is in the log for ever.
+pub(super) async fn sign(
+    authority: &Authority,
+    repository: &str,
+    statement: &Statement,
+) -> Result<Bundle, SigningFailure> {
+    let name = San::Uri(authority.origin().repository(repository));
+    let identity = authority.identity(&name).await?;
+    let mut envelope = Envelope {
+        payload_type: IN_TOTO_PAYLOAD_TYPE.to_owned(),
+        payload: statement.to_json(),
+        signature: Vec::new(),
+    };
+    let message = envelope.signed_bytes();
+    envelope.signature = identity.sign(&message)?;
+    let timestamp = timestamp(authority, &envelope.signature)?;
+    let entry = identity.hashedrekord(&message, &envelope.signature);
+    let entry = authority.log_hashedrekord(entry).await?;
+    Ok(Bundle {
+        version: BundleVersion::V03,
+        key: KeyMaterial::Certificates(vec![identity.certificate().to_vec()]),
+        log_entries: vec![LogEntry::parse(&entry.to_json())?],
+        timestamps: vec![timestamp],
+        content: Content::Envelope(envelope),
+    })
+}
+
+/// This server's timestamp over a signature: an RFC 3161 response, DER.
+pub(crate) fn timestamp(
+    authority: &Authority,
+    signature: &[u8],
+) -> Result<Vec<u8>, TimestampError> {
+    let request = TimestampRequest::for_message(signature)?;
+    let response = authority.timestamp(request.as_der()).into_der();
+    request.accept(&response)?;
+    Ok(response)
+}
