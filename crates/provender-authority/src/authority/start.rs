@@ -35,7 +35,8 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
     let tsa = TimestampAuthority::open(&ring, &certificates, now)?;
     let ct = SctSigner::open(&ring)?;
     let oidc_key = Arc::new(ring.load_or_generate(&OIDC_KEY, KeyAlgorithm::EcdsaP256)?);
-    let issuer = Arc::new(Issuer::new(IssuerUrl::new(options.origin.oidc())?, oidc_key));
+    let issuer_url = IssuerUrl::of_this_server(options.origin.oidc())?;
+    let issuer = Arc::new(Issuer::new(issuer_url, oidc_key));
     let tuf = open_tuf(&ring, &options, now)?;
 
     let log_key = ring.load_or_generate(&LOG_KEY, KeyAlgorithm::Ed25519)?;

@@ -235,6 +235,15 @@ async fn what_the_server_signs_is_logged_and_found() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_reached_by_plain_http_issues_too() {
+    let setup = setup();
+    let authority = setup.open("http://packages.example:8080").await;
+    let token = token(&authority, &ada());
+    let request = request(&new_key(), Some(&token), "ada@example.org");
+    authority.sign_certificate(request, None).await.expect("issued");
+}
+
+#[tokio::test]
 async fn a_restart_keeps_everything() {
     let setup = setup();
     let first = setup.open(ORIGIN).await;
