@@ -7,6 +7,7 @@ use crate::api::Api;
 use crate::data::Target;
 use crate::output::Output;
 use crate::{
+    account, issuer,
     attest, events, gc, log, login, origin, own, package, quarantine, repo, serve,
     sign, status, timestamp, token, tour, trust, upstream, verify, whoami, why,
 };
@@ -72,6 +73,12 @@ enum Command {
     /// Tokens: who may do what.
     #[command(subcommand)]
     Token(token::Command),
+    /// People who can sign in with a password, to sign as themselves.
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Issuers whose identity tokens are believed, and for whom.
+    #[command(subcommand)]
+    Issuer(issuer::Command),
     /// Names that belong to a repository and are never asked for upstream.
     #[command(subcommand)]
     Own(own::Command),
@@ -144,6 +151,8 @@ async fn administer(command: Command, api: &Api, output: Output) -> Result<()> {
         | Command::Log(_) => unreachable!("these are no clients of the API"),
         Command::Repo(command) => repo::run(command, api, output).await,
         Command::Token(command) => token::run(command, api, output).await,
+        Command::Account(command) => account::run(command, api, output).await,
+        Command::Issuer(command) => issuer::run(command, api, output).await,
         Command::Own(command) => own::run(command, api, output).await,
         Command::Upstream(command) => upstream::run(command, api, output).await,
         Command::Origin(command) => origin::run(command, api, output).await,

@@ -1,6 +1,7 @@
 //! The command line: `provender serve` runs the server, `provender tour` shows it, every other
 //! command is a client of its API.
 
+mod account;
 mod api;
 mod artifact;
 mod attest;
@@ -12,12 +13,14 @@ mod events;
 mod exit;
 mod gc;
 mod instance;
+mod issuer;
 mod log;
 mod login;
 mod origin;
 mod output;
 mod own;
 mod package;
+mod password;
 mod proof;
 mod quarantine;
 mod repo;

@@ -7,9 +7,11 @@
 //! Names of packages, which may have slashes in some ecosystems, stand in queries and bodies, never
 //! in paths.
 
+mod accounts;
 mod changes;
 mod endpoint;
 mod events;
+mod issuers;
 mod openapi;
 mod packages;
 mod parameters;

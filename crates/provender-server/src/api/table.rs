@@ -7,11 +7,13 @@ use http::Method;
 use provender_domain::{Problem, ProblemCode};
 
 use super::endpoint::{Endpoint, endpoint};
-use super::{changes, events, packages, repositories, server, tokens, upstreams};
+use super::{
+    accounts, changes, events, issuers, packages, repositories, server, tokens, upstreams,
+};
 
 /// Every endpoint, in the order of the document.
 pub(super) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-    [server_itself(), of_repositories(), of_packages(), of_tokens(), of_events()]
+    [server_itself(), of_repositories(), of_packages(), of_tokens(), of_identities(), of_events()]
         .into_iter()
         .flatten()
         .collect()
@@ -157,6 +159,42 @@ fn of_tokens() -> Vec<Endpoint> {
             delete("/tokens/{token}"),
             ("revokeToken", "Revokes a token at once and for ever."),
             tokens::revoke,
+        ),
+    ]
+}
+
+fn of_identities() -> Vec<Endpoint> {
+    vec![
+        endpoint(
+            get("/accounts"),
+            ("listAccounts", "People who can sign in with a password."),
+            accounts::list,
+        ),
+        endpoint(post("/accounts"), ("createAccount", "Makes an account."), accounts::create),
+        endpoint(
+            (Method::PATCH, "/accounts/{account}"),
+            ("changeAccount", "Changes an account's password or address; disables or enables it."),
+            accounts::change,
+        ),
+        endpoint(
+            delete("/accounts/{account}"),
+            ("removeAccount", "Removes an account; what its owner signed stays valid."),
+            accounts::remove,
+        ),
+        endpoint(
+            get("/issuers"),
+            ("listIssuers", "Issuers whose identity tokens are believed, and for whom."),
+            issuers::list,
+        ),
+        endpoint(
+            post("/issuers"),
+            ("trustIssuer", "Trusts an issuer, in place of how it was trusted before."),
+            issuers::put,
+        ),
+        endpoint(
+            delete("/issuers"),
+            ("removeIssuer", "Trusts an issuer no more; what its identities signed stays valid."),
+            issuers::remove,
         ),
     ]
 }

@@ -131,6 +131,33 @@ async fn requests_of_the_operator() {
 }
 
 #[tokio::test]
+async fn people_and_issuers() {
+    let api = Api::open().await;
+    let check = async |request: &str, body: Value, expected: Result<u16, ProblemCode>| {
+        let answered = api.operator(request, body).await.map(|(status, _)| status);
+        assert_eq!(answered, expected, "{request}");
+    };
+    let none = Value::Null;
+    let ann = json!({ "name": "ann", "email": "ann@people.example", "password": "correct horse" });
+    check("POST /accounts", ann.clone(), Ok(201)).await;
+    check("POST /accounts", ann, Err(ProblemCode::Conflict)).await;
+    check("POST /accounts", json!({ "name": "bob" }), Err(ProblemCode::InvalidRequest)).await;
+    check("GET /accounts", none.clone(), Ok(200)).await;
+    check("PATCH /accounts/ann", json!({ "disabled": true }), Ok(200)).await;
+    check("PATCH /accounts/ann", json!({}), Err(ProblemCode::InvalidRequest)).await;
+    check("PATCH /accounts/bob", json!({ "disabled": true }), Err(ProblemCode::NotFound)).await;
+    check("DELETE /accounts/ann", none.clone(), Ok(204)).await;
+    check("DELETE /accounts/ann", none.clone(), Err(ProblemCode::NotFound)).await;
+    let ci = json!({ "url": "https://ci.example", "claims": { "preset": "email" }, "rules": [] });
+    check("POST /issuers", ci, Ok(201)).await;
+    check("GET /issuers", none.clone(), Ok(200)).await;
+    let typo = json!({ "url": "https://ci.example", "claims": {}, "rule": [] });
+    check("POST /issuers", typo, Err(ProblemCode::InvalidRequest)).await;
+    check("DELETE /issuers?url=https%3A%2F%2Fci.example", none.clone(), Ok(204)).await;
+    check("DELETE /issuers", none, Err(ProblemCode::InvalidRequest)).await;
+}
+
+#[tokio::test]
 async fn requests_that_are_wrong() {
     let api = Api::open().await;
     let check = async |request: &str, body: Value, expected: ProblemCode| {

@@ -138,8 +138,8 @@ impl fmt::Debug for Token {
 pub struct Account {
     /// What they sign in as.
     pub name: String,
-    /// Their e-mail address, if one is known.
-    pub email: Option<String>,
+    /// Their e-mail address.
+    pub email: String,
     /// The password's hash, with all that checking it needs.
     pub password_hash: String,
     /// When it was made.

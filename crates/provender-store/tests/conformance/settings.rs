@@ -141,7 +141,7 @@ fn revoke(id: &str, at: i64) -> Write {
 fn account(name: &str, disabled: Option<i64>) -> Account {
     Account {
         name: name.to_owned(),
-        email: disabled.map(|_| format!("{name}@people.example")),
+        email: format!("{name}+{disabled:?}@people.example"),
         password_hash: "$argon2id$5ec4e7".to_owned(),
         created_at: moment(12),
         disabled_at: disabled.map(moment),

@@ -1,6 +1,8 @@
 //! What the API says and is told, as JSON. The command line reads the same types.
 
+mod account;
 mod event;
+mod issuer;
 mod package;
 mod repository;
 mod schema;
@@ -8,7 +10,9 @@ mod server;
 mod token;
 mod upstream;
 
+pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
 pub use event::{Actor, Event, EventKinds, EventQuery};
+pub use issuer::{Issuer, IssuerQuery, NewIssuer};
 pub use package::{
     Change, ChangedFiles, File, Origin, Package, PackageQuery, PackageSummary, PackagesQuery,
     QuarantineQuery, SetOrigin, VerdictWord,

@@ -17,7 +17,7 @@ pub(super) async fn create_account(
          ON CONFLICT (name) DO NOTHING",
     )
     .bind(account.name.as_str())
-    .bind(account.email.clone())
+    .bind(account.email.as_str())
     .bind(account.password_hash.as_str())
     .bind(account.created_at.microseconds())
     .bind(account.disabled_at.map(Timestamp::microseconds))
@@ -37,7 +37,7 @@ pub(super) async fn update_account(
         "UPDATE accounts SET email = $2, password_hash = $3, disabled_at = $4 WHERE name = $1",
     )
     .bind(account.name.as_str())
-    .bind(account.email.clone())
+    .bind(account.email.as_str())
     .bind(account.password_hash.as_str())
     .bind(account.disabled_at.map(Timestamp::microseconds))
     .execute(connection)

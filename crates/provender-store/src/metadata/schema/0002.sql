@@ -48,7 +48,7 @@ CREATE INDEX signing_tasks_by_time ON signing_tasks (next_try_at);
 
 CREATE TABLE accounts (
     name TEXT PRIMARY KEY NOT NULL,
-    email TEXT,
+    email TEXT NOT NULL,
     password_hash TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     disabled_at BIGINT
