@@ -7,8 +7,7 @@ use crate::api::Api;
 use crate::data::Target;
 use crate::output::Output;
 use crate::{
-    account, issuer,
-    attest, events, gc, log, login, origin, own, package, quarantine, repo, serve,
+    account, attest, events, gc, issuer, log, login, origin, own, package, quarantine, repo, serve,
     sign, status, timestamp, token, tour, trust, upstream, verify, whoami, why,
 };
 
