@@ -166,6 +166,10 @@ pub(super) fn refusal(error: Error, bundle: &Bundle, policy: &Policy) -> VerifyE
         Error::Timestamp(_) => timestamp(cause.0),
         Error::Bundle(error) => structure(&error, cause),
         Error::SignatureInvalid(_) | Error::Crypto(_) => VerifyError::Signature(cause),
+        // The signature holds by then, so it is the entry that speaks of something else.
+        Error::ArtifactMismatch(text) if text.contains("hashedrekord entry") => {
+            VerifyError::EntryMismatch(cause)
+        }
         Error::ArtifactMismatch(_) => VerifyError::Digest(cause),
         Error::ArtifactRead(error) => VerifyError::Artifact(error),
         Error::UnsupportedArtifact(_) | Error::UnsupportedBundle(_) => {

@@ -1,0 +1,162 @@
+//! A Sigstore in this process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use provender_attest::{
+    BackendError, Bundle, CertificateRequest, PrivateKey, Signer, SigningBackend, Statement,
+    Subject, TrustRoot, Verifier,
+};
+use provender_authority::ca::SigningCertRequest;
+use provender_authority::clock::Clock;
+use provender_authority::oidc::{KeySource, KeySourceError, TokenSubject};
+use provender_authority::trust::PublicOrigin;
+use provender_authority::{Authority, LogStores, Options};
+use provender_tlog::testing::MemoryStore;
+use provender_tlog::{StateStore, StorageError, TileStore};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) const ARTIFACT: &[u8] = b"hello world";
+pub(crate) const SIGNER: &str = "http://localhost:8080/-/tokens/ci";
+pub(crate) const ISSUER: &str = "http://localhost:8080/-/oidc";
+const ORIGIN: &str = "http://localhost:8080";
+
+/// An authority, and whom it takes us for.
+pub(crate) struct Instance {
+    authority: Authority,
+    clock: Arc<Adjusted>,
+    _folder: TempDir,
+}
+
+impl Instance {
+    pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let origin = PublicOrigin::try_from(&ORIGIN.parse().unwrap()).unwrap();
+        let clock = Arc::new(Adjusted::default());
+        let mut options = Options::new(
+            folder.path().join("data"),
+            origin,
+            Arc::new(Stores::default()),
+            Arc::new(Offline),
+        );
+        options.clock = Arc::clone(&clock) as _;
+        let authority = Authority::open(options).await.unwrap();
+        Self { authority, clock, _folder: folder }
+    }
+
+    pub(crate) fn trust(&self) -> Value {
+        self.authority.trusted_root()
+    }
+
+    pub(crate) fn verifier(&self) -> Verifier {
+        verifier(&self.trust())
+    }
+
+    pub(crate) fn put_clock(&self, seconds: i64) {
+        self.clock.0.store(seconds, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn sign_artifact(&self) -> Bundle {
+        let signer = Signer::with_certificate(self).await.unwrap();
+        signer.sign_digest(&sha256(ARTIFACT)).await.unwrap()
+    }
+
+    pub(crate) async fn sign_statement(&self) -> Bundle {
+        let signer = Signer::with_certificate(self).await.unwrap();
+        signer.sign_statement(&statement()).await.unwrap()
+    }
+
+    pub(crate) async fn sign_with(&self, key: PrivateKey) -> Bundle {
+        Signer::with_key(self, key).sign_digest(&sha256(ARTIFACT)).await.unwrap()
+    }
+}
+
+pub(crate) fn verifier(trust: &Value) -> Verifier {
+    let root = TrustRoot::parse(trust.to_string().as_bytes()).unwrap();
+    Verifier::new(&root).unwrap()
+}
+
+pub(crate) fn statement() -> Statement {
+    let digest = [("sha256".to_owned(), hex::encode(sha256(ARTIFACT)))];
+    Statement {
+        subjects: vec![Subject::new("artifact", digest)],
+        predicate_type: "https://example.com/said/v1".to_owned(),
+        predicate: json!({"said": true}),
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}
+
+impl SigningBackend for Instance {
+    async fn certificate(
+        &self,
+        request: &CertificateRequest,
+    ) -> Result<Vec<Vec<u8>>, BackendError> {
+        let subject = TokenSubject::Machine { uri: SIGNER.to_owned() };
+        let now = self.authority.now();
+        let token = self.authority.issuer().mint(&subject, "sigstore", None, now)?;
+        let request = json!({
+            "credentials": { "oidcIdentityToken": token },
+            "certificateSigningRequest": STANDARD.encode(request.to_pem()),
+        });
+        let request = SigningCertRequest::from_json(request.to_string().as_bytes())?;
+        Ok(self.authority.sign_certificate(request, None).await?.chain().to_vec())
+    }
+
+    async fn timestamp(&self, request: &[u8]) -> Result<Vec<u8>, BackendError> {
+        Ok(self.authority.timestamp(request).into_der())
+    }
+
+    async fn log(&self, entry: Value) -> Result<Value, BackendError> {
+        let entry = self.authority.append(entry.to_string().as_bytes()).await?;
+        Ok(serde_json::from_slice(&entry.to_json())?)
+    }
+}
+
+/// A clock that is put forwards and back, in seconds.
+#[derive(Default)]
+struct Adjusted(AtomicI64);
+
+impl Clock for Adjusted {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[derive(Default)]
+struct Stores {
+    tiles: Mutex<HashMap<String, Arc<MemoryStore>>>,
+    state: Arc<MemoryStore>,
+}
+
+#[async_trait]
+impl LogStores for Stores {
+    async fn tiles(&self, name: &str) -> Result<Arc<dyn TileStore>, StorageError> {
+        let mut tiles = self.tiles.lock().unwrap();
+        Ok(Arc::clone(tiles.entry(name.to_owned()).or_default()) as Arc<dyn TileStore>)
+    }
+
+    fn state(&self) -> Arc<dyn StateStore> {
+        Arc::clone(&self.state) as Arc<dyn StateStore>
+    }
+}
+
+/// Nobody is asked for keys.
+struct Offline;
+
+#[async_trait]
+impl KeySource for Offline {
+    async fn document(&self, _: &str) -> Result<Bytes, KeySourceError> {
+        Err(KeySourceError::TooLarge)
+    }
+}
