@@ -15,8 +15,8 @@ fn new(name: &str, email: &str, password: &str) -> NewAccount {
     NewAccount { name: name.to_owned(), email: email.to_owned(), password: Password::new(password) }
 }
 
-fn client(number: u8) -> Option<IpAddr> {
-    Some(IpAddr::from([192, 0, 2, number]))
+fn client(number: u8) -> IpAddr {
+    IpAddr::from([192, 0, 2, number])
 }
 
 async fn with_ann() -> TestRegistry {
@@ -32,7 +32,7 @@ async fn sign_in(
     password: &str,
     from: u8,
 ) -> Result<Option<Account>, Problem> {
-    registry.registry.authenticate(name, &Password::new(password), client(from)).await
+    registry.registry.authenticate(name, &Password::new(password), Some(client(from))).await
 }
 
 async fn change(registry: &TestRegistry, change: AccountChange) -> Result<Account, Problem> {
@@ -115,13 +115,14 @@ async fn guessing_is_slow_and_told_of() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
+    use ProblemCode::{Conflict, InvalidRequest};
+
     let registry = with_ann().await;
     let check = async |account: NewAccount, expected: ProblemCode| {
         let text = format!("{account:?}");
         let made = registry.registry.create_account(&registry.operator(), account).await;
         assert_eq!(refused(made), expected, "{text}");
     };
-    use ProblemCode::{Conflict, InvalidRequest};
     check(new("ann", "other@people.example", RIGHT), Conflict).await;
     check(new("bob", "ANN@people.example", RIGHT), Conflict).await;
     check(new("Bob", "bob@people.example", RIGHT), InvalidRequest).await;

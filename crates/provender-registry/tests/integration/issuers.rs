@@ -45,6 +45,8 @@ async fn an_issuer_is_believed_as_it_was_last_defined() {
 
 #[tokio::test]
 async fn what_could_let_everybody_in_is_refused() {
+    use ProblemCode::{InvalidRequest, TooLarge};
+
     let registry = TestRegistry::open().await;
     let operator = registry.operator();
     let check = async |change: fn(&mut Value), expected: ProblemCode| {
@@ -54,7 +56,6 @@ async fn what_could_let_everybody_in_is_refused() {
         let put = registry.registry.put_issuer(&operator, definition).await;
         assert_eq!(refused(put), expected, "{text}");
     };
-    use ProblemCode::{InvalidRequest, TooLarge};
     check(|issuer| issuer["url"] = json!("http://ci.example"), InvalidRequest).await;
     check(|issuer| issuer["url"] = json!("https://ci.example/?a"), InvalidRequest).await;
     check(|issuer| issuer["claims"] = json!({}), InvalidRequest).await;

@@ -9,8 +9,8 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_microseconds(1_750_000_000_000_000 + seconds * 1_000_000)
 }
 
-fn address(number: u32) -> Option<IpAddr> {
-    Some(std::net::Ipv4Addr::from(0x0a00_0000 + number).into())
+fn address(number: u32) -> IpAddr {
+    std::net::Ipv4Addr::from(0x0a00_0000 + number).into()
 }
 
 /// How many attempts in a row are taken at this moment.
@@ -22,23 +22,23 @@ fn taken(mut attempt: impl FnMut(u32) -> Result<(), Duration>) -> u32 {
 fn each_count_has_its_own_limit() {
     let now = at(0);
     let attempts = Attempts::default();
-    assert_eq!(taken(|_| attempts.begin("ann", address(1), now)), PER_NAME_AND_ADDRESS);
+    assert_eq!(taken(|_| attempts.begin("ann", Some(address(1)), now)), PER_NAME_AND_ADDRESS);
     let attempts = Attempts::default();
-    assert_eq!(taken(|n| attempts.begin(&format!("n{n}"), address(1), now)), PER_ADDRESS);
+    assert_eq!(taken(|n| attempts.begin(&format!("n{n}"), Some(address(1)), now)), PER_ADDRESS);
     let attempts = Attempts::default();
-    assert_eq!(taken(|n| attempts.begin("ann", address(n), now)), PER_NAME);
+    assert_eq!(taken(|n| attempts.begin("ann", Some(address(n)), now)), PER_NAME);
     // Others are not concerned.
-    assert_eq!(attempts.begin("bob", address(70_000), now), Ok(()));
+    assert_eq!(attempts.begin("bob", Some(address(70_000)), now), Ok(()));
     // Nobody's names count together, however long they are.
     let attempts = Attempts::default();
     let long = |n: u32| format!("{n}{}", "x".repeat(100));
-    assert_eq!(taken(|n| attempts.begin(&long(n), address(n), now)), PER_NAME);
+    assert_eq!(taken(|n| attempts.begin(&long(n), Some(address(n)), now)), PER_NAME);
 }
 
 #[test]
 fn time_forgets_one_after_the_other() {
     let attempts = Attempts::default();
-    let begin = |seconds| attempts.begin("ann", address(1), at(seconds));
+    let begin = |seconds| attempts.begin("ann", Some(address(1)), at(seconds));
     for _ in 0..PER_NAME_AND_ADDRESS {
         assert_eq!(begin(0), Ok(()));
     }
@@ -57,10 +57,10 @@ fn who_succeeds_begins_afresh() {
     let attempts = Attempts::default();
     let now = at(0);
     for _ in 0..1000 {
-        attempts.begin("ann", address(1), now).unwrap();
-        attempts.succeeded("ann", address(1), now);
+        attempts.begin("ann", Some(address(1)), now).unwrap();
+        attempts.succeeded("ann", Some(address(1)), now);
     }
-    assert_eq!(taken(|_| attempts.begin("ann", address(1), now)), PER_NAME_AND_ADDRESS);
+    assert_eq!(taken(|_| attempts.begin("ann", Some(address(1)), now)), PER_NAME_AND_ADDRESS);
 }
 
 #[test]
@@ -80,21 +80,21 @@ fn neighbours_of_one_network_count_together() {
 #[test]
 fn strangers_neither_fill_memory_nor_free_whoever_is_held() {
     let attempts = Attempts::default();
-    taken(|_| attempts.begin("ann", address(1), at(0)));
+    taken(|_| attempts.begin("ann", Some(address(1)), at(0)));
     for number in 0..3 * u32::try_from(COUNTS_LIMIT).unwrap() {
-        let _ = attempts.begin(&format!("n{number}"), address(number + 2), at(0));
+        let _ = attempts.begin(&format!("n{number}"), Some(address(number + 2)), at(0));
     }
     assert!(attempts.counts().failures.len() <= COUNTS_LIMIT);
-    assert!(attempts.begin("ann", address(1), at(0)).is_err());
+    assert!(attempts.begin("ann", Some(address(1)), at(0)).is_err());
 }
 
 #[test]
 fn it_is_told_once_a_minute() {
     let attempts = Attempts::default();
-    assert!(!attempts.is_news("ann", address(1), at(0)));
-    taken(|_| attempts.begin("ann", address(1), at(0)));
-    assert!(attempts.is_news("ann", address(1), at(1)));
-    assert!(!attempts.is_news("ann", address(1), at(2)));
-    taken(|_| attempts.begin("ann", address(1), at(62)));
-    assert!(attempts.is_news("ann", address(1), at(62)));
+    assert!(!attempts.is_news("ann", Some(address(1)), at(0)));
+    taken(|_| attempts.begin("ann", Some(address(1)), at(0)));
+    assert!(attempts.is_news("ann", Some(address(1)), at(1)));
+    assert!(!attempts.is_news("ann", Some(address(1)), at(2)));
+    taken(|_| attempts.begin("ann", Some(address(1)), at(62)));
+    assert!(attempts.is_news("ann", Some(address(1)), at(62)));
 }
