@@ -73,6 +73,11 @@ impl Authority {
         self.issue(&key, &Identity::of(&verified)?).await
     }
 
+    /// Whether a certificate, in DER, is one that this authority issued, whatever became of it since.
+    pub fn has_issued(&self, certificate: &[u8]) -> bool {
+        self.ca.has_issued(certificate)
+    }
+
     /// Appends what a client sends to `POST /api/v2/log/entries`, if its signature is right. When
     /// this returns, the entry is in the log for ever.
     ///

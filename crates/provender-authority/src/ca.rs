@@ -19,10 +19,10 @@ pub use request::{REQUEST_BYTES_MAX, RequestError, SigningCertRequest};
 
 use std::path::Path;
 
-use der::Encode as _;
+use der::{Decode as _, Encode as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use x509_cert::TbsCertificate;
+use x509_cert::{Certificate, TbsCertificate};
 use x509_cert::ext::Extension;
 
 use crate::keys::{KeyName, KeyRing, SigningFailed};
@@ -133,6 +133,15 @@ impl CertificateAuthority {
         tbs.extensions.get_or_insert_default().push(scts.extension());
         let der = certificate::sign(tbs, &self.chain.key)?;
         Ok(Issued { chain: vec![der, self.chain.certificate_der(), self.chain.root_der()] })
+    }
+
+    /// Whether a certificate, in DER, is one that this authority issued, whatever became of it since.
+    pub fn has_issued(&self, certificate: &[u8]) -> bool {
+        let Ok(certificate) = Certificate::from_der(certificate) else { return false };
+        let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
+        let Some(signature) = certificate.signature.as_bytes() else { return false };
+        let Ok(key) = SubjectKey::new(self.chain.key.public_key()) else { return false };
+        key.prove_by(certificate.signature_algorithm.oid, &signed, signature).is_some()
     }
 
     /// The intermediate and the root, in DER.

@@ -58,6 +58,15 @@ impl Caller {
         matches!(self.identity, Identity::Anonymous)
     }
 
+    /// Whether they may publish anything anywhere: then they may also sign what they made.
+    pub fn may_publish(&self) -> bool {
+        match &self.identity {
+            Identity::Anonymous => false,
+            Identity::Operator | Identity::System => true,
+            Identity::Token(token) => token.scope >= Scope::Publish,
+        }
+    }
+
     /// The address that the request came from.
     pub fn client(&self) -> Option<IpAddr> {
         self.client

@@ -51,6 +51,16 @@ pub(crate) enum Peer {
     Operator,
 }
 
+impl Peer {
+    /// Their address, if they came over the network.
+    pub(crate) fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Network(address) => Some(address),
+            Self::Operator => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Serving,

@@ -16,6 +16,7 @@
 //! | `problem` | what went wrong |
 //! | `health`, `metrics` | how the server is |
 //! | `api`, `ui` | the server's own API and pages |
+//! | `sigstore` | certificates, log, timestamps, trust root, identities |
 //! | `limits` | every limit, with its unit |
 
 mod accept;
@@ -41,6 +42,7 @@ mod range;
 mod request;
 mod route;
 mod server;
+mod sigstore;
 mod transport;
 mod ui;
 

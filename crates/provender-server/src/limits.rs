@@ -41,6 +41,20 @@ pub(crate) const API_BODY_BYTES: usize = 1024 * 1024;
 /// How long the body of a request to the server itself may take.
 pub(crate) const API_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Largest request for a certificate: a key or a signing request, a proof, and an identity token.
+pub(crate) const CERTIFICATE_REQUEST_BYTES: usize = 64 * 1024;
+/// Largest request to the log: a signed envelope in its own words. What is logged of it is small.
+pub(crate) const LOG_REQUEST_BYTES: usize = 1024 * 1024;
+/// Largest request for a timestamp.
+pub(crate) const TIMESTAMP_REQUEST_BYTES: usize = 16 * 1024;
+/// Largest form of a token request, or of a page to sign in.
+pub(crate) const FORM_BYTES: usize = 64 * 1024;
+
+/// How long a person may think between two steps of signing in.
+pub(crate) const TICKET_LIFE: Duration = Duration::from_mins(5);
+/// People who think so at once.
+pub(crate) const TICKETS: usize = 1024;
+
 /// Largest archive of a publication.
 pub(crate) const ARCHIVE_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// Most parts of a publication's form; Python sends one per classifier and requirement.

@@ -46,19 +46,7 @@ impl ApiRequest {
 
     /// Reads the whole body, at most [`API_BODY_BYTES`] of it.
     pub(crate) async fn bytes(self) -> Result<Bytes, Problem> {
-        match Limited::new(self.body, API_BODY_BYTES).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
-                ProblemCode::TooLarge,
-                format!("the body of this request has at most {API_BODY_BYTES} bytes"),
-            )),
-            Err(error) => {
-                let is_slow = matches!(error.downcast_ref(), Some(RequestBodyError::TooSlow));
-                let code =
-                    if is_slow { ProblemCode::RequestTimeout } else { ProblemCode::InvalidRequest };
-                Err(Problem::new(code, error.to_string()).because(&*error))
-            }
-        }
+        self.body.bytes(API_BODY_BYTES).await
     }
 }
 
@@ -93,6 +81,23 @@ impl RequestBody {
     /// A body that has to be there within `timeout` of its first byte being asked for.
     pub(crate) fn new(incoming: Incoming, timeout: Duration) -> Self {
         Self { incoming, timeout, clock: None }
+    }
+
+    /// Reads it whole, at most `limit_bytes` of it.
+    pub(crate) async fn bytes(self, limit_bytes: usize) -> Result<Bytes, Problem> {
+        match Limited::new(self, limit_bytes).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
+                ProblemCode::TooLarge,
+                format!("the body of this request has at most {limit_bytes} bytes"),
+            )),
+            Err(error) => {
+                let is_slow = matches!(error.downcast_ref(), Some(RequestBodyError::TooSlow));
+                let code =
+                    if is_slow { ProblemCode::RequestTimeout } else { ProblemCode::InvalidRequest };
+                Err(Problem::new(code, error.to_string()).because(&*error))
+            }
+        }
     }
 
     fn poll_clock(&mut self, context: &mut Context<'_>) -> Poll<()> {

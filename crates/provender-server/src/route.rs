@@ -23,7 +23,7 @@ use crate::lane::at_home;
 use crate::limits::{API_BODY_TIMEOUT, TARGET_BYTES};
 use crate::request::{ApiRequest, RequestBody};
 use crate::server::Server;
-use crate::{api, drain, file, health, index, problem, publication, ui};
+use crate::{api, drain, file, health, index, problem, publication, sigstore, ui};
 
 /// Answers one request. There is always an answer; the type is what hyper asks for.
 pub(crate) async fn answer(
@@ -50,14 +50,24 @@ pub(crate) async fn answer(
 /// A problem, with whose dialect it is to be told in.
 struct Failure {
     problem: Problem,
-    ecosystem: Option<Arc<dyn Ecosystem>>,
+    dialect: Words,
     /// The methods that the URL takes, where the problem is that it does not take this one.
     allow: Option<String>,
 }
 
+/// In whose words something is refused.
+enum Words {
+    /// Of nobody: RFC 9457.
+    Plain,
+    /// Of an ecosystem's clients.
+    Ecosystem(Arc<dyn Ecosystem>),
+    /// Of Sigstore's clients.
+    Sigstore(sigstore::Dialect),
+}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem, ecosystem: None, allow: None }
+        Self { problem, dialect: Words::Plain, allow: None }
     }
 }
 
@@ -69,6 +79,14 @@ async fn route(
 ) -> Result<Response<Body>, Failure> {
     let path = parse_target(parts)?;
     let segments = path.segments.as_slice();
+    if let Some((service, rest)) = sigstore::find(segments) {
+        let answer = sigstore(server, connection, parts, service, rest, body).await;
+        return answer.map_err(|refusal| Failure {
+            problem: refusal.problem,
+            dialect: Words::Sigstore(service.dialect()),
+            allow: refusal.allow.map(str::to_owned),
+        });
+    }
     match segments {
         [] => own(server, connection, parts, segments, body).await,
         [first, ..] if first == "-" => own(server, connection, parts, segments, body).await,
@@ -81,6 +99,28 @@ async fn route(
             ecosystem(server, connection, parts, &path, unread).await
         }
     }
+}
+
+/// Everything of Sigstore's, whose credentials are not those of packages.
+async fn sigstore(
+    server: &Server,
+    connection: &Connection,
+    parts: &Parts,
+    service: sigstore::Service,
+    path: &[Cow<'_, str>],
+    body: Incoming,
+) -> Result<Response<Body>, sigstore::Refusal> {
+    let is_head = parts.method == Method::HEAD;
+    let call = sigstore::Call {
+        method: if is_head { Method::GET } else { parts.method.clone() },
+        path: path.iter().map(|segment| segment.clone().into_owned()).collect(),
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers.clone(),
+        client: connection.peer.address(),
+        origin: origin(server, &parts.headers),
+        body: RequestBody::new(body, API_BODY_TIMEOUT),
+    };
+    at_home(&connection.home, Box::pin(sigstore::handle(server, service, call))).await
 }
 
 fn parse_target(parts: &Parts) -> Result<Path<'_>, Problem> {
@@ -125,6 +165,10 @@ async fn own(
             only_reading(&parts.method)?;
             return Ok(at_home(&connection.home, health::metrics(server)).await);
         }
+        [_, word, version, last] if word == "api" && version == "v1" && last == "trust" => {
+            only_reading(&parts.method)?;
+            return Ok(sigstore::trust(server));
+        }
         _ => {}
     }
     let caller = identify(server, connection, &parts.headers)?;
@@ -153,7 +197,7 @@ async fn page(
     let page = at_home(&connection.home, Box::pin(ui::handle(server, caller, request)));
     page.await.map_err(|problem| {
         let is_method = problem.code == ProblemCode::MethodNotAllowed;
-        Failure { problem, ecosystem: None, allow: is_method.then(|| READING.to_owned()) }
+        Failure { problem, dialect: Words::Plain, allow: is_method.then(|| READING.to_owned()) }
     })
 }
 
@@ -163,7 +207,7 @@ fn only_reading(method: &Method) -> Result<(), Failure> {
     }
     Err(Failure {
         problem: Problem::new(ProblemCode::MethodNotAllowed, "this can only be read"),
-        ecosystem: None,
+        dialect: Words::Plain,
         allow: Some(READING.to_owned()),
     })
 }
@@ -210,7 +254,7 @@ fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> {
         Method::DELETE => Ok(EcosystemMethod::Delete),
         _ => Err(Failure {
             problem: Problem::new(ProblemCode::MethodNotAllowed, "this server has no such method"),
-            ecosystem: None,
+            dialect: Words::Plain,
             allow: Some(METHODS.to_owned()),
         }),
     }
@@ -235,7 +279,11 @@ async fn ecosystem(
     let registry = server.registry();
     let (repository, name) = (&*path.segments[0], &*path.segments[1]);
     let ecosystem = registry.ecosystem(name);
-    let in_dialect = |problem| Failure { problem, ecosystem: ecosystem.cloned(), allow: None };
+    let in_dialect = |problem| Failure {
+        problem,
+        dialect: ecosystem.cloned().map_or(Words::Plain, Words::Ecosystem),
+        allow: None,
+    };
     refuse_own_request(registry, &parts.headers).map_err(in_dialect)?;
     let caller = identify(server, connection, &parts.headers).map_err(in_dialect)?;
     let Some(known) = ecosystem else {
@@ -309,7 +357,7 @@ fn operation(
     };
     ecosystem.route(&head).map_err(|problem| {
         let allow = allowed_methods(&**ecosystem, &head, &problem);
-        Failure { problem, ecosystem: Some(Arc::clone(ecosystem)), allow }
+        Failure { problem, dialect: Words::Ecosystem(Arc::clone(ecosystem)), allow }
     })
 }
 
@@ -345,11 +393,12 @@ fn allowed_methods(
 
 /// Says no: logged once, here, and told in the dialect of whose URL it is.
 fn refuse(peer: Peer, parts: &Parts, failure: Failure) -> Response<Body> {
-    let Failure { problem, ecosystem, allow } = failure;
+    let Failure { problem, dialect, allow } = failure;
     problem::log(peer, parts, &problem);
-    let mut response = match ecosystem {
-        Some(ecosystem) => problem::respond_in_dialect(&problem, &*ecosystem),
-        None => problem::respond(&problem),
+    let mut response = match dialect {
+        Words::Plain => problem::respond(&problem),
+        Words::Ecosystem(ecosystem) => problem::respond_in_dialect(&problem, &*ecosystem),
+        Words::Sigstore(dialect) => dialect.respond(&problem),
     };
     if let Some(allow) = allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
         response.headers_mut().insert(ALLOW, allow);

@@ -5,6 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use provender_authority::Authority;
+use provender_authority::oidc::code::CodeGrants;
+use provender_authority::oidc::device::DeviceGrants;
 use provender_registry::Registry;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -14,6 +17,7 @@ use crate::health::Health;
 use crate::lane::Lanes;
 use crate::limits;
 use crate::metrics::Metrics;
+use crate::sigstore::{SignedIn, Tickets};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -80,6 +84,9 @@ struct Inner {
     connections: usize,
     metrics: Arc<Metrics>,
     health: Health,
+    devices: DeviceGrants,
+    codes: CodeGrants,
+    tickets: Tickets<SignedIn>,
 }
 
 /// Where clients come in.
@@ -104,6 +111,7 @@ impl Server {
                     .map_err(|source| BindError::ControlSocket { path, source })
             })
             .transpose()?;
+        let devices = DeviceGrants::new(registry.authority().issuer().device_page());
         let inner = Inner {
             registry,
             doors: Mutex::new(Some((Doors { network, control }, lanes))),
@@ -112,6 +120,9 @@ impl Server {
             connections: options.connections,
             metrics: Arc::default(),
             health: Health::default(),
+            devices,
+            codes: CodeGrants::default(),
+            tickets: Tickets::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -167,6 +178,26 @@ impl Server {
 
     pub(crate) fn health(&self) -> &Health {
         &self.inner.health
+    }
+
+    /// Certificates, logs, timestamps, identities.
+    pub(crate) fn authority(&self) -> &Authority {
+        self.inner.registry.authority()
+    }
+
+    /// Devices that wait for somebody to confirm their codes.
+    pub(crate) fn devices(&self) -> &DeviceGrants {
+        &self.inner.devices
+    }
+
+    /// Codes that programs have not exchanged yet.
+    pub(crate) fn codes(&self) -> &CodeGrants {
+        &self.inner.codes
+    }
+
+    /// People in the middle of signing in.
+    pub(crate) fn tickets(&self) -> &Tickets<SignedIn> {
+        &self.inner.tickets
     }
 
     /// What the operator said clients reach it by.

@@ -9,6 +9,7 @@ mod package;
 mod page;
 mod problem;
 mod repository;
+pub(crate) mod sign_in;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
