@@ -150,6 +150,7 @@ impl Registry {
     pub async fn open(options: Options) -> Result<Self, RegistryError> {
         let Options { data, database, origin, ecosystems, tuning, clock } = options;
         let lock = options::lock_data_directory(&data)?;
+        let origin = options::origin(&data, origin)?;
         let database =
             database.unwrap_or_else(|| DatabaseUrl::sqlite(data.join("metadata.sqlite")));
         let metadata = Metadata::open(&database).await?;

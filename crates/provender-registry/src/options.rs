@@ -81,7 +81,7 @@ impl Default for Tuning {
     }
 }
 
-/// The origin of a server that listens where it does by default.
+/// The origin of a server that was never opened under another.
 pub const DEFAULT_ORIGIN: &str = "http://localhost:8080";
 
 /// What a registry is opened with.
@@ -91,8 +91,9 @@ pub struct Options {
     /// The metadata database; `None` for the embedded one in the data directory.
     pub database: Option<DatabaseUrl>,
     /// How clients reach the server: scheme, host and port, without a slash at the end. It is in
-    /// signing identities, in the log's name and in the absolute links of indexes.
-    pub origin: String,
+    /// signing identities, in the log's name and in the absolute links of indexes. `None`: as the
+    /// data directory was opened before, at first [`DEFAULT_ORIGIN`].
+    pub origin: Option<String>,
     /// The compiled-in ecosystems.
     pub ecosystems: Vec<Arc<dyn Ecosystem>>,
     /// Limits and times.
@@ -102,12 +103,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: embedded database, [`DEFAULT_ORIGIN`], the system's clock.
+    /// The defaults: embedded database, the origin of before, the system's clock.
     pub fn new(data: PathBuf, ecosystems: Vec<Arc<dyn Ecosystem>>) -> Self {
         Self {
             data,
             database: None,
-            origin: DEFAULT_ORIGIN.to_owned(),
+            origin: None,
             ecosystems,
             tuning: Tuning::default(),
             clock: Arc::new(SystemClock),
@@ -129,6 +130,40 @@ pub(crate) fn lock_data_directory(data: &Path) -> Result<File, RegistryError> {
         }
         Err(std::fs::TryLockError::Error(source)) => Err(unusable(source)),
     }
+}
+
+/// The file in the data directory that remembers the origin.
+const ORIGIN_FILE: &str = "origin";
+/// Longest origin that is remembered, in bytes: a host name has 253 at most.
+const ORIGIN_LIMIT_BYTES: u64 = 512;
+
+/// The origin to open under: the given one, which is remembered, or the one of before.
+pub(crate) fn origin(data: &Path, given: Option<String>) -> Result<String, RegistryError> {
+    let unusable = |source| RegistryError::DataDirectory { path: data.to_owned(), source };
+    let path = data.join(ORIGIN_FILE);
+    let remembered = remembered(&path).map_err(unusable)?;
+    let Some(given) = given else {
+        return Ok(remembered.unwrap_or_else(|| DEFAULT_ORIGIN.to_owned()));
+    };
+    if remembered.as_ref() != Some(&given) {
+        let next = path.with_extension("next");
+        std::fs::write(&next, &given).map_err(unusable)?;
+        std::fs::rename(&next, &path).map_err(unusable)?;
+    }
+    Ok(given)
+}
+
+fn remembered(path: &Path) -> std::io::Result<Option<String>> {
+    use std::io::Read as _;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.take(ORIGIN_LIMIT_BYTES).read_to_string(&mut text)?;
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
 fn make_private_directory(path: &Path) -> std::io::Result<()> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LINK,
     RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use provender_domain::Problem;
+use provender_domain::{BlobId, Problem};
 use provender_registry::FileAnswer;
 
+use crate::api::BASE_PATH;
 use crate::body::Body;
 use crate::conditional::{self, Condition};
 use crate::index::{DOCUMENT_POLICY, NO_SNIFFING};
@@ -55,6 +56,7 @@ fn content(
         _ => Slice::Whole,
     };
     let content_type = found.content_type;
+    let evidence = found.evidence.as_ref().map(evidence_link).transpose()?;
     let mut response = match slice {
         Slice::Whole => Response::new(body(found, 0, size_bytes, announced)?),
         Slice::Part { offset_bytes, length_bytes } => {
@@ -69,7 +71,19 @@ fn content(
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
     headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
+    if let Some(evidence) = evidence {
+        headers.insert(LINK, evidence);
+    }
     Ok(response)
+}
+
+/// Where what proves a file is to be had (RFC 8288).
+fn evidence_link(blob: &BlobId) -> Result<HeaderValue, Problem> {
+    let link = format!(
+        "<{BASE_PATH}/attestations/sha256:{}>; rel=\"describedby\"; type=\"application/json\"",
+        blob.to_hex()
+    );
+    HeaderValue::try_from(link).map_err(|error| Problem::internal(&error))
 }
 
 /// Reads a small file, maps a large one and announces it to the connection.

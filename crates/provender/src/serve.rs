@@ -15,6 +15,7 @@ use provender_ecosystem::Ecosystem;
 use provender_registry::{FIRST_REPOSITORY, Registry, RegistryError};
 use provender_server::api::types::{CreatedToken, Items, NewToken, NoParameters, Token};
 use provender_server::{BindError, Server, ServerOptions};
+use tokio::net::TcpSocket;
 use tracing_subscriber::EnvFilter;
 
 use crate::api::Api;
@@ -57,13 +58,14 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     }
     start_logging()?;
     let data = target.data_directory();
-    // Before anything is made: a start that fails for want of a port is no first start.
-    drop(
-        std::net::TcpListener::bind(options.listen)
-            .map_err(|error| taken(options.listen, error))?,
-    );
-    let registry = open(&data).await?;
-    let server = bind(&registry, &options, &data)?;
+    // Before anything is made: a start that fails for want of a port is no first start, and with
+    // no port there is no origin to sign by. Held until the server has it.
+    let place = place(options.listen).map_err(|error| taken(options.listen, error))?;
+    let listen = place.local_addr().map_err(|error| taken(options.listen, error))?;
+    let origin = options.public_url.clone().unwrap_or_else(|| local_origin(listen));
+    let registry = open(&data, origin).await?;
+    let server = bind(&registry, &options, listen, &data)?;
+    drop(place);
     let api = Api::Here(registry.clone());
     let announcer = Announcer::new(output);
     let token = first_token(&api).await?;
@@ -108,10 +110,29 @@ fn start_logging() -> Result<()> {
         .map_err(|error| anyhow!("cannot start logging: {error}"))
 }
 
-async fn open(data: &Path) -> Result<Registry> {
+/// Takes the address without listening on it, so that the server still can.
+fn place(listen: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    Ok(socket)
+}
+
+/// What a server is known by that was not told: by name where only this machine reaches it, since
+/// the clients of its transparency log want a name.
+fn local_origin(listen: SocketAddr) -> String {
+    let (ip, port) = (listen.ip(), listen.port());
+    match ip.is_loopback() || ip.is_unspecified() {
+        true => format!("http://localhost:{port}"),
+        false => format!("http://{listen}"),
+    }
+}
+
+async fn open(data: &Path, origin: String) -> Result<Registry> {
     make_private(data)
         .with_context(|| format!("the data directory {} cannot be used", data.display()))?;
-    let options = provender_registry::Options::new(data.to_owned(), ecosystems::all());
+    let mut options = provender_registry::Options::new(data.to_owned(), ecosystems::all());
+    options.origin = Some(origin);
     match Registry::open(options).await {
         Ok(registry) => Ok(registry),
         Err(RegistryError::InUse { path }) => Err(Failure::Unreachable(format!(
@@ -146,11 +167,11 @@ fn make_private(data: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn bind(registry: &Registry, options: &Options, data: &Path) -> Result<Server> {
+fn bind(registry: &Registry, options: &Options, listen: SocketAddr, data: &Path) -> Result<Server> {
     let server_options = ServerOptions {
         control_socket: Some(control_socket(data)),
         public_origin: options.public_url.clone(),
-        ..ServerOptions::new(options.listen)
+        ..ServerOptions::new(listen)
     };
     match Server::bind(registry.clone(), server_options) {
         Ok(server) => Ok(server),
@@ -220,7 +241,19 @@ fn origin(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::origin;
+    use super::{local_origin, origin};
+
+    #[test]
+    fn origins_of_addresses() {
+        let check = |listen: &str, expected: &str| {
+            assert_eq!(local_origin(listen.parse().unwrap()), expected, "{listen}");
+        };
+        check("127.0.0.1:8080", "http://localhost:8080");
+        check("[::1]:8080", "http://localhost:8080");
+        check("0.0.0.0:80", "http://localhost:80");
+        check("192.0.2.7:8080", "http://192.0.2.7:8080");
+        check("[2001:db8::7]:8080", "http://[2001:db8::7]:8080");
+    }
 
     #[test]
     fn public_urls() {

@@ -11,6 +11,7 @@ mod accounts;
 mod changes;
 mod endpoint;
 mod events;
+mod evidence;
 mod issuers;
 mod openapi;
 mod packages;

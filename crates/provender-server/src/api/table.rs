@@ -8,7 +8,7 @@ use provender_domain::{Problem, ProblemCode};
 
 use super::endpoint::{Endpoint, endpoint};
 use super::{
-    accounts, changes, events, issuers, packages, repositories, server, tokens, upstreams,
+    accounts, changes, events, evidence, issuers, packages, repositories, server, tokens, upstreams,
 };
 
 /// Every endpoint, in the order of the document.
@@ -134,6 +134,16 @@ fn of_packages() -> Vec<Endpoint> {
             post("/repositories/{repository}/changes/release"),
             ("release", "Lets a version or file out of quarantine."),
             changes::release,
+        ),
+        endpoint(
+            get("/evidence"),
+            ("showEvidence", "Where files came from, what happened to them, what proves it."),
+            evidence::show,
+        ),
+        endpoint(
+            get("/attestations/{digest}"),
+            ("listAttestations", "What is attested of these bytes, each with its proof."),
+            evidence::attestations,
         ),
         endpoint(
             get("/quarantine"),

@@ -2,6 +2,7 @@
 
 mod account;
 mod event;
+mod evidence;
 mod issuer;
 mod package;
 mod repository;
@@ -12,6 +13,7 @@ mod upstream;
 
 pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
 pub use event::{Actor, Event, EventKinds, EventQuery};
+pub use evidence::{Attestation, AttestationsQuery, EvidenceQuery, FileEvent, FileEvidence};
 pub use issuer::{Issuer, IssuerQuery, NewIssuer};
 pub use package::{
     Change, ChangedFiles, File, Origin, Package, PackageQuery, PackageSummary, PackagesQuery,

@@ -36,6 +36,8 @@ pub struct Status {
     pub bytes: u64,
     /// How many events are recorded.
     pub events: u64,
+    /// How many attestations are still to be signed.
+    pub signing_pending: u64,
     /// The upstreams that were asked since the start.
     pub upstreams: Vec<UpstreamHealth>,
 }
@@ -63,6 +65,7 @@ impl From<provender_registry::Status> for Status {
             files: status.files,
             bytes: status.bytes,
             events: status.events,
+            signing_pending: status.signing_pending,
             upstreams: upstreams.collect(),
         }
     }
