@@ -6,10 +6,11 @@ pep740.py --provenance PROVENANCE_FILE DISTRIBUTION
     reads what a registry serves, and fails unless an attestation in it is about the file
 """
 
+import json
 import sys
 from pathlib import Path
 
-from pypi_attestations import Attestation, Distribution, Provenance
+from pypi_attestations import Attestation, Distribution
 from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
@@ -23,10 +24,11 @@ def make(trust: Path, token: Path, file: Path) -> None:
 
 
 def read(provenance: Path, file: Path) -> None:
-    served = Provenance.model_validate_json(provenance.read_bytes())
+    # Not as the library's `Provenance`, which knows the publishers of the public registry alone.
+    served = json.loads(provenance.read_bytes())
     digest = Distribution.from_file(file).digest
-    for bundle in served.attestation_bundles:
-        for attestation in bundle.attestations:
+    for bundle in served["attestation_bundles"]:
+        for attestation in map(Attestation.model_validate, bundle["attestations"]):
             subjects = attestation.statement["subject"]
             if any(subject["digest"].get("sha256") == digest for subject in subjects):
                 return

@@ -2,7 +2,7 @@
 
 # provender_sign FILE BUNDLE
 provender_sign() {
-  PROVENDER_TOKEN=$TOKEN "$PROVENDER" sign --server "$URL" --bundle "$2" "$1"
+  PROVENDER_TOKEN=$TOKEN "$PROVENDER" sign --server "$URL" --output "$2" "$1"
 }
 
 # provender_verify FILE BUNDLE
@@ -12,8 +12,8 @@ provender_verify() {
 
 # provender_attest FILE BUNDLE
 provender_attest() {
-  PROVENDER_TOKEN=$TOKEN "$PROVENDER" attest --server "$URL" --bundle "$2" \
-    --predicate "$made/predicate.json" --type https://slsa.dev/provenance/v1 "$1"
+  PROVENDER_TOKEN=$TOKEN "$PROVENDER" attest --server "$URL" --output "$2" \
+    --predicate "$made/predicate.json" --predicate-type https://slsa.dev/provenance/v1 "$1"
 }
 
 provender_verify_attestation() {
