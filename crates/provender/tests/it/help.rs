@@ -12,6 +12,15 @@ fn help() {
     check("provender", &[]);
     check("serve", &["serve"]);
     check("tour", &["tour"]);
+    check("sign", &["sign"]);
+    check("verify", &["verify"]);
+    check("attest", &["attest"]);
+    check("timestamp", &["timestamp"]);
+    check("why", &["why"]);
+    check("login", &["login"]);
+    check("trust_export", &["trust", "export"]);
+    check("log", &["log"]);
+    check("log_search", &["log", "search"]);
     check("repo", &["repo"]);
     check("repo_create", &["repo", "create"]);
     check("repo_set_visibility", &["repo", "set-visibility"]);

@@ -5,6 +5,8 @@
 mod commands;
 mod errors;
 mod help;
+mod instance;
 mod pages;
 mod serving;
+mod signing;
 mod support;

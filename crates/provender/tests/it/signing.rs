@@ -1,0 +1,258 @@
+//! Signing and verifying from the command line.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::instance::{Instance, TOKEN};
+use crate::support::{Ran, finish, provender};
+
+/// A folder with an artifact, and an instance.
+struct Bench {
+    instance: Instance,
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { instance: Instance::start(), folder: tempfile::tempdir().unwrap() };
+        std::fs::write(bench.at("firmware.bin"), "firmware").unwrap();
+        bench
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// In the folder, with a home of its own.
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = provender();
+        command.args(arguments).current_dir(self.folder.path());
+        command.env("HOME", self.folder.path()).env_remove("XDG_CONFIG_HOME");
+        finish(&mut command)
+    }
+
+    /// With the server named, and its token.
+    fn ask(&self, arguments: &[&str]) -> Ran {
+        let mut command = provender();
+        command.args(arguments).args(["--server", &self.instance.url()]);
+        command.current_dir(self.folder.path()).env("PROVENDER_TOKEN", TOKEN);
+        command.env("HOME", self.folder.path()).env_remove("XDG_CONFIG_HOME");
+        finish(&mut command)
+    }
+
+    fn trusting(&self) -> &Self {
+        self.ask(&["trust", "export", "-o", "trust.json"]).ok();
+        self
+    }
+
+    fn signer(&self) -> String {
+        format!("{}/-/tokens/ci", self.instance.origin())
+    }
+
+    fn issuer(&self) -> String {
+        format!("{}/-/oidc", self.instance.origin())
+    }
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn signed_and_verified_offline() {
+    let bench = Bench::new();
+    bench.trusting();
+    let text = bench.ask(&["sign", "firmware.bin"]).ok();
+    assert!(text.contains("firmware.bin: signed, written to firmware.bin.sigstore.json"), "{text}");
+    assert!(text.contains(&bench.signer()), "{text}");
+
+    let shown = bench.run(&["verify", "--trust", "trust.json", "--json", "firmware.bin"]).json();
+    assert_eq!(shown["verified"], json!(true));
+    assert_eq!(shown["identity"], json!(bench.signer()));
+    assert_eq!(shown["issuer"], json!(bench.issuer()));
+    let open: Vec<_> = shown["signatures"][0]["not_proved"].as_array().unwrap().clone();
+    assert_eq!(open.len(), 3, "{shown}");
+
+    let text = bench.run(&["verify", "--trust", "trust.json", "firmware.bin"]).ok();
+    for part in
+        ["verified", &bench.signer(), "says a timestamp authority", "entry 0 of 1", "not proved"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let quiet = bench.run(&["verify", "-q", "--trust", "trust.json", "firmware.bin"]).ok();
+    assert_eq!(quiet, "");
+}
+
+#[test]
+fn what_is_refused_names_the_link_that_broke() {
+    let bench = Bench::new();
+    bench.trusting().ask(&["sign", "firmware.bin"]).ok();
+    let check = |more: &[&str], link: &str, message: &str| {
+        let mut arguments = vec!["verify", "--trust", "trust.json", "firmware.bin"];
+        arguments.extend(more);
+        let refused = bench.run(&arguments).failed(4);
+        assert!(refused.contains(message), "{refused}");
+        arguments.push("--json");
+        let ran = bench.run(&arguments);
+        let shown: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((&shown["verified"], &shown["link"]), (&json!(false), &json!(link)));
+    };
+    check(&["--identity", "ann@example.com"], "identity", "and ann@example.com was expected");
+    check(&["--issuer", "https://issuer.example"], "issuer", "vouched for by");
+    check(&["--identity-pattern", "https://*"], "identity", "was expected");
+    std::fs::write(bench.at("firmware.bin"), "firmwarE").unwrap();
+    check(&[], "artifact", "it is not this artifact that was signed");
+    bench
+        .run(&["verify", "--trust", "trust.json", "--bundle", "trust.json", "firmware.bin"])
+        .failed(4);
+    bench.run(&["verify", "--trust", "trust.json", "trust.json"]).failed(5);
+    bench.run(&["verify", "firmware.bin"]).failed(2);
+    bench.run(&["sign", "firmware.bin"]).failed(2);
+
+    let stranger = Bench::new();
+    stranger.trusting();
+    std::fs::write(bench.at("firmware.bin"), "firmware").unwrap();
+    let theirs = stranger.at("trust.json");
+    let arguments = ["verify", "--trust", theirs.to_str().unwrap(), "firmware.bin"];
+    assert!(bench.run(&arguments).failed(4).contains("a log that the trust root does not know"));
+}
+
+#[test]
+fn folders_and_several_signatures() {
+    let bench = Bench::new();
+    bench.trusting();
+    std::fs::create_dir_all(bench.at("tree/sub")).unwrap();
+    std::fs::write(bench.at("tree/sub/a"), "a").unwrap();
+    bench.ask(&["sign", "tree", "firmware.bin"]).ok();
+    bench.ask(&["sign", "--add", "firmware.bin"]).ok();
+    assert!(bench.at("firmware.bin.2.sigstore.json").exists());
+    bench.run(&["verify", "--trust", "trust.json", "tree"]).ok();
+    let shown = bench.run(&["verify", "--trust", "trust.json", "--json", "firmware.bin"]).json();
+    assert_eq!(shown["signatures"].as_array().unwrap().len(), 2);
+
+    std::fs::write(bench.at("tree/sub/a"), "b").unwrap();
+    bench.run(&["verify", "--trust", "trust.json", "tree"]).failed(4);
+}
+
+#[test]
+fn statements_and_timestamps() {
+    let bench = Bench::new();
+    bench.trusting();
+    std::fs::write(bench.at("said.json"), r#"{"purl":"pkg:generic/firmware@1"}"#).unwrap();
+    let attest =
+        ["attest", "--predicate-type", "release", "--predicate", "said.json", "firmware.bin"];
+    bench.ask(&attest).ok();
+    let bundle = "firmware.bin.attestation.sigstore.json";
+    let verify = ["verify", "--trust", "trust.json", "--bundle", bundle, "firmware.bin"];
+    let text = bench.run(&verify).ok();
+    assert!(text.contains("part of pkg:generic/firmware@1"), "{text}");
+
+    let text = bench.ask(&["timestamp", "firmware.bin"]).ok();
+    assert!(text.contains("firmware.bin: existed at 20"), "{text}");
+    let verify = ["timestamp", "--verify", "--trust", "trust.json", "firmware.bin"];
+    bench.run(&verify).ok();
+    std::fs::write(bench.at("firmware.bin"), "other").unwrap();
+    assert!(bench.run(&verify).failed(4).contains("the timestamp does not hold"));
+}
+
+#[test]
+fn with_a_key_of_ones_own() {
+    let bench = Bench::new();
+    bench.trusting();
+    let made = std::process::Command::new("openssl")
+        .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"])
+        .arg(bench.at("key.pem"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let public = std::process::Command::new("openssl")
+        .args(["pkey", "-pubout", "-in"])
+        .arg(bench.at("key.pem"))
+        .output()
+        .unwrap();
+    std::fs::write(bench.at("key.pub"), public.stdout).unwrap();
+    bench.ask(&["sign", "--key", "key.pem", "firmware.bin"]).ok();
+    let verify = ["verify", "--trust", "trust.json", "firmware.bin"];
+    assert!(bench.run(&verify).failed(4).contains("signed with a key"));
+    let shown = bench.run(&[&verify[..], &["--key", "key.pub", "--json"]].concat()).json();
+    assert_eq!((&shown["verified"], &shown["identity"]), (&json!(true), &Value::Null));
+    assert_eq!(shown["signatures"][0]["key"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn logging_in_by_device() {
+    let bench = Bench::new();
+    let url = bench.instance.url();
+    assert!(
+        bench
+            .run(&["sign", "--server", &url, "firmware.bin"])
+            .failed(4)
+            .contains("provender login")
+    );
+    let ran = bench.run(&["login", "--server", &url]);
+    assert!(ran.stderr.contains("confirm the code BCDF-GHJK"), "{ran:?}");
+    assert!(ran.ok().contains("as ann@example.com for 5 minutes"));
+    let kept = walk(&bench.at(".config"));
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(std::fs::metadata(&kept[0]).unwrap().permissions().mode() & 0o777, 0o600);
+    let shown = bench.run(&["sign", "--server", &url, "--json", "firmware.bin"]).json();
+    assert_eq!(shown["identity"], json!("ann@example.com"));
+    bench.run(&["login", "--forget", "--server", &url]).ok();
+    assert_eq!(walk(&bench.at(".config")).len(), 0);
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_token_that_the_server_does_not_know() {
+    let bench = Bench::new();
+    let url = bench.instance.url();
+    let arguments = ["sign", "--server", &url, "--token", "prv_stranger", "firmware.bin"];
+    let refused = bench.run(&arguments);
+    assert!(refused.stderr.contains("who is that?"), "{refused:?}");
+    assert_ne!(refused.status, 0);
+    assert!(!bench.at("firmware.bin.sigstore.json").exists());
+}
+
+#[test]
+fn the_log_and_the_chain() {
+    let bench = Bench::new();
+    bench.ask(&["sign", "firmware.bin"]).ok();
+    bench.instance.publish();
+    let text = bench.ask(&["log", "verify"]).ok();
+    assert!(text.contains("all 1 entries"), "{text}");
+    let text = bench.ask(&["log", "search", "--identity", "somebody"]).ok();
+    assert!(text.contains("somebody"), "{text}");
+
+    let bundle = read(&bench.at("firmware.bin.sigstore.json"));
+    let digest = "sha256:".to_owned() + &hex_of("firmware");
+    let item = |bundle: &Value, digest: &str| {
+        json!({"items": [{
+            "file": {"file_name": "firmware.bin", "digest": digest},
+            "origin": {"kind": "published"},
+            "attestations": [{"bundle": bundle}],
+        }]})
+    };
+    bench.ask(&["why", "firmware.bin"]).failed(5);
+    bench.instance.know(item(&bundle, &digest));
+    let text = bench.ask(&["why", "firmware.bin"]).ok();
+    for part in ["firmware.bin", "published", "link 1 holds", &bench.signer()] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    bench.instance.know(item(&bundle, &("sha256:".to_owned() + &"00".repeat(32))));
+    let ran = bench.ask(&["why", "firmware.bin"]);
+    assert_eq!(ran.status, 4);
+    assert!(ran.stdout.contains("link 1 is broken"), "{ran:?}");
+}
+
+fn hex_of(text: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
