@@ -198,6 +198,7 @@ impl Registry {
         registry.authority().trust_issuers(registry.trusted_issuers());
         registry.watch_names_in_background();
         registry.sign_in_background();
+        registry.renew_in_background();
         Ok(registry)
     }
 

@@ -119,6 +119,13 @@ impl Client {
         self.open(package, file, Some("metadata")).await.map(bytes_of)
     }
 
+    /// What is attested of a file, as the integrity API has it.
+    pub(crate) async fn provenance(&self, package: &str, file: &str) -> Result<Value, Problem> {
+        let answer = self.open(package, file, Some("provenance")).await?;
+        assert_eq!(answer.content_type, "application/vnd.pypi.integrity.v1+json");
+        Ok(serde_json::from_slice(&bytes_of(answer)).expect("JSON"))
+    }
+
     pub(crate) async fn open(
         &self,
         package: &str,

@@ -19,6 +19,7 @@ mod namesakes;
 mod private_first;
 mod publishing;
 mod registry;
+mod signing;
 mod upstream_order;
 mod verification;
 

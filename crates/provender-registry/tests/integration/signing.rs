@@ -1,0 +1,384 @@
+//! What is signed about files: releases, first mirrors, and what publishers attest themselves.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use provender_attest::{
+    Artifact, Bundle, Content, PREDICATE_RELEASE, PREDICATE_VERIFICATION_SUMMARY, Policy, Release,
+    Statement, Subject, TrustRoot, VerificationSummary, Verified, Verifier,
+};
+use provender_authority::oidc::San;
+use provender_domain::{BlobId, EventKind, ProblemCode, Scope, Visibility};
+use provender_ecosystem::Form;
+use provender_registry::FileEvidence;
+use provender_store::{Attestation, AttestationSource, FaultMode, Faults};
+use provender_testing::python::{Distribution, PythonUpstream};
+use serde_json::{Value, json};
+
+use crate::client::{form, message, refused};
+use crate::registry::{TestRegistry, wheel};
+use crate::{Client, hours, minutes, seconds};
+
+/// What the issuer of a registry that was never told its origin is called.
+const MAIN: &str = "http://localhost:8080/main";
+const ISSUER: &str = "http://localhost:8080/-/oidc";
+
+/// Verifies an attestation as any client would: from the bundle and the trust root alone.
+fn verified(registry: &TestRegistry, attestation: &Attestation, identity: &str) -> Verified {
+    let root = registry.registry.authority().trusted_root().to_string();
+    let verifier = Verifier::new(&TrustRoot::parse(root.as_bytes()).unwrap()).unwrap();
+    let bundle = Bundle::parse(attestation.bundle.as_bytes()).unwrap();
+    let digest = attestation.blob.digest();
+    let policy = Policy::identity(identity, ISSUER);
+    verifier.verify(&bundle, Artifact::Digest(&digest), &policy).unwrap()
+}
+
+async fn evidence(client: &Client, subject: &str) -> Vec<FileEvidence> {
+    client.registry.evidence(&client.caller, subject, None).await.unwrap()
+}
+
+fn subject(distribution: &Distribution) -> String {
+    format!("sha256:{}", distribution.sha256_hex())
+}
+
+/// Waits until nothing is left to sign.
+async fn all_signed(registry: &TestRegistry) {
+    for _ in 0..500 {
+        if registry.registry.status().await.unwrap().signing_pending == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("something is never signed");
+}
+
+#[tokio::test]
+async fn a_publication_is_answered_with_its_place_in_the_log() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    let demo = wheel("demo", "1.0");
+    client.publish(&demo).await.unwrap();
+    let found = evidence(&client, &subject(&demo)).await;
+    let [found] = found.as_slice() else { panic!("one file: {found:?}") };
+    assert_eq!(found.purl, format!("pkg:pypi/demo@1.0?file_name={}", demo.file_name));
+    assert_eq!(
+        found.events.iter().map(|event| event.kind).collect::<Vec<_>>(),
+        [EventKind::Published]
+    );
+    let [attestation] = found.attestations.as_slice() else { panic!("one attestation") };
+    assert_eq!(attestation.source, AttestationSource::Ours);
+    assert_eq!(attestation.predicate_type, PREDICATE_RELEASE);
+    assert_eq!(attestation.log_index, Some(0));
+    let verified = verified(&registry, attestation, MAIN);
+    assert!(verified.log[0].is_proved && !verified.times.is_empty());
+    assert_eq!(verified.log[0].size, 1);
+    let release = Release::of(&verified.statement.unwrap()).unwrap();
+    assert_eq!(release.purl, "pkg:pypi/demo@1.0");
+
+    client.publish(&demo).await.unwrap();
+    assert_eq!(evidence(&client, &subject(&demo)).await[0].attestations.len(), 1);
+}
+
+#[tokio::test]
+async fn a_first_mirror_is_summed_up_and_nobody_waits() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    client.install(&demo).await;
+    client.install(&demo).await;
+    all_signed(&registry).await;
+    let found = evidence(&client, &demo.file_name).await;
+    let [attestation] = found[0].attestations.as_slice() else { panic!("one attestation") };
+    assert_eq!(attestation.predicate_type, PREDICATE_VERIFICATION_SUMMARY);
+    let verified = verified(&registry, attestation, MAIN);
+    let summary = VerificationSummary::of(&verified.statement.unwrap()).unwrap();
+    assert_eq!(summary.verifier(), "http://localhost:8080/main");
+    assert_eq!(
+        summary.verified_levels,
+        [
+            "SLSA_BUILD_LEVEL_UNEVALUATED",
+            "PROVENDER_DIGEST_PROMISED_BY_INDEX",
+            "PROVENDER_ARCHIVE_INSPECTED"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn one_certificate_serves_until_half_its_life_is_over() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    let mut serials = Vec::new();
+    for (version, wait) in [("1.0", seconds(0)), ("1.1", minutes(1)), ("1.2", hours(1))] {
+        registry.clock.advance(wait);
+        let demo = wheel("demo", version);
+        client.publish(&demo).await.unwrap();
+        let found = evidence(&client, &subject(&demo)).await;
+        let attestation = &found[0].attestations[0];
+        verified(&registry, attestation, MAIN);
+        let bundle = Bundle::parse(attestation.bundle.as_bytes()).unwrap();
+        serials.push(bundle.certificate().unwrap().to_vec());
+    }
+    assert_eq!(serials[0], serials[1]);
+    assert_ne!(serials[1], serials[2]);
+}
+
+/// What a person attests of a distribution, as the upload's field has it.
+async fn attested(registry: &TestRegistry, distribution: &Distribution, name: &str) -> Value {
+    let blob: BlobId = distribution.sha256_hex().parse().unwrap();
+    let statement = Statement {
+        subjects: vec![Subject::file(name, blob)],
+        predicate_type: "https://predicates.example/publish/v1".to_owned(),
+        predicate: Value::Null,
+    };
+    let authority = registry.registry.authority();
+    let identity = authority.identity(&San::Email("ann@packages.example".to_owned())).await;
+    let identity = identity.unwrap();
+    let envelope = provender_attest::Envelope {
+        payload_type: provender_attest::IN_TOTO_PAYLOAD_TYPE.to_owned(),
+        payload: statement.to_json(),
+        signature: Vec::new(),
+    };
+    let message = envelope.signed_bytes();
+    let signature = identity.sign(&message).unwrap();
+    let entry = authority.log_hashedrekord(identity.hashedrekord(&message, &signature)).await;
+    let entry: Value = serde_json::from_slice(&entry.unwrap().to_json()).unwrap();
+    json!([{
+        "version": 1,
+        "verification_material": {
+            "certificate": STANDARD.encode(identity.certificate()),
+            "transparency_entries": [entry],
+        },
+        "envelope": {
+            "statement": STANDARD.encode(&envelope.payload),
+            "signature": STANDARD.encode(signature),
+        },
+    }])
+}
+
+fn with_attestations(distribution: &Distribution, attestations: &Value) -> Form {
+    let mut form = form(distribution);
+    form.fields.push(("attestations".to_owned(), attestations.to_string()));
+    form
+}
+
+#[tokio::test]
+async fn what_publishers_attest_is_verified_and_passed_on() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    let demo = wheel("demo", "1.0");
+    let attestations = attested(&registry, &demo, &demo.file_name).await;
+    let form = with_attestations(&demo, &attestations);
+    client.publish_form(form.clone(), demo.bytes.clone()).await.unwrap();
+
+    let found = evidence(&client, &subject(&demo)).await;
+    let sources: Vec<_> = found[0].attestations.iter().map(|found| found.source).collect();
+    assert_eq!(sources, [AttestationSource::Publisher, AttestationSource::Ours]);
+    verified(&registry, &found[0].attestations[0], "ann@packages.example");
+
+    let page = client.index("demo").await.unwrap();
+    let url =
+        format!("http://localhost:8080/main/pypi/integrity/demo/1.0/{}/provenance", demo.file_name);
+    assert_eq!(page.file(&demo.file_name)["provenance"], url);
+    let provenance = client.provenance("demo", &demo.file_name).await.unwrap();
+    let bundle = &provenance["attestation_bundles"][0];
+    assert_eq!(bundle["publisher"]["identity"], "ann@packages.example");
+    assert_eq!(bundle["publisher"]["issuer"], ISSUER);
+    let passed_on = &bundle["attestations"][0];
+    assert_eq!(passed_on["envelope"], attestations[0]["envelope"]);
+    let stamps = passed_on["verification_material"]["timestamps"].as_array().unwrap();
+    assert_eq!(stamps.len(), 1, "the time of its arrival is ours");
+
+    client.publish_form(form, demo.bytes.clone()).await.unwrap();
+    let others = attested(&registry, &demo, &demo.file_name).await;
+    let again = client.publish_form(with_attestations(&demo, &others), demo.bytes.clone()).await;
+    assert_eq!(refused(again), ProblemCode::Conflict);
+}
+
+#[tokio::test]
+async fn a_bad_attestation_refuses_the_publication() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    let demo = wheel("demo", "1.0");
+    let other = wheel("demo", "2.0");
+    let good = attested(&registry, &demo, &demo.file_name).await;
+    let changed = |pointer: &str, value: Value| {
+        let mut attestations = good.clone();
+        *attestations.pointer_mut(pointer).unwrap() = value;
+        attestations
+    };
+    let check = async |attestations: Value, part: &str| {
+        let form = with_attestations(&demo, &attestations);
+        let told = message(client.publish_form(form, demo.bytes.clone()).await);
+        assert!(told.starts_with("attestation 1: ") && told.contains(part), "{told}");
+        assert!(registry.kept().await.is_empty(), "nothing of it is kept");
+    };
+    check(attested(&registry, &demo, &other.file_name).await, "is not about").await;
+    check(attested(&registry, &other, &demo.file_name).await, "").await;
+    check(changed("/0/envelope/signature", json!(STANDARD.encode("wrong"))), "").await;
+    check(changed("/0/envelope/statement", json!(STANDARD.encode("{}"))), "").await;
+    let elsewhere = TestRegistry::open().await;
+    check(attested(&elsewhere, &demo, &demo.file_name).await, "").await;
+    registry.clock.advance(hours(1));
+    check(good.clone(), "").await;
+    registry.events_of(EventKind::PublicationRefused, 6).await;
+}
+
+#[tokio::test]
+async fn without_a_publishers_attestation_our_own_is_passed_on() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    let demo = wheel("demo", "1.0");
+    client.publish(&demo).await.unwrap();
+    for _ in 0..2 {
+        let provenance = client.provenance("demo", &demo.file_name).await.unwrap();
+        let bundle = &provenance["attestation_bundles"][0];
+        assert_eq!(bundle["publisher"]["identity"], "http://localhost:8080/main");
+        let kept = evidence(&client, &subject(&demo)).await.remove(0).attestations.remove(0);
+        let Content::Envelope(envelope) = Bundle::parse(kept.bundle.as_bytes()).unwrap().content
+        else {
+            panic!("a statement")
+        };
+        let signature = STANDARD.encode(envelope.signature);
+        assert_eq!(bundle["attestations"][0]["envelope"]["signature"], signature);
+    }
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn evidence_is_told_to_those_who_may_read() {
+    let registry = TestRegistry::open().await;
+    let operator = registry.operator();
+    let secret = registry.repository("secret", Visibility::Private).await;
+    let demo = wheel("demo", "1.0");
+    secret.publish(&demo).await.unwrap();
+    let limited = registry.bearer(Some("secret"), Scope::Read, Some("other-*")).await;
+    let subjects = [subject(&demo), demo.file_name.clone(), "pkg:pypi/demo@1.0".to_owned()];
+    for subject in &subjects {
+        let ask = async |caller| registry.registry.evidence(&caller, subject, None).await;
+        assert_eq!(ask(operator.clone()).await.unwrap().len(), 1, "{subject}");
+        assert_eq!(refused(ask(registry.anonymous()).await), ProblemCode::NotFound, "{subject}");
+        assert_eq!(refused(ask(limited.clone()).await), ProblemCode::NotFound, "{subject}");
+    }
+    let ask = async |caller| registry.registry.attestations(&caller, &subjects[0]).await;
+    assert_eq!(ask(operator.clone()).await.unwrap().len(), 1);
+    assert_eq!(refused(ask(registry.anonymous()).await), ProblemCode::NotFound);
+
+    let public = registry.main();
+    public.publish(&demo).await.unwrap();
+    let found =
+        registry.registry.evidence(&registry.anonymous(), &subjects[0], None).await.unwrap();
+    assert_eq!(found.len(), 1, "the public one alone");
+    assert_eq!(found[0].report.repository.as_str(), "main");
+    assert_eq!(found[0].report.kept.publisher, None);
+    assert!(found[0].events.iter().all(|event| event.actor.is_none()));
+    let found = registry.registry.evidence(&operator, &subjects[0], Some("secret")).await.unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test]
+async fn subjects() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    for version in ["1.0", "2.0"] {
+        client.publish(&wheel("demo", version)).await.unwrap();
+    }
+    let check = async |subject: &str, expected: Result<usize, ProblemCode>| {
+        let found = registry.registry.evidence(&client.caller, subject, None).await;
+        let found = found.map(|found| found.len()).map_err(|problem| problem.code);
+        assert_eq!(found, expected, "{subject:?}");
+    };
+    let demo = wheel("demo", "1.0");
+    check("pkg:pypi/demo", Ok(2)).await;
+    check("pkg:pypi/De_Mo", Err(ProblemCode::NotFound)).await;
+    check("pkg:pypi/DEMO@1.0", Ok(1)).await;
+    check("pkg:pypi/demo@3.0", Err(ProblemCode::NotFound)).await;
+    check(&format!("pkg:pypi/demo@1.0?file_name={}", demo.file_name), Ok(1)).await;
+    check("pkg:generic/demo", Err(ProblemCode::InvalidRequest)).await;
+    check("pkg:pypi", Err(ProblemCode::InvalidRequest)).await;
+    check(&demo.file_name, Ok(1)).await;
+    check(&demo.sha256_hex(), Ok(1)).await;
+    check(&demo.sha256_hex().to_uppercase(), Ok(1)).await;
+    check("demo.txt", Err(ProblemCode::NotFound)).await;
+    check("sha256:abc", Err(ProblemCode::InvalidRequest)).await;
+    check(&format!("sha256:{}", "00".repeat(32)), Err(ProblemCode::NotFound)).await;
+    check("", Err(ProblemCode::InvalidRequest)).await;
+    check("../etc/passwd", Err(ProblemCode::InvalidRequest)).await;
+}
+
+/// What follows after a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Retried,
+    Restarted,
+}
+
+/// A fault after the row is kept and before the attestation is: the publisher is told to try
+/// again, and what was begun is signed, by the publisher's next try or by the next process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_kept_and_not_signed_is_signed_later() {
+    let mut unsigned = 0;
+    for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
+        for then in [Then::Retried, Then::Restarted] {
+            for step in 0.. {
+                let faults = Faults::at(step, mode);
+                unsigned += usize::from(is_signed_after(&faults, then).await);
+                if !faults.fired() {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(unsigned > 0, "no step came between the row and its signature");
+}
+
+/// Publishes while these faults happen, sees to it that it is signed in the end, and says whether
+/// the publisher was told to try again.
+async fn is_signed_after(faults: &Faults, then: Then) -> bool {
+    let registry = TestRegistry::open().await;
+    let demo = wheel("demo", "1.0");
+    registry.registry.inject_faults(faults);
+    let outcome = registry.main().publish(&demo).await;
+    registry.registry.inject_faults(&Faults::none());
+    let is_kept = !registry.kept().await.is_empty();
+    let is_busy = outcome.is_err_and(|problem| problem.code == ProblemCode::Busy);
+    assert!(is_kept || !is_busy, "nothing is left to sign");
+    let registry = match then {
+        Then::Retried => {
+            registry.main().publish(&demo).await.unwrap();
+            if is_busy {
+                registry.events_of(EventKind::SigningFailing, 1).await;
+                registry.events_of(EventKind::SigningRecovered, 1).await;
+            }
+            registry
+        }
+        Then::Restarted if is_kept => {
+            registry.clock.advance(minutes(10));
+            let registry = registry.reopened().await;
+            all_signed(&registry).await;
+            registry
+        }
+        Then::Restarted => return is_busy,
+    };
+    let found = evidence(&registry.main(), &subject(&demo)).await;
+    assert_eq!(found[0].attestations.len(), 1, "{then:?}");
+    verified(&registry, &found[0].attestations[0], MAIN);
+    let audit = registry.registry.authority().log().verify().await.unwrap();
+    assert!(audit.is_sound(), "{audit:?}");
+    is_busy
+}
+
+#[tokio::test]
+async fn what_a_stopped_log_does_not_take_is_signed_after_the_next_start() {
+    let registry = TestRegistry::open().await;
+    registry.main().publish(&wheel("demo", "1.0")).await.unwrap();
+    registry.registry.authority().log().close().await.unwrap();
+    let problem = registry.main().publish(&wheel("demo", "1.1")).await.unwrap_err();
+    assert_eq!(problem.code, ProblemCode::Busy);
+    assert!(problem.retry_after.is_some());
+    assert_eq!(registry.registry.status().await.unwrap().signing_pending, 1);
+    let registry = registry.reopened().await;
+    all_signed(&registry).await;
+    let found = evidence(&registry.main(), &subject(&wheel("demo", "1.1"))).await;
+    assert_eq!(found[0].attestations.len(), 1);
+}
