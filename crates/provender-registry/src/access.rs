@@ -67,6 +67,14 @@ impl Caller {
         }
     }
 
+    /// The repository that their token is for; `None` for a token for all, and without a token.
+    pub fn token_repository(&self) -> Option<&RepositoryName> {
+        match &self.identity {
+            Identity::Token(token) => token.repository.as_ref(),
+            Identity::Anonymous | Identity::Operator | Identity::System => None,
+        }
+    }
+
     /// The address that the request came from.
     pub fn client(&self) -> Option<IpAddr> {
         self.client

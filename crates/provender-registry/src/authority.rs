@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use provender_tlog::{StateStore, StorageError, TileStore};
 use provender_upstream::{Client, Document, PrivateAddresses, Remote};
 use url::Url;
 
-use crate::{Clock, RegistryError};
+use crate::{Clock, Registry, RegistryError};
 
 /// Opens the authority of this data directory.
 pub(crate) async fn open(
@@ -70,6 +71,37 @@ impl LogStores for Stores {
     }
 }
 
+/// How often it is looked whether trusted keys' metadata would expire.
+const RENEWAL_INTERVAL: Duration = Duration::from_hours(3);
+
+impl Registry {
+    /// Renews what would expire while the server runs: clients refuse expired metadata.
+    pub(crate) fn renew_trust_in_background(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        self.spawn_watcher(async move {
+            loop {
+                tokio::time::sleep(RENEWAL_INTERVAL).await;
+                let Some(inner) = weak.upgrade() else { return };
+                Registry { inner }.renew_trust().await;
+            }
+        });
+    }
+
+    /// Does so once; what fails is tried again the next time.
+    async fn renew_trust(&self) {
+        let authority = Arc::clone(self.authority());
+        match tokio::task::spawn_blocking(move || authority.renew()).await {
+            Ok(Ok(renewed)) if renewed.needs_root_key => tracing::warn!(
+                expires = %renewed.root_expires,
+                "the root of the trusted keys is about to expire; put its key back into keys/root and restart"
+            ),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the trusted keys' metadata could not be renewed"),
+            Err(error) => tracing::error!(%error, "renewing the trusted keys' metadata died"),
+        }
+    }
+}
+
 /// The registry's clock as the authority wants it.
 struct AuthorityClock(Arc<dyn Clock>);
 
@@ -87,11 +119,12 @@ struct Issuers {
 
 #[async_trait]
 impl KeySource for Issuers {
-    async fn document(&self, url: &str) -> Result<Bytes, KeySourceError> {
+    async fn document(&self, issuer: &str, url: &str) -> Result<Bytes, KeySourceError> {
         let url = Url::parse(url).map_err(KeySourceError::request)?;
-        // The operator named the issuer, which may be of the organisation's own network; where it
-        // sends us elsewhere, the usual rules hold.
-        let remote = Remote::new(url.clone())
+        let issuer = Url::parse(issuer).map_err(KeySourceError::request)?;
+        // The operator named the issuer, which may be of the organisation's own network; where its
+        // documents or redirects send us elsewhere, the usual rules hold.
+        let remote = Remote::new(issuer)
             .map_err(KeySourceError::request)?
             .private_addresses(PrivateAddresses::ThisOrigin);
         let limit = u64::try_from(DOCUMENT_LIMIT_BYTES).expect("a small number");

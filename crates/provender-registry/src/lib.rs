@@ -197,6 +197,7 @@ impl Registry {
         let registry = Self { inner: Arc::new(inner) };
         registry.authority().trust_issuers(registry.trusted_issuers());
         registry.watch_names_in_background();
+        registry.renew_trust_in_background();
         registry.sign_in_background();
         registry.renew_in_background();
         Ok(registry)

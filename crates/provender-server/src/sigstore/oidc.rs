@@ -11,7 +11,7 @@ use provender_authority::oidc::device::DeviceRequest;
 use provender_authority::oidc::grant::{
     Grant, Granted, OAuthError, OAuthErrorCode, Secret, TokenAnswer, TokenRequest,
 };
-use provender_domain::{Actor, Problem, ProblemCode};
+use provender_domain::{Actor, Problem, ProblemCode, RepositoryName};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -139,13 +139,19 @@ fn server_token(
             "this token may only read; an identity to sign with takes one that may publish";
         return Err(Problem::new(ProblemCode::PermissionDenied, message).into());
     }
-    Ok(TokenSubject::Machine { uri: token_identity(server, &name) })
+    Ok(TokenSubject::Machine { uri: token_identity(server, caller.token_repository(), &name) })
 }
 
-/// The identity of a token: its name, written so that it can stand in a URI.
-fn token_identity(server: &Server, name: &str) -> String {
+/// The identity of a token: its name, written so that it can stand in a URI, behind the name of
+/// the repository that it is for. So whoever administers one repository cannot make a token that
+/// signs as another repository's, and a token that replaces one keeps its identity.
+fn token_identity(server: &Server, repository: Option<&RepositoryName>, name: &str) -> String {
     let name = utf8_percent_encode(name, NOT_UNRESERVED).to_string();
-    server.authority().origin().token(&name)
+    let path = match repository {
+        Some(repository) => format!("{repository}/{name}"),
+        None => name,
+    };
+    server.authority().origin().token(&path)
 }
 
 async fn begin_device(

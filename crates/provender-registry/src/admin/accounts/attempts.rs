@@ -3,7 +3,8 @@
 //! Wrong passwords are counted for each name from each address, for each name whatever the address,
 //! and for each address whatever the name. Each count forgets one failure per [`FORGET_ONE`], and
 //! when it is full, passwords are not looked at until it has. The count per name is the most
-//! patient: who keeps an owner out by guessing needs many addresses for it.
+//! patient: who keeps an owner out by guessing needs many addresses for it. Where a proxy on this
+//! machine stands in front, all clients have its address, so a loopback address counts for nobody.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -153,10 +154,13 @@ impl Key {
     }
 }
 
-fn keys(name: &str, client: Option<IpAddr>) -> [Key; 3] {
+fn keys(name: &str, client: Option<IpAddr>) -> Vec<Key> {
     let name = if name.len() > NAME_LIMIT_BYTES { "" } else { name }.to_owned();
     let client = client.map(network);
-    [Key::NameAndAddress(name.clone(), client), Key::Address(client), Key::Name(name)]
+    if client.is_some_and(|client| client.is_loopback()) {
+        return vec![Key::Name(name)];
+    }
+    vec![Key::NameAndAddress(name.clone(), client), Key::Address(client), Key::Name(name)]
 }
 
 /// Whoever has one IPv6 address has the 2^64 beside it.

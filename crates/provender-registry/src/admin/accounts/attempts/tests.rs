@@ -27,6 +27,13 @@ fn each_count_has_its_own_limit() {
     assert_eq!(taken(|n| attempts.begin(&format!("n{n}"), Some(address(1)), now)), PER_ADDRESS);
     let attempts = Attempts::default();
     assert_eq!(taken(|n| attempts.begin("ann", Some(address(n)), now)), PER_NAME);
+    // Behind a proxy on this machine all have one address, which tells nothing.
+    let attempts = Attempts::default();
+    let proxy: IpAddr = std::net::Ipv4Addr::LOCALHOST.into();
+    assert_eq!(taken(|_| attempts.begin("ann", Some(proxy), now)), PER_NAME);
+    assert_eq!(attempts.begin("bob", Some(proxy), now), Ok(()));
+    let attempts = Attempts::default();
+    assert_eq!(taken(|n| attempts.begin("ann", Some(address(n)), now)), PER_NAME);
     // Others are not concerned.
     assert_eq!(attempts.begin("bob", Some(address(70_000)), now), Ok(()));
     // Nobody's names count together, however long they are.
