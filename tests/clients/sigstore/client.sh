@@ -58,6 +58,8 @@ print(value if isinstance(value, str) else json.dumps(value))' "$@"
 . "$here/cosign.sh"
 # shellcheck source=provender.sh
 . "$here/provender.sh"
+# shellcheck source=login.sh
+. "$here/login.sh"
 # shellcheck source=matrix.sh
 . "$here/matrix.sh"
 # shellcheck source=tuf.sh
@@ -75,6 +77,7 @@ identity_cases
 python_cases
 js_cases
 cosign_cases
+login_cases
 matrix_cases
 tuf_cases
 timestamp_cases
