@@ -132,6 +132,19 @@ impl Stage {
         Ok(printed)
     }
 
+    /// Does so by the network, as somebody without a token would from elsewhere.
+    pub(super) async fn type_command_as_stranger(&self, arguments: &[&str]) -> Result<String> {
+        let mut all = arguments.to_vec();
+        all.extend(["--server", self.url()]);
+        let typed = format!("provender {}", all.join(" "));
+        self.script.command(&typed);
+        let mut command = self.provender()?;
+        command.env_remove("PROVENDER_DATA").env_remove("PROVENDER_TOKEN").args(&all);
+        let printed = process::run(&mut command).await?.expect_success(&typed)?.stdout;
+        self.script.output(&printed);
+        Ok(printed)
+    }
+
     /// Runs a command of this program on the tour's server, unseen.
     pub(super) async fn run_command(&self, arguments: &[&str]) -> Result<String> {
         let printed = process::run(self.provender()?.args(arguments)).await?;

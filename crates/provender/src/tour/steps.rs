@@ -1,5 +1,7 @@
 //! The steps, in order.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result, ensure};
 
 use super::clients::Publisher;
@@ -51,10 +53,12 @@ pub(super) async fn walk(stage: &mut Stage, offline: bool) -> Result<()> {
         REAL_PACKAGE => Publisher::Twine(stage.clients.folder("first")),
         _ => stage.clients.publisher_here().await,
     };
-    publish(stage, &publisher).await?;
-    script.step(5, "Somebody registers its name in public, as version 99");
+    let published = publish(stage, &publisher).await?;
+    script.step(5, "Ask why it should be trusted");
+    why(stage, &published).await?;
+    script.step(6, "Somebody registers its name in public, as version 99");
     namesake(stage).await?;
-    script.step(6, "It is all written down");
+    script.step(7, "It is all written down");
     stage.type_command(&["events", "--limit", "12"]).await?;
     say("  Who did what, when, from where and why. Nothing is ever taken out again.");
     Ok(())
@@ -138,7 +142,8 @@ async fn survive(stage: &Stage, source: Source, package: &str, kept: usize) -> R
     Ok(())
 }
 
-async fn publish(stage: &Stage, publisher: &Publisher) -> Result<()> {
+/// Returns where the file is that was published.
+async fn publish(stage: &Stage, publisher: &Publisher) -> Result<PathBuf> {
     let script = stage.script;
     let owned = "acme-*";
     stage.type_command(&["own", "add", TOURED, owned]).await?;
@@ -163,7 +168,25 @@ async fn publish(stage: &Stage, publisher: &Publisher) -> Result<()> {
     let printed = stage.clients.publish(publisher, &url, &token, what).await?;
     printed.expect_success(&typed)?;
     stage.type_command(&["package", "show", TOURED, PRIVATE_PACKAGE]).await?;
-    script.shown("published: read to the bottom, recorded, and durable before the client was told");
+    script.shown(
+        "published: read to the bottom, recorded, signed, and in the log before the client was told",
+    );
+    Ok(file)
+}
+
+/// Nobody who published did anything for it; whoever has the file can ask.
+async fn why(stage: &Stage, file: &Path) -> Result<()> {
+    let script = stage.script;
+    say(
+        "  Nobody signed anything in this tour, and no key was made by hand. Whoever has the file:",
+    );
+    let path = file.to_str().context("the temporary directory has no name that can be typed")?;
+    let told = stage.type_command_as_stranger(&["why", path]).await?;
+    ensure!(told.contains("holds"), "no link of the file's chain was verified");
+    script.shown(
+        "each link was verified here, by the server's trust root: who signed, when, and its place \
+         in the log",
+    );
     Ok(())
 }
 
