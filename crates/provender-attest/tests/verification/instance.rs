@@ -156,7 +156,7 @@ struct Offline;
 
 #[async_trait]
 impl KeySource for Offline {
-    async fn document(&self, _: &str) -> Result<Bytes, KeySourceError> {
+    async fn document(&self, _: &str, _: &str) -> Result<Bytes, KeySourceError> {
         Err(KeySourceError::TooLarge)
     }
 }

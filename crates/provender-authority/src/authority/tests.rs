@@ -50,7 +50,7 @@ struct Offline;
 
 #[async_trait]
 impl KeySource for Offline {
-    async fn document(&self, _url: &str) -> Result<Bytes, KeySourceError> {
+    async fn document(&self, _issuer: &str, _url: &str) -> Result<Bytes, KeySourceError> {
         Err(KeySourceError::TooLarge)
     }
 }

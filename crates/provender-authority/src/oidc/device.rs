@@ -3,6 +3,7 @@
 //! Kept in memory: after a restart, people begin again.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -18,10 +19,11 @@ use super::grant::{
 pub const CODE_LIFE_SECONDS: i64 = 10 * 60;
 /// How often a client may ask whether its code was confirmed.
 pub const POLL_INTERVAL_SECONDS: i64 = 5;
-/// The most codes that wait at a time.
+/// The most codes that wait at a time; for one more, the place with the most gives up its oldest.
 pub const PENDING_MAX: usize = 4096;
-/// The most codes that wait at a time and were asked for from one place.
-pub const PENDING_PER_SOURCE_MAX: usize = 16;
+/// The most codes that wait at a time and were asked for from one place; for one more, the place's
+/// oldest is given up. Behind a proxy, all people are in one place.
+pub const PENDING_PER_SOURCE_MAX: usize = 128;
 /// How many wrong codes a person may type within [`CODE_LIFE_SECONDS`]: with 20^8 codes of which at most
 /// 4,096 wait, guessing one takes 600,000 people.
 pub const WRONG_CODES_MAX: u32 = 10;
@@ -99,6 +101,7 @@ struct State {
 struct Waiting {
     user_code: String,
     shown: WaitingDevice,
+    place: Place,
     nonce: Option<String>,
     challenge: Option<Challenge>,
     answer: Answer,
@@ -110,6 +113,14 @@ enum Answer {
     None,
     Approved(TokenSubject),
     Denied,
+}
+
+/// Whom the limits count as one: an address, a network of IPv6 that one customer has (/64), or what
+/// else the source says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Address(IpAddr),
+    Named(String),
 }
 
 struct Wrong {
@@ -140,12 +151,14 @@ impl DeviceGrants {
         let device_code = unguessable()?;
         let mut state = self.state();
         state.forget_the_old(now);
-        state.check_room(source)?;
+        let place = Place::of(source);
+        state.make_room(&place, now);
         let user_code = state.new_user_code()?;
         let shown = WaitingDevice { client_id, source: source.to_owned(), begun: now };
         let waiting = Waiting {
             user_code: user_code.clone(),
             shown,
+            place,
             nonce,
             challenge,
             answer: Answer::None,
@@ -250,9 +263,7 @@ impl State {
         }
         let user_code = normalized(user_code);
         let matches = |waiting: &&mut Waiting| {
-            waiting.user_code == user_code
-                && matches!(waiting.answer, Answer::None)
-                && !is_over(waiting.shown.begun, now)
+            waiting.user_code == user_code && waiting.is_pending(now)
         };
         let Some(found) = self.waiting.values_mut().find(matches) else {
             if self.wrong.len() >= PENDING_MAX && !self.wrong.contains_key(person) {
@@ -265,15 +276,26 @@ impl State {
         Ok(found)
     }
 
-    fn check_room(&self, source: &str) -> Result<(), OAuthError> {
-        let of_source =
-            self.waiting.values().filter(|waiting| waiting.shown.source == source).count();
-        match self.waiting.len() < PENDING_MAX && of_source < PENDING_PER_SOURCE_MAX {
-            true => Ok(()),
-            false => Err(OAuthError::new(
-                OAuthErrorCode::TemporarilyUnavailable,
-                "too many devices are waiting; try again in ten minutes",
-            )),
+    /// Gives up what waits longest where a limit is reached: first of this place, else of the place
+    /// that has the most. Nobody is kept from signing in by what others began and left.
+    fn make_room(&mut self, place: &Place, now: Timestamp) {
+        let mut counts: HashMap<&Place, usize> = HashMap::new();
+        for waiting in self.waiting.values().filter(|waiting| waiting.is_pending(now)) {
+            *counts.entry(&waiting.place).or_default() += 1;
+        }
+        let crowded = if counts.get(place).is_some_and(|count| *count >= PENDING_PER_SOURCE_MAX) {
+            Some(place.clone())
+        } else if counts.values().sum::<usize>() >= PENDING_MAX {
+            counts.iter().max_by_key(|(_, count)| **count).map(|(place, _)| (*place).clone())
+        } else {
+            None
+        };
+        let Some(crowded) = crowded else { return };
+        let of_place = |waiting: &Waiting| waiting.is_pending(now) && waiting.place == crowded;
+        let all = self.waiting.iter().filter(|(_, waiting)| of_place(waiting));
+        let oldest = all.min_by_key(|(_, waiting)| waiting.shown.begun).map(|(id, _)| *id);
+        if let Some(oldest) = oldest {
+            self.waiting.remove(&oldest);
         }
     }
 
@@ -297,7 +319,25 @@ impl State {
     }
 }
 
+impl Place {
+    fn of(source: &str) -> Self {
+        let Ok(address) = source.parse::<IpAddr>() else { return Self::Named(source.to_owned()) };
+        Self::Address(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
 impl Waiting {
+    /// Whether a person may still answer.
+    fn is_pending(&self, now: Timestamp) -> bool {
+        matches!(self.answer, Answer::None) && !is_over(self.shown.begun, now)
+    }
+
     /// Who asks too often is told to slow down, and is expected to.
     fn pace(&mut self, now: Timestamp) -> Result<(), OAuthError> {
         let last = self.polled.replace(now);

@@ -84,7 +84,7 @@ impl Documents {
 
 #[async_trait]
 impl KeySource for Documents {
-    async fn document(&self, url: &str) -> Result<Bytes, KeySourceError> {
+    async fn document(&self, _issuer: &str, url: &str) -> Result<Bytes, KeySourceError> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let found = self.by_url.lock().unwrap().get(url).cloned();
         found.ok_or_else(|| KeySourceError::request(std::io::Error::other("nothing there")))

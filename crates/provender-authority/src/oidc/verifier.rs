@@ -32,7 +32,7 @@ pub struct Verifier {
 
 struct Trusted {
     issuer: TrustedIssuer,
-    keys: FetchedKeys,
+    keys: Arc<FetchedKeys>,
 }
 
 /// Who somebody is, as a token proved it.
@@ -143,7 +143,7 @@ impl Verifier {
         let entry = |issuer: TrustedIssuer| {
             let entry = match trusted.get(&issuer.url) {
                 Some(before) if before.issuer == issuer => Arc::clone(before),
-                _ => Arc::new(Trusted { issuer, keys: FetchedKeys::default() }),
+                _ => Arc::new(Trusted { issuer, keys: Arc::default() }),
             };
             (entry.issuer.url.clone(), entry)
         };
@@ -223,13 +223,13 @@ impl Verifier {
         }
         let url = &trusted.issuer.url;
         let failed = |source| TokenError::Keys { issuer: url.clone(), source };
-        let keys = trusted.keys.current(url, &*self.source, now).await.map_err(failed)?;
+        let keys = trusted.keys.current(url, &self.source, now).await.map_err(failed)?;
         if let Some(key) = find(&keys.set) {
             return Ok(key);
         }
         // A key that came after we asked last: asked for once more, but not by everybody all the time.
         let failed = |source| TokenError::Keys { issuer: url.clone(), source };
-        let keys = trusted.keys.newer_than(&keys, url, &*self.source, now).await.map_err(failed)?;
+        let keys = trusted.keys.newer_than(&keys, url, &self.source, now).await.map_err(failed)?;
         keys.and_then(|keys| find(&keys.set)).ok_or(TokenError::UnknownKey)
     }
 }

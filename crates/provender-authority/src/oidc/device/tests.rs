@@ -2,7 +2,7 @@ use super::super::TokenSubject;
 use super::super::grant::{OAuthErrorCode, Secret};
 use super::super::testing::at;
 use super::{
-    DeviceAnswer, DeviceGrants, DeviceRequest, PENDING_PER_SOURCE_MAX, UserCodeError,
+    DeviceAnswer, DeviceGrants, DeviceRequest, PENDING_MAX, PENDING_PER_SOURCE_MAX, Place, UserCodeError,
     WRONG_CODES_MAX, normalized,
 };
 
@@ -148,18 +148,57 @@ fn people_mistype_and_are_forgiven_a_few_times() {
     assert!(grants.waiting(&next.user_code, "eve", at(602)).is_ok());
 }
 
+fn begin_from(grants: &DeviceGrants, source: &str, seconds: i64) -> DeviceAnswer {
+    let request = DeviceRequest { client_id: Some("cli".to_owned()), ..DeviceRequest::default() };
+    grants.begin(request, source, at(seconds)).unwrap()
+}
+
 #[test]
-fn one_place_cannot_take_all_the_room() {
+fn a_crowded_place_gives_up_its_own_oldest_and_never_another_places() {
     let grants = grants();
-    for _ in 0..PENDING_PER_SOURCE_MAX {
-        begin(&grants, 0);
+    let elsewhere = begin_from(&grants, "192.0.2.2", 0);
+    let oldest = begin(&grants, 0);
+    let answered = begin(&grants, 0);
+    grants.approve(&answered.user_code, "ada", ada(), at(1)).unwrap();
+    let next = begin(&grants, 2);
+    for _ in 0..PENDING_PER_SOURCE_MAX - 1 {
+        begin(&grants, 3);
     }
-    let request =
-        || DeviceRequest { client_id: Some("cli".to_owned()), ..DeviceRequest::default() };
-    let full = grants.begin(request(), "192.0.2.1", at(1)).unwrap_err();
-    assert_eq!(full.error, OAuthErrorCode::TemporarilyUnavailable);
-    assert!(grants.begin(request(), "192.0.2.2", at(1)).is_ok());
-    assert!(grants.begin(request(), "192.0.2.1", at(1201)).is_ok());
+    assert_eq!(poll(&grants, &oldest, 5), "invalid_grant");
+    assert_eq!(poll(&grants, &next, 5), "authorization_pending");
+    assert_eq!(poll(&grants, &elsewhere, 5), "authorization_pending");
+    assert_eq!(poll(&grants, &answered, 5), format!("{:?}", ada()));
+    // What is over takes no room, and is still told that it is.
+    begin(&grants, 700);
+    assert_eq!(poll(&grants, &next, 701), "expired_token");
+}
+
+#[test]
+fn all_places_together_have_a_limit_and_the_most_crowded_gives_way() {
+    let grants = grants();
+    let alone = begin_from(&grants, "198.51.100.1", 0);
+    let crowd: Vec<_> = (0..2).map(|_| begin_from(&grants, "198.51.100.2", 1)).collect();
+    for number in 0..PENDING_MAX - 3 {
+        begin_from(&grants, &format!("2001:db8:0:{number:x}::1"), 2);
+    }
+    let last = begin_from(&grants, "198.51.100.3", 3);
+    let waits = |answer| poll(&grants, answer, 5) == "authorization_pending";
+    assert!(waits(&alone) && waits(&last));
+    assert_eq!(crowd.iter().filter(|answer| waits(answer)).count(), 1);
+}
+
+#[test]
+fn what_counts_as_one_place() {
+    let check = |one: &str, other: &str, expected: bool| {
+        assert_eq!(Place::of(one) == Place::of(other), expected, "{one} {other}");
+    };
+    check("192.0.2.1", "192.0.2.1", true);
+    check("192.0.2.1", "192.0.2.2", false);
+    check("192.0.2.1", "::ffff:192.0.2.1", true);
+    check("2001:db8::1", "2001:db8:0:0:ffff::2", true);
+    check("2001:db8::1", "2001:db8:0:1::1", false);
+    check("this machine", "this machine", true);
+    check("this machine", "192.0.2.1", false);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::jws::Algorithm;
 use super::super::testing::{Documents, Foreign, NOW, at, issuer};
 use super::super::{Issuer, IssuerUrl, JwkSet, San, TokenSubject, TrustedIssuer};
-use super::{TokenError, VerifiedIdentity, Verifier};
+use super::{KeySource, KeySourceError, TokenError, VerifiedIdentity, Verifier};
 use crate::keys::{KeyAlgorithm, SigningKey};
 
 const CI: &str = "https://ci.example";
@@ -317,6 +317,8 @@ fn what_an_issuer_publishes_is_not_believed_blindly() {
     );
     check(json!({"issuer": CI, "jwks_uri": "http://ci.example/keys"}), &keys, "https://");
     check(json!({"issuer": CI, "jwks_uri": "file:///etc/passwd"}), &keys, "https://");
+    check(json!({"issuer": CI, "jwks_uri": "http://127.0.0.1:80/keys"}), &keys, "https://");
+    check(json!({"issuer": CI, "jwks_uri": "http://localhost/keys"}), &keys, "https://");
     check(json!({"issuer": CI}), &keys, "JSON");
     check(json!({"issuer": CI, "jwks_uri": format!("{CI}/keys")}), &keys, "no key");
     check(json!({"issuer": CI, "jwks_uri": format!("{CI}/keys")}), &json!({"keys": {}}), "JSON");
@@ -324,6 +326,53 @@ fn what_an_issuer_publishes_is_not_believed_blindly() {
     check(json!({"issuer": CI, "jwks_uri": format!("{CI}/keys")}), &many, "too large");
     let long = json!({"keys": [{"kty": "x".repeat(300 * 1024)}]});
     check(json!({"issuer": CI, "jwks_uri": format!("{CI}/keys")}), &long, "too large");
+}
+
+#[test]
+fn an_issuer_on_this_machine_may_have_its_keys_here() {
+    let here = "http://localhost:1234";
+    let (world, issuer) = (world(), Foreign::new(here, KeyAlgorithm::EcdsaP256));
+    world.documents.put_issuer(here, &issuer.keys());
+    world.verifier.trust(vec![trusted(here, &json!([{"sub": "some*"}]))]);
+    let told = world.told(&issuer.token(&issuer.claims()), 0);
+    assert_eq!(told, "https://ci.example/jobs/someone");
+}
+
+/// An issuer that answers only when it is told to.
+struct Slow {
+    documents: Arc<Documents>,
+    may_answer: tokio::sync::Semaphore,
+}
+
+#[async_trait::async_trait]
+impl KeySource for Slow {
+    async fn document(&self, issuer: &str, url: &str) -> Result<bytes::Bytes, KeySourceError> {
+        assert!(url.starts_with(issuer));
+        let documents = Arc::clone(&self.documents);
+        self.may_answer.acquire().await.unwrap().forget();
+        documents.document(issuer, url).await
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_while_keys_are_fetched_keeps_nobody_else_from_them() {
+    let world = world();
+    let may_answer = tokio::sync::Semaphore::new(0);
+    let slow = Arc::new(Slow { documents: Arc::clone(&world.documents), may_answer });
+    let verifier = Arc::new(Verifier::new(Arc::clone(&world.own), Arc::clone(&slow) as _));
+    verifier.trust(vec![trusted(CI, &json!([{"sub": "some*"}]))]);
+    let token = world.ci.token(&world.ci.claims());
+    let ask = || {
+        let (verifier, token) = (Arc::clone(&verifier), token.clone());
+        tokio::spawn(async move { verifier.verify(&token, at(0)).await })
+    };
+    let (leaves, stays) = (ask(), ask());
+    tokio::task::yield_now().await;
+    leaves.abort();
+    assert!(leaves.await.unwrap_err().is_cancelled());
+    slow.may_answer.add_permits(2);
+    stays.await.unwrap().unwrap();
+    assert_eq!(world.documents.requests(), 2);
 }
 
 #[test]
