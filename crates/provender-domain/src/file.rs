@@ -36,7 +36,8 @@ pub struct Yank {
 pub struct Companion {
     /// The ecosystem's word for it, also its blob's role: `metadata`, `provenance`, …
     pub kind: String,
-    /// Where an upstream offers it. `None`: it is kept here, under the SHA-256 in `digest`.
+    /// Where an upstream offers it. `None`: it is kept here, under the SHA-256 in `digest`; without
+    /// that either, it is made here of what this server attests, when somebody first asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// What its bytes must hash to. `None` only for a companion that carries its own proof (a

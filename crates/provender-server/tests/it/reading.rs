@@ -26,6 +26,32 @@ async fn with_files() -> TestServer {
 }
 
 #[tokio::test]
+async fn a_file_links_to_what_proves_it() {
+    let server = TestServer::start().await;
+    server.publish("main", "pkg", "small", b"0123456789").await;
+    let whole = server.get("/main/demo/pkg/small", &[]).await;
+    let link = whole.field("link").unwrap();
+    let digest = whole.field("etag").unwrap().trim_matches('"').to_owned();
+    let path = format!("/-/api/v1/attestations/sha256:{digest}");
+    assert_eq!(link, format!("<{path}>; rel=\"describedby\"; type=\"application/json\""));
+    let part = server.get("/main/demo/pkg/small", &[("Range", "bytes=0-1")]).await;
+    assert_eq!(part.field("link"), Some(link));
+
+    let attested = server.get(&path, &[]).await;
+    assert_eq!(attested.status, 200, "{}", attested.text());
+    let list: serde_json::Value = serde_json::from_slice(&attested.body).unwrap();
+    let [attestation] = list["items"].as_array().unwrap().as_slice() else { panic!("{list}") };
+    assert_eq!(attestation["source"], "ours");
+    assert_eq!(attestation["sha256"], digest);
+    let bundle = &attestation["bundle"];
+    assert_eq!(bundle["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
+    let evidence = server.get("/-/api/v1/evidence?subject=pkg:demo/pkg@1", &[]).await;
+    let evidence: serde_json::Value = serde_json::from_slice(&evidence.body).unwrap();
+    assert_eq!(evidence["items"][0]["attestations"][0]["bundle"], *bundle);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_index_is_revalidated_and_compressed() {
     let server = TestServer::start().await;
     for number in 0..20 {
