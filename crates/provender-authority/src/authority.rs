@@ -22,7 +22,7 @@ use crate::ca::{
 };
 use crate::clock::SteadyClock;
 use crate::ct::{SctList, SctSigner};
-use crate::error::{CertificateError, CloseError, LogEntryError, OpenError};
+use crate::error::{CertificateError, CloseError, LogEntryError, OpenError, RenewError};
 use crate::oidc::{self, DEFAULT_AUDIENCE, Issuer, TrustedIssuer, Verifier};
 use crate::trust::{PublicOrigin, Trust};
 use crate::tsa::{TimestampAuthority, TimestampResponse};
@@ -44,6 +44,20 @@ pub struct Authority {
     trust: Trust,
     identities: sign::Identities,
     keys_directory: PathBuf,
+    latest_time: PathBuf,
+}
+
+/// What [`Authority::renew`] did, and what an operator must know of what it cannot renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// Whether anything was signed anew.
+    pub changed: bool,
+    /// When clients will no longer believe the root document.
+    pub root_expires: Timestamp,
+    /// Whether the root document should be renewed, but its key is not here.
+    pub needs_root_key: bool,
+    /// When the first certificate of the two authorities ends, after which the server does not start.
+    pub certificates_end: Timestamp,
 }
 
 impl Authority {
@@ -73,9 +87,11 @@ impl Authority {
         self.issue(&key, &Identity::of(&verified)?).await
     }
 
-    /// Whether a certificate, in DER, is one that this authority issued, whatever became of it since.
-    pub fn has_issued(&self, certificate: &[u8]) -> bool {
-        self.ca.has_issued(certificate)
+    /// Whether a certificate, in DER, lets what was signed under it into the transparency log: it is
+    /// one that this authority issued, and ended at most [`ca::ADMISSION_GRACE`] ago. By the latest
+    /// time that was told, so a clock that went back revives none.
+    pub fn admits(&self, certificate: &[u8]) -> bool {
+        self.ca.admits(certificate, self.clock.latest())
     }
 
     /// Appends what a client sends to `POST /api/v2/log/entries`, if its signature is right. When
@@ -149,12 +165,18 @@ impl Authority {
         &self.tuf
     }
 
-    /// Renews what would expire. To be called every few hours. Blocks for some milliseconds.
+    /// Renews what would expire, and keeps the latest time that was told for the next start. To be
+    /// called every few hours. Blocks for some milliseconds: for a blocking task.
     ///
     /// # Errors
-    /// Where the TUF repository cannot be written; what clients see is what they saw before.
-    pub fn renew(&self) -> Result<tuf::Renewed, tuf::TufError> {
-        self.tuf.renew(self.clock.unsteady_now())
+    /// Where files cannot be written. All is tried, and the first error given.
+    pub fn renew(&self) -> Result<Renewal, RenewError> {
+        let kept = self.clock.keep(&self.latest_time);
+        let tuf::Renewed { changed, root_expires, needs_root_key } =
+            self.tuf.renew(self.clock.unsteady_now())?;
+        kept?;
+        let certificates_end = self.ca.not_after().min(self.tsa.not_after());
+        Ok(Renewal { changed, root_expires, needs_root_key, certificates_end })
     }
 
     /// The transparency log.
@@ -200,13 +222,16 @@ impl Authority {
         self.clock.unsteady_now()
     }
 
-    /// Takes no more entries, finishes what was begun, and ends.
+    /// Takes no more entries, finishes what was begun, keeps the latest time that was told for the
+    /// next start, and ends.
     ///
     /// # Errors
-    /// Where a log died. What was acknowledged is durable even then.
+    /// Where a log died, or the time could not be written. What was acknowledged is durable even then.
     pub async fn close(&self) -> Result<(), CloseError> {
         let (log, ct_log) = (self.log.close().await, self.ct_log.close().await);
-        log.and(ct_log).map_err(CloseError)
+        let kept = self.clock.keep(&self.latest_time);
+        log.and(ct_log)?;
+        Ok(kept?)
     }
 
     /// Promises that the certificate is logged, logs it, and only then signs it.
@@ -244,7 +269,7 @@ fn summary(issuer: &oidc::TrustedIssuer) -> IssuerSummary {
     IssuerSummary {
         url: issuer.url.as_str().to_owned(),
         audience: issuer.audiences.first().cloned().unwrap_or_default(),
-        challenge_claim: "sub".to_owned(),
+        challenge_claim: issuer.claims.challenge_claim().to_owned(),
     }
 }
 

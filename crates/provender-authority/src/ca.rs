@@ -22,8 +22,8 @@ use std::path::Path;
 use der::{Decode as _, Encode as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use x509_cert::{Certificate, TbsCertificate};
 use x509_cert::ext::Extension;
+use x509_cert::{Certificate, TbsCertificate};
 
 use crate::keys::{KeyName, KeyRing, SigningFailed};
 
@@ -66,6 +66,10 @@ impl Lifetime {
         self.0
     }
 }
+
+/// How long after its end a certificate still lets what was signed under it into the log: for clients
+/// that signed in its last moment, and on their way took some time.
+pub const ADMISSION_GRACE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Issues certificates. The root certifies the intermediate once; only the intermediate's key is
 /// needed afterwards.
@@ -135,9 +139,14 @@ impl CertificateAuthority {
         Ok(Issued { chain: vec![der, self.chain.certificate_der(), self.chain.root_der()] })
     }
 
-    /// Whether a certificate, in DER, is one that this authority issued, whatever became of it since.
-    pub fn has_issued(&self, certificate: &[u8]) -> bool {
+    /// Whether a certificate, in DER, is one that this authority issued and that ended at most
+    /// [`ADMISSION_GRACE`] ago: what is signed later than that is nobody's word.
+    pub fn admits(&self, certificate: &[u8], now: Timestamp) -> bool {
         let Ok(certificate) = Certificate::from_der(certificate) else { return false };
+        let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
+        if now.duration_since(not_after) > ADMISSION_GRACE {
+            return false;
+        }
         let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
         let Some(signature) = certificate.signature.as_bytes() else { return false };
         let Ok(key) = SubjectKey::new(self.chain.key.public_key()) else { return false };
@@ -152,6 +161,11 @@ impl CertificateAuthority {
     /// From when on the authority may have issued.
     pub fn not_before(&self) -> Timestamp {
         self.chain.not_before()
+    }
+
+    /// Until when the authority may issue.
+    pub fn not_after(&self) -> Timestamp {
+        self.chain.not_after()
     }
 
     /// How long its certificates are valid.

@@ -5,7 +5,7 @@ use provender_tlog::rekor;
 use provender_tlog::{AppendError, LogError, StorageError};
 
 use crate::ca::{AuthorityFileError, IdentityError, RequestError};
-use crate::clock::ClockWentBack;
+use crate::clock::{ClockWentBack, LatestTimeError};
 use crate::keys::{KeyError, SigningFailed};
 use crate::oidc::{IssuerUrlError, TokenError};
 use crate::trust::TermsError;
@@ -29,6 +29,9 @@ pub enum OpenError {
     /// The list of logs cannot be used.
     #[error(transparent)]
     Terms(#[from] TermsError),
+    /// The time of before cannot be known.
+    #[error(transparent)]
+    LatestTime(#[from] LatestTimeError),
     /// The public origin's host cannot be the name of a log.
     #[error("the host of the public origin cannot be the name of a log")]
     LogName(#[from] NoteError),
@@ -77,7 +80,24 @@ pub enum LogEntryError {
     Append(#[from] AppendError),
 }
 
-/// A log died while it was closed.
+/// What was not renewed.
 #[derive(Debug, thiserror::Error)]
-#[error("a transparency log could not be closed in order")]
-pub struct CloseError(#[source] pub(crate) LogError);
+pub enum RenewError {
+    /// The TUF repository cannot be written; what clients see is what they saw before.
+    #[error("what clients are told to trust could not be renewed")]
+    Tuf(#[from] TufError),
+    /// The latest time cannot be kept.
+    #[error(transparent)]
+    LatestTime(#[from] LatestTimeError),
+}
+
+/// What did not end in order.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    /// A log died before.
+    #[error("a transparency log could not be closed in order")]
+    Log(#[from] LogError),
+    /// The latest time cannot be kept.
+    #[error(transparent)]
+    LatestTime(#[from] LatestTimeError),
+}

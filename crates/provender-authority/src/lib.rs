@@ -25,4 +25,4 @@ pub mod trust;
 pub mod tsa;
 pub mod tuf;
 
-pub use authority::{Authority, LogStores, Options, SigningIdentity};
+pub use authority::{Authority, LogStores, Options, Renewal, SigningIdentity};

@@ -140,6 +140,11 @@ impl TimestampAuthority {
         self.chain().iter().map(|der| to_pem(der)).collect()
     }
 
+    /// Until when there may be timestamps.
+    pub fn not_after(&self) -> Timestamp {
+        self.chain.not_after()
+    }
+
     /// From when on there may be timestamps.
     pub fn not_before(&self) -> Timestamp {
         self.chain.not_before()

@@ -29,8 +29,8 @@ pub trait LogStores: Send + Sync {
 
 /// What an authority is opened with.
 pub struct Options {
-    /// Holds the keys, certificates and the TUF repository: `keys/`, `certificates/`, `tuf/` and
-    /// `logs.json`.
+    /// Holds the keys, certificates and the TUF repository: `keys/`, `certificates/`, `tuf/`,
+    /// `logs.json` and `latest-time.json`.
     pub directory: PathBuf,
     /// The server's public origin.
     pub origin: PublicOrigin,

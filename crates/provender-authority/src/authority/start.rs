@@ -19,6 +19,9 @@ use crate::trust::{self, CertifiedService, CtService, LogTerm, Trust};
 use crate::tsa::TimestampAuthority;
 use crate::tuf::{self, RoleKeys};
 
+/// Holds the latest moment that was told.
+const LATEST_TIME: &str = "latest-time.json";
+
 const LOG_KEY: KeyName = KeyName::known("log");
 const CT_CHECKPOINT_KEY: KeyName = KeyName::known("ct-checkpoint");
 const OIDC_KEY: KeyName = KeyName::known("oidc");
@@ -30,6 +33,8 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
     let now = whole_seconds(options.clock.now());
     let keys_directory = options.directory.join("keys");
     let ring = KeyRing::open(&keys_directory)?;
+    let latest_time = options.directory.join(LATEST_TIME);
+    let clock = SteadyClock::open(Arc::clone(&options.clock), &latest_time)?;
     let certificates = options.directory.join("certificates");
     let ca = CertificateAuthority::open(&ring, &certificates, options.lifetime, now)?;
     let tsa = TimestampAuthority::open(&ring, &certificates, now)?;
@@ -54,7 +59,7 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
     tuf.update(&targets, now)?;
     tuf.renew(now)?;
     Ok(Authority {
-        clock: SteadyClock::new(options.clock),
+        clock,
         ca,
         ct,
         ct_log,
@@ -67,6 +72,7 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
         trust,
         identities: sign::Identities::default(),
         keys_directory,
+        latest_time,
     })
 }
 

@@ -193,6 +193,52 @@ async fn a_clock_that_went_back_issues_nothing_until_it_caught_up() {
 }
 
 #[tokio::test]
+async fn a_clock_that_went_back_over_a_restart_dates_nothing_either() {
+    async fn check(keep: impl AsyncFnOnce(&Authority)) {
+        let setup = setup();
+        let first = setup.open(ORIGIN).await;
+        setup.clock.put(1800);
+        let san = San::Uri(format!("{ORIGIN}/a"));
+        first.identity(&san).await.expect("issued");
+        keep(&first).await;
+        drop(first);
+        setup.clock.put(-1800);
+        let second = setup.open(ORIGIN).await;
+        let error = second.identity(&san).await.expect_err("refused");
+        assert!(matches!(error, CertificateError::Clock(_)), "{error}");
+        assert!(second.timestamp(b"").refusal().is_some());
+        setup.clock.put(1800 + 1);
+        second.identity(&san).await.expect("issued");
+    }
+    check(async |authority| authority.close().await.expect("closes")).await;
+    let renew = |authority: &Authority| authority.renew().expect("renewed");
+    check(async |authority| assert!(!renew(authority).changed)).await;
+}
+
+#[tokio::test]
+async fn renewing_tells_what_an_operator_must_know() {
+    let setup = setup();
+    let authority = Arc::new(setup.open(ORIGIN).await);
+    let renew = async || {
+        let authority = Arc::clone(&authority);
+        let renewed = tokio::task::spawn_blocking(move || authority.renew()).await;
+        renewed.expect("no panic").expect("renewed")
+    };
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    let first = renew().await;
+    assert!(!first.changed && !first.needs_root_key);
+    assert!(first.root_expires > authority.now() + days(700));
+    let certificates_end = first.certificates_end.duration_since(authority.now());
+    assert!(certificates_end > days(3640) && certificates_end <= days(3650));
+    setup.clock.put(24 * 3600 * 4);
+    assert!(renew().await.changed, "the timestamp");
+    std::fs::remove_dir_all(setup.folder.path().join("data/tuf")).expect("removed");
+    setup.clock.put(24 * 3600 * 4);
+    let error = authority.renew().expect_err("refused");
+    assert!(matches!(error, RenewError::Tuf(_)), "{error}");
+}
+
+#[tokio::test]
 async fn identities_are_used_for_half_of_their_life() {
     let setup = setup();
     let authority = setup.open(ORIGIN).await;

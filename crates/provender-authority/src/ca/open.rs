@@ -128,6 +128,11 @@ impl Chain {
         to_der(&self.root)
     }
 
+    /// Until when both are valid.
+    pub(crate) fn not_after(&self) -> Timestamp {
+        not_after(&self.certificate).min(not_after(&self.root))
+    }
+
     /// From when on both are valid.
     pub(crate) fn not_before(&self) -> Timestamp {
         let of = |certificate: &Certificate| {
@@ -135,6 +140,10 @@ impl Chain {
         };
         of(&self.certificate).max(of(&self.root))
     }
+}
+
+fn not_after(certificate: &Certificate) -> Timestamp {
+    certificate::timestamp(certificate.tbs_certificate.validity.not_after)
 }
 
 fn make_root(
@@ -234,7 +243,7 @@ fn check_end(
     certificate: &Certificate,
     now: Timestamp,
 ) -> Result<(), AuthorityFileError> {
-    let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
+    let not_after = not_after(certificate);
     if not_after > now {
         return Ok(());
     }

@@ -20,6 +20,9 @@ pub enum PublicKeyError {
         "keys of this kind are not accepted: use ECDSA on P-256, P-384 or P-521, Ed25519, or RSA"
     )]
     Kind,
+    /// An Ed25519 key for which anybody can sign.
+    #[error("the Ed25519 key is weak: its point has a small order")]
+    SmallOrder,
     /// An RSA key of a size that is not accepted.
     #[error(
         "RSA keys of {bits} bits are not accepted: they must have {RSA_BITS_MIN} to {RSA_BITS_MAX}"
@@ -95,6 +98,7 @@ impl SubjectKey {
             Kind::P384 => check_point(bits, 48)?,
             Kind::P521 => check_point(bits, 66)?,
             Kind::Ed25519 if bits.len() != 32 => return Err(PublicKeyError::Malformed),
+            Kind::Ed25519 if has_small_order(bits) => return Err(PublicKeyError::SmallOrder),
             Kind::Ed25519 => (),
             Kind::Rsa => check_rsa(bits)?,
         }
@@ -209,6 +213,46 @@ fn check_point(bits: &[u8], coordinate_bytes: usize) -> Result<(), PublicKeyErro
         return Err(PublicKeyError::Malformed);
     }
     Ok(())
+}
+
+/// The y coordinates, little-endian, of the eight points whose order divides the cofactor, each as
+/// small as can be and, where that fits into 255 bits too, with the prime added.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    ED25519_ZERO,
+    with_first(1, ED25519_ZERO),
+    with_first(0xec, ED25519_PRIME), // -1
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    ED25519_PRIME,                   // 0 again
+    with_first(0xee, ED25519_PRIME), // 1 again
+];
+const ED25519_ZERO: [u8; 32] = [0; 32];
+/// 2^255 - 19.
+const ED25519_PRIME: [u8; 32] = {
+    let mut bytes = with_first(0xed, [0xff; 32]);
+    bytes[31] = 0x7f;
+    bytes
+};
+
+const fn with_first(first: u8, mut bytes: [u8; 32]) -> [u8; 32] {
+    bytes[0] = first;
+    bytes
+}
+
+/// Whether the point is one of those under which everybody can make signatures, whatever its sign
+/// bit says.
+fn has_small_order(bits: &[u8]) -> bool {
+    let Ok(mut y) = <[u8; 32]>::try_from(bits) else { return false };
+    y[31] &= 0x7f;
+    SMALL_ORDER.contains(&y)
 }
 
 /// RFC 8017 appendix A.1.1.

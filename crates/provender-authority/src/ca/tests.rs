@@ -169,6 +169,29 @@ fn the_sct_is_over_the_certificate_without_it() {
 }
 
 #[test]
+fn certificates_of_ours_admit_to_the_log_until_shortly_after_their_end() {
+    let (ours, other) = (setup(), setup());
+    let identity = uri("https://packages.example/main");
+    let issued_at = Timestamp::now();
+    let (issued, _) = ours.issue(&own_key(), &identity);
+    let after = |seconds| issued_at + SignedDuration::from_secs(seconds);
+    let check = |authority: &Setup, certificate: &[u8], seconds, expected: bool| {
+        let found = authority.authority.admits(certificate, after(seconds));
+        assert_eq!(found, expected, "{seconds}");
+    };
+    let certificate = issued.certificate();
+    check(&ours, certificate, 0, true);
+    check(&ours, certificate, 600 + 299, true);
+    check(&ours, certificate, 600 + 302, false);
+    check(&ours, certificate, 365 * 24 * 3600, false);
+    check(&other, certificate, 0, false);
+    check(&ours, b"", 0, false);
+    let mut changed = certificate.to_vec();
+    *changed.last_mut().expect("bytes") ^= 1;
+    check(&ours, &changed, 0, false);
+}
+
+#[test]
 fn lifetimes() {
     fn check(minutes: i64, is_allowed: bool) {
         let lifetime = Lifetime::try_from(SignedDuration::from_mins(minutes));

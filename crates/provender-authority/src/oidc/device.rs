@@ -262,9 +262,8 @@ impl State {
             return Err(UserCodeError::TooMany);
         }
         let user_code = normalized(user_code);
-        let matches = |waiting: &&mut Waiting| {
-            waiting.user_code == user_code && waiting.is_pending(now)
-        };
+        let matches =
+            |waiting: &&mut Waiting| waiting.user_code == user_code && waiting.is_pending(now);
         let Some(found) = self.waiting.values_mut().find(matches) else {
             if self.wrong.len() >= PENDING_MAX && !self.wrong.contains_key(person) {
                 return Err(UserCodeError::TooMany);

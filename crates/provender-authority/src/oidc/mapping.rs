@@ -114,6 +114,11 @@ pub enum MappingError {
     /// The server is no address that begins with `https://` or `http://`.
     #[error("`server` is no address that begins with https:// or http://")]
     Server,
+    /// An address is to be made of another claim than the one that the issuer vouches for.
+    #[error(
+        "an e-mail address is taken as it is: the subject must be {{\"email\": \"{{email}}\"}}"
+    )]
+    Email,
     /// A template is written wrongly.
     #[error("a template is written wrongly")]
     Template(#[from] TemplateError),
@@ -124,6 +129,14 @@ impl ClaimMapping {
     pub fn preset(preset: Preset, server: Option<&str>) -> Result<Self, MappingError> {
         let server = server.map(str::to_owned);
         Described { preset: Some(preset), server, ..Described::default() }.try_into()
+    }
+
+    /// The claim that a client signs to prove that it holds its key, as it is told.
+    pub(crate) fn challenge_claim(&self) -> &'static str {
+        match self.subject {
+            SubjectTemplate::Email(_) => "email",
+            SubjectTemplate::Uri(_) => "sub",
+        }
     }
 
     /// The name that a certificate for these claims is for.
@@ -202,6 +215,9 @@ pub(super) fn is_email(address: &str) -> bool {
 /// The longest e-mail address (RFC 5321, section 4.5.3.1.3).
 const EMAIL_LIMIT_BYTES: usize = 254;
 
+/// The one template of an e-mail address.
+const EMAIL: &str = "{email}";
+
 impl TryFrom<Described> for ClaimMapping {
     type Error = MappingError;
 
@@ -220,6 +236,10 @@ impl TryFrom<Described> for ClaimMapping {
         }
         extensions.extend(described.extensions.clone());
         let subject = described.subject.clone().or(subject).ok_or(MappingError::NoSubject)?;
+        // `email_verified` speaks of this claim, and of nothing that is made of it or of others.
+        if matches!(&subject, SubjectTemplate::Email(template) if template.as_str() != EMAIL) {
+            return Err(MappingError::Email);
+        }
         let mapping = Self { described, subject, extensions };
         mapping.check_server()?;
         Ok(mapping)

@@ -82,7 +82,7 @@ async fn append(server: &Server, call: Call) -> Result<Response<Body>, Refusal> 
 /// Only identities that this server knows may fill its log.
 fn admit(server: &Server, verified: &Verified) -> Result<(), Problem> {
     let material = &verified.entry().verifier.material;
-    if matches!(material, Material::Certificate(der) if server.authority().has_issued(der)) {
+    if matches!(material, Material::Certificate(der) if server.authority().admits(der)) {
         return Ok(());
     }
     let message = "this log takes entries of certificates of this server, and others from whoever \

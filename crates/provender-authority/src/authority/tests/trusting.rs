@@ -117,10 +117,14 @@ async fn trusted_issuers_are_told() {
     let own = &authority.configuration()["issuers"];
     assert_eq!(own[0]["issuerUrl"], "http://localhost:8080/-/oidc");
     assert_eq!(own[1], Value::Null);
-    let issuer = r#"{"url":"https://ci.example","claims":{"preset":"kubernetes"}}"#;
-    authority.trust_issuers(vec![serde_json::from_str(issuer).expect("an issuer")]);
+    let machines = r#"{"url":"https://ci.example","claims":{"preset":"kubernetes"}}"#;
+    let people = r#"{"url":"https://people.example","claims":{"preset":"email"}}"#;
+    let issuers = [machines, people].map(|json| serde_json::from_str(json).expect("an issuer"));
+    authority.trust_issuers(issuers.into());
     let both = &authority.configuration()["issuers"];
     assert_eq!(both[0], own[0]);
     assert_eq!(both[1]["issuerUrl"], "https://ci.example");
     assert_eq!(both[1]["audience"], "sigstore");
+    let challenges = [0, 1, 2].map(|index| both[index]["challengeClaim"].clone());
+    assert_eq!(challenges, ["email", "sub", "email"]);
 }

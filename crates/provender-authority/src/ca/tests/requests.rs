@@ -210,6 +210,34 @@ fn weak_keys_are_refused() {
     assert_eq!(SubjectKey::new(&info), Err(PublicKeyError::Malformed));
 }
 
+/// Under a point of small order, a signature of that point and of zero is right for messages that
+/// anybody finds by trying.
+#[test]
+fn ed25519_points_of_small_order_are_refused() {
+    fn check(y: &str, is_weak: bool) {
+        let key = SigningKey::generate(KeyAlgorithm::Ed25519).expect("generated");
+        for sign in [0, 0x80] {
+            let mut bits = hex::decode(y).expect("hex");
+            bits[31] |= sign;
+            let mut info = key.public_key().clone();
+            info.subject_public_key = der::asn1::BitString::from_bytes(&bits).expect("short");
+            let expected = is_weak.then_some(PublicKeyError::SmallOrder);
+            assert_eq!(SubjectKey::new(&info).err(), expected, "{y} {sign}");
+        }
+    }
+    let filled =
+        |first: &str, middle: &str, last: &str| format!("{first}{}{last}", middle.repeat(30));
+    check(&filled("00", "00", "00"), true);
+    check(&filled("01", "00", "00"), true);
+    check("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", true);
+    check("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", true);
+    check(&filled("ec", "ff", "7f"), true);
+    check(&filled("ed", "ff", "7f"), true);
+    check(&filled("ee", "ff", "7f"), true);
+    check(&filled("02", "00", "00"), false);
+    check(&filled("eb", "ff", "7f"), false);
+}
+
 #[test]
 fn a_point_off_the_curve_proves_nothing() {
     let key = SigningKey::generate(KeyAlgorithm::EcdsaP256).expect("generated");

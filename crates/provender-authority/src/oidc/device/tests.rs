@@ -2,8 +2,8 @@ use super::super::TokenSubject;
 use super::super::grant::{OAuthErrorCode, Secret};
 use super::super::testing::at;
 use super::{
-    DeviceAnswer, DeviceGrants, DeviceRequest, PENDING_MAX, PENDING_PER_SOURCE_MAX, Place, UserCodeError,
-    WRONG_CODES_MAX, normalized,
+    DeviceAnswer, DeviceGrants, DeviceRequest, PENDING_MAX, PENDING_PER_SOURCE_MAX, Place,
+    UserCodeError, WRONG_CODES_MAX, normalized,
 };
 
 fn grants() -> DeviceGrants {

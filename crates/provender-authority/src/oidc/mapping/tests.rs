@@ -147,3 +147,20 @@ fn errors_of_subjects_are_distinct() {
     let nobody = claims(&json!({"email_verified": true}));
     assert!(matches!(mapping.san(&nobody), Err(TokenError::NoSubject)));
 }
+
+#[test]
+fn an_address_is_the_one_that_the_issuer_vouches_for() {
+    let check = |template: &str, expected: bool| {
+        let mapping = json!({"subject": {"email": template}});
+        let read = serde_json::from_value::<ClaimMapping>(mapping);
+        let error = read.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(read.is_ok(), expected, "{template}: {error}");
+        assert_eq!(error.contains("taken as it is"), !expected, "{template}: {error}");
+    };
+    check("{email}", true);
+    check("{upn}", false);
+    check("{sub}@corp.example", false);
+    check("{email}.example", false);
+    check("ada@corp.example", false);
+    check("{email|a@b.example=root@corp.example}", false);
+}
