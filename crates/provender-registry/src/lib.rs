@@ -199,7 +199,6 @@ impl Registry {
         registry.watch_names_in_background();
         registry.renew_trust_in_background();
         registry.sign_in_background();
-        registry.renew_in_background();
         Ok(registry)
     }
 

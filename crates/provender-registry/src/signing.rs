@@ -37,8 +37,6 @@ pub(crate) use statement::{CHECKS, Check};
 const WINDOW: usize = 32;
 /// How often the queue is looked at without being told to.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// How often what clients are told to trust is looked at, so that it is renewed before it ends.
-const RENEWAL_INTERVAL: Duration = Duration::from_hours(1);
 /// How long a task that failed waits before it is tried again; doubled each time.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 /// The longest that it waits.
@@ -239,25 +237,6 @@ impl Registry {
                 drop(registry);
                 // Either way it is time to look.
                 let _ = tokio::time::timeout(POLL_INTERVAL, wake.notified()).await;
-            }
-        });
-    }
-
-    /// Renews what clients are told to trust, before it ends, until the registry is closed.
-    pub(crate) fn renew_in_background(&self) {
-        let authority = Arc::downgrade(self.authority());
-        self.spawn_watcher(async move {
-            loop {
-                tokio::time::sleep(RENEWAL_INTERVAL).await;
-                let Some(authority) = authority.upgrade() else { return };
-                match tokio::task::spawn_blocking(move || authority.renew()).await {
-                    Ok(Ok(_)) => {}
-                    Ok(Err(error)) => {
-                        let problem = Problem::internal(&error);
-                        tracing::error!(cause = problem.internal, "trust could not be renewed");
-                    }
-                    Err(error) => tracing::error!(%error, "trust could not be renewed"),
-                }
             }
         });
     }
