@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use provender_tlog::note::NoteVerifier;
 use provender_tlog::rekor::{HashedRekord, Request, TransparencyLogEntry};
 use provender_tlog::{Entry, Log};
 use serde_json::Value;
@@ -187,6 +188,12 @@ impl Authority {
     /// The log of certificates. Its entries are those of RFC 6962.
     pub fn ct_log(&self) -> &Log {
         &self.ct_log
+    }
+
+    /// The key that checkpoints of the log of certificates are checked with, for who audits it. It is
+    /// not the key of its promises, which is in the trust root.
+    pub fn ct_log_verifier(&self) -> &NoteVerifier {
+        self.ct_log.verifier()
     }
 
     /// The issuer of this server's identity tokens.

@@ -105,6 +105,11 @@ impl CertificateAuthority {
         Ok(Self { chain, issuer_key_hash, lifetime })
     }
 
+    /// Whether there are certificates in this folder, so that the authority may have issued.
+    pub fn has_certificates(directory: &Path) -> bool {
+        Chain::has_files(directory, &PLAN)
+    }
+
     /// The certificate to be, but for its SCTs: what a CT log signs. It takes no signature yet, for
     /// the log is this server's own and signs the same bytes as over a poisoned precertificate
     /// (RFC 6962 section 3.2).

@@ -6,8 +6,13 @@
 
 use const_oid::ObjectIdentifier;
 use der::asn1::OctetStringRef;
+use der::{Decode as _, Encode as _};
 use jiff::Timestamp;
+use provender_tlog::{SearchKey, rekor};
+use x509_cert::TbsCertificate;
 use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::ca::Precertificate;
 use crate::ca::certificate::{raw_extension, to_der};
@@ -25,6 +30,15 @@ impl SctSigner {
     /// With the key of the CT log: ECDSA on P-256, the only kind that all clients verify.
     pub fn open(ring: &KeyRing) -> Result<Self, KeyError> {
         Ok(Self { key: ring.load_or_generate(&KEY, KeyAlgorithm::EcdsaP256)? })
+    }
+
+    /// With the key, which must be there: certificates may carry its promises, and clients believe no
+    /// other's.
+    ///
+    /// # Errors
+    /// [`KeyError::Missing`] where it is lost.
+    pub fn required(ring: &KeyRing) -> Result<Self, KeyError> {
+        Ok(Self { key: ring.required(&KEY, KeyAlgorithm::EcdsaP256)? })
     }
 
     /// Promises that the certificate is in the log, and gives what must be appended to it.
@@ -82,6 +96,43 @@ impl LogEntry {
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
+}
+
+/// What an entry is found by: the names in its certificate, as in the transparency log, the public
+/// key, and the serial number. What is no entry is found by nothing. For
+/// [`LogOptions::keys`](provender_tlog::LogOptions).
+pub fn keys(entry: &[u8]) -> Vec<SearchKey> {
+    let Some(tbs) = certificate_in(entry) else { return Vec::new() };
+    let mut keys = vec![serial_key(tbs.serial_number.as_bytes())];
+    keys.extend(tbs.subject_public_key_info.to_der().ok().map(|key| rekor::public_key_key(&key)));
+    let names = tbs.get::<SubjectAltName>().ok().flatten();
+    let names = names.map(|(_, SubjectAltName(names))| names).unwrap_or_default();
+    keys.extend(names.iter().filter_map(|name| match name {
+        GeneralName::Rfc822Name(text) | GeneralName::UniformResourceIdentifier(text) => {
+            Some(rekor::identity_key(text.as_str()))
+        }
+        _ => None,
+    }));
+    keys
+}
+
+/// The key of certificates with this serial number: the bytes of its INTEGER.
+pub fn serial_key(serial: &[u8]) -> SearchKey {
+    SearchKey::new("serial", serial)
+}
+
+/// The certificate that an entry is about.
+fn certificate_in(entry: &[u8]) -> Option<TbsCertificate> {
+    let (frame, rest) = entry.split_at_checked(ENTRY_FRAME_BYTES - NO_EXTENSIONS.len())?;
+    let (&[version, kind], end) = (frame.first_chunk()?, frame.last_chunk::<3>()?);
+    let is_precertificate =
+        version == VERSION_1 && kind == 0 && frame[10..12] == PRECERTIFICATE_ENTRY;
+    let length = usize::try_from(u32::from_be_bytes([0, end[0], end[1], end[2]])).ok()?;
+    let (tbs, extensions) = rest.split_at_checked(length)?;
+    if !is_precertificate || extensions != NO_EXTENSIONS {
+        return None;
+    }
+    TbsCertificate::from_der(tbs).ok()
 }
 
 const VERSION_1: u8 = 0;

@@ -16,8 +16,8 @@ use crate::tuf::Lives;
 #[async_trait]
 pub trait LogStores: Send + Sync {
     /// The tiles of the log of this name. Each log has a store of its own: the name is
-    /// [`PublicOrigin::log_name`] or [`PublicOrigin::ct_log_name`], a host (colons in it, if it is
-    /// an address) with or without `ct.` before it.
+    /// [`PublicOrigin::log_store`] or [`PublicOrigin::ct_log_store`], a host (colons in it, if it is
+    /// an address) with or without `ct@` before it.
     ///
     /// # Errors
     /// Where it cannot be opened.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Authority, Options, own_issuer, sign};
 use crate::ca::CertificateAuthority;
 use crate::clock::SteadyClock;
-use crate::ct::SctSigner;
+use crate::ct::{self, SctSigner};
 use crate::error::OpenError;
 use crate::keys::{KeyAlgorithm, KeyName, KeyRing, SigningKey};
 use crate::oidc::{Issuer, IssuerUrl, Verifier};
@@ -36,9 +36,13 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
     let latest_time = options.directory.join(LATEST_TIME);
     let clock = SteadyClock::open(Arc::clone(&options.clock), &latest_time)?;
     let certificates = options.directory.join("certificates");
+    // Before the certificates: those that are there carry the promises of this key.
+    let ct = match CertificateAuthority::has_certificates(&certificates) {
+        true => SctSigner::required(&ring)?,
+        false => SctSigner::open(&ring)?,
+    };
     let ca = CertificateAuthority::open(&ring, &certificates, options.lifetime, now)?;
     let tsa = TimestampAuthority::open(&ring, &certificates, now)?;
-    let ct = SctSigner::open(&ring)?;
     let oidc_key = Arc::new(ring.load_or_generate(&OIDC_KEY, KeyAlgorithm::EcdsaP256)?);
     let issuer_url = IssuerUrl::of_this_server(options.origin.oidc())?;
     let issuer = Arc::new(Issuer::new(issuer_url, oidc_key));
@@ -47,9 +51,10 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
     let log_key = ring.load_or_generate(&LOG_KEY, KeyAlgorithm::Ed25519)?;
     let ct_checkpoint_key = ring.load_or_generate(&CT_CHECKPOINT_KEY, KeyAlgorithm::Ed25519)?;
     let log_name = options.origin.log_name();
-    let log = open_log(&options, log_name, &log_key, rekor::keys).await?;
-    let ct_log_name = options.origin.ct_log_name();
-    let ct_log = open_log(&options, &ct_log_name, &ct_checkpoint_key, |_| Vec::new()).await?;
+    let log_store = options.origin.log_store();
+    let log = open_log(&options, log_name, log_store, &log_key, rekor::keys).await?;
+    let (ct_log_name, ct_store) = (options.origin.ct_log_name(), options.origin.ct_log_store());
+    let ct_log = open_log(&options, &ct_log_name, &ct_store, &ct_checkpoint_key, ct::keys).await?;
 
     let trust = trust(&options, &ca, &tsa, &ct, &log, &log_key, now)?;
     let targets = [
@@ -79,11 +84,12 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
 async fn open_log(
     options: &Options,
     name: &str,
+    store: &str,
     key: &SigningKey,
     keys: fn(&[u8]) -> Vec<SearchKey>,
 ) -> Result<Log, OpenError> {
     let signer = NoteSigner::from_pkcs8(name, &key.to_pkcs8_der()?)?;
-    let tiles = options.logs.tiles(name).await?;
+    let tiles = options.logs.tiles(store).await?;
     let mut log_options = LogOptions::new(name, signer, tiles, options.logs.state());
     log_options.keys = keys;
     log_options.limits = options.limits;

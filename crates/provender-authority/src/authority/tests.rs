@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use const_oid::AssociatedOid as _;
-use der::Decode as _;
+use der::{Decode as _, Encode as _};
 use jiff::SignedDuration;
 use provender_tlog::testing::MemoryStore;
 use provender_tlog::{StateStore, StorageError, TileStore, rekor};
@@ -84,12 +84,16 @@ fn setup() -> Setup {
 
 impl Setup {
     async fn open(&self, origin: &str) -> Authority {
+        self.try_open(origin).await.expect("opens")
+    }
+
+    async fn try_open(&self, origin: &str) -> Result<Authority, OpenError> {
         let origin = PublicOrigin::try_from(&Url::parse(origin).expect("a URL")).expect("one");
         let directory = self.folder.path().join("data");
         let mut options =
             Options::new(directory, origin, Arc::clone(&self.stores) as _, Arc::new(Offline));
         options.clock = Arc::clone(&self.clock) as _;
-        Authority::open(options).await.expect("opens")
+        Authority::open(options).await
     }
 }
 
@@ -278,6 +282,76 @@ async fn what_the_server_signs_is_logged_and_found() {
     assert_eq!(hits(rekor::identity_key(&uri)).await, [0]);
     assert_eq!(hits(rekor::digest_key(&Sha256::digest(message))).await, [0]);
     assert!(hits(rekor::identity_key("somebody")).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_log_of_certificates_is_searched_and_audited() {
+    let setup = setup();
+    let authority = setup.open(ORIGIN).await;
+    let names = [format!("{ORIGIN}/a"), format!("{ORIGIN}/b")];
+    let mut issued = Vec::new();
+    for name in &names {
+        issued.push(authority.identity(&San::Uri(name.clone())).await.expect("issued"));
+    }
+    let log = authority.ct_log();
+    log.append(Entry::new("no certificate")).await.expect("appended");
+    log.close().await.expect("closes");
+    let hits = async |key| log.search(&key).await.expect("searched");
+    for (index, (name, identity)) in (0..).zip(names.iter().zip(&issued)) {
+        let certificate = Certificate::from_der(identity.certificate()).expect("readable");
+        let tbs = certificate.tbs_certificate;
+        let key = tbs.subject_public_key_info.to_der().expect("der");
+        assert_eq!(hits(rekor::identity_key(name)).await, [index]);
+        assert_eq!(hits(rekor::public_key_key(&key)).await, [index]);
+        assert_eq!(hits(crate::ct::serial_key(tbs.serial_number.as_bytes())).await, [index]);
+    }
+    assert!(hits(rekor::identity_key("somebody")).await.is_empty());
+    let published = log.checkpoint().await.expect("published");
+    let verifier = authority.ct_log_verifier();
+    assert_eq!(verifier.name(), "localhost/-/ct");
+    let verifier = NoteVerifier::parse(&verifier.to_string()).expect("as an auditor is given it");
+    verifier.verify(&published.checkpoint).expect("verifies");
+}
+
+#[test]
+fn what_is_no_certificate_is_found_by_nothing() {
+    let check = |entry: &[u8]| assert!(crate::ct::keys(entry).is_empty(), "{entry:?}");
+    check(b"");
+    check(&[0; 47]);
+    check(&[0; 49]);
+    check(&[0xff; 200]);
+    let mut frame = [0; 49];
+    frame[11] = 1;
+    check(&frame);
+    frame[44] = 0xff;
+    check(&frame);
+}
+
+/// The log of certificates of one name is not the transparency log of another.
+#[test]
+fn stores_of_logs_are_kept_apart() {
+    let origin = |text: &str| PublicOrigin::try_from(&Url::parse(text).expect("a URL"));
+    let mut names = std::collections::HashSet::new();
+    let mut stores = std::collections::HashSet::new();
+    for host in ["example.org", "ct.example.org", "ct.ct.example.org", "[::1]", "127.0.0.1"] {
+        let origin = origin(&format!("https://{host}")).expect("an origin");
+        assert_eq!(origin.log_name(), origin.hostname());
+        assert!(names.insert(origin.log_name().to_owned()) && names.insert(origin.ct_log_name()));
+        assert!(stores.insert(origin.log_store().to_owned()));
+        assert!(!origin.ct_log_store().contains('/') && stores.insert(origin.ct_log_store()));
+    }
+    origin("https://ct@example.org").expect_err("no host");
+}
+
+#[tokio::test]
+async fn a_lost_key_of_the_certificates_log_is_not_replaced_silently() {
+    let setup = setup();
+    setup.open(ORIGIN).await.close().await.expect("closes");
+    let key = setup.folder.path().join("data/keys/ct.pem");
+    std::fs::remove_file(&key).expect("removed");
+    let error = setup.try_open(ORIGIN).await.err().expect("refused").to_string();
+    assert!(error.contains("keys/ct.pem is not there"), "{error}");
+    assert!(!key.exists());
 }
 
 #[tokio::test]

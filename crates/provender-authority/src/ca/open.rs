@@ -120,6 +120,11 @@ impl Chain {
         Ok(Self { key, certificate, root })
     }
 
+    /// Whether the child's certificate is there.
+    pub(crate) fn has_files(directory: &Path, plan: &ChainPlan) -> bool {
+        path(directory, &plan.child).exists()
+    }
+
     pub(crate) fn certificate_der(&self) -> Vec<u8> {
         to_der(&self.certificate)
     }

@@ -60,9 +60,21 @@ impl PublicOrigin {
         &self.hostname
     }
 
-    /// The name of the log of certificates.
+    /// The name of the log of certificates: the first line of its checkpoints. No host is called
+    /// so, thus no transparency log.
     pub fn ct_log_name(&self) -> String {
-        format!("ct.{}", self.hostname)
+        format!("{}/-/ct", self.hostname)
+    }
+
+    /// What the tiles of the transparency log are stored under.
+    pub fn log_store(&self) -> &str {
+        &self.hostname
+    }
+
+    /// What the tiles of the log of certificates are stored under: a file name that is no host's,
+    /// thus no transparency log's.
+    pub fn ct_log_store(&self) -> String {
+        format!("ct@{}", self.hostname)
     }
 
     /// Where the transparency log is.

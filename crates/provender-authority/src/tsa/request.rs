@@ -71,7 +71,7 @@ pub struct TimestampRequest {
 impl TimestampRequest {
     /// For a SHA-256, with the certificates in the answer.
     pub fn sha256(digest: [u8; 32]) -> Self {
-        let imprint = imprint(ID_SHA_256, digest.to_vec());
+        let imprint = imprint(algorithm(ID_SHA_256), digest.to_vec());
         Self { imprint, nonce: None, wants_certificates: true }
     }
 
@@ -86,13 +86,14 @@ impl TimestampRequest {
         }
         check_policy(request.req_policy)?;
         let hash = request.message_imprint.hash_algorithm;
-        // RFC 5754 section 2: the parameters of SHA-2 are absent, or NULL.
-        if hash.parameters.is_some_and(|parameters| parameters.tag() != Tag::Null) {
+        // RFC 5754 section 2: the parameters of SHA-2 are absent, or NULL. The answer has what the
+        // request had (RFC 3161 section 2.4.2).
+        if hash.parameters.as_ref().is_some_and(|parameters| parameters.tag() != Tag::Null) {
             return Err(TimestampRequestError::Hash);
         }
         let digest = request.message_imprint.hashed_message.into_bytes();
         Ok(Self {
-            imprint: checked_imprint(hash.oid, digest)?,
+            imprint: checked_imprint(hash, digest)?,
             nonce: request.nonce.map(check_nonce).transpose()?,
             wants_certificates: request.cert_req,
         })
@@ -113,7 +114,7 @@ impl TimestampRequest {
         let policy = policy.map(|policy| ObjectIdentifier::new(&policy)).transpose();
         check_policy(policy.map_err(|_| TimestampRequestError::Policy)?)?;
         Ok(Self {
-            imprint: checked_imprint(hash_named(&document.hash_algorithm)?, digest)?,
+            imprint: checked_imprint(algorithm(hash_named(&document.hash_algorithm)?), digest)?,
             nonce: document.nonce.map(nonce_of),
             wants_certificates: document.certificates,
         })
@@ -143,10 +144,10 @@ fn hash_named(name: &str) -> Result<ObjectIdentifier, TimestampRequestError> {
 }
 
 fn checked_imprint(
-    hash: ObjectIdentifier,
+    hash: AlgorithmIdentifierOwned,
     digest: Vec<u8>,
 ) -> Result<MessageImprint, TimestampRequestError> {
-    let length = match hash {
+    let length = match hash.oid {
         ID_SHA_256 => 32,
         ID_SHA_384 => 48,
         ID_SHA_512 => 64,
@@ -158,9 +159,14 @@ fn checked_imprint(
     Ok(imprint(hash, digest))
 }
 
-fn imprint(oid: ObjectIdentifier, digest: Vec<u8>) -> MessageImprint {
+/// With NULL for its parameters, as most clients write it.
+fn algorithm(oid: ObjectIdentifier) -> AlgorithmIdentifierOwned {
+    AlgorithmIdentifierOwned { oid, parameters: Some(der::asn1::Null.into()) }
+}
+
+fn imprint(hash_algorithm: AlgorithmIdentifierOwned, digest: Vec<u8>) -> MessageImprint {
     MessageImprint {
-        hash_algorithm: AlgorithmIdentifierOwned { oid, parameters: Some(der::asn1::Null.into()) },
+        hash_algorithm,
         hashed_message: OctetString::new(digest).expect("a hash is short"),
     }
 }

@@ -8,7 +8,7 @@ use der::{Decode as _, Encode as _, Sequence};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tempfile::TempDir;
-use x509_tsp::TstInfo;
+use x509_tsp::{MessageImprint, TimeStampReq, TspVersion, TstInfo};
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
@@ -86,6 +86,35 @@ fn openssl_verifies_timestamps() {
     check(&["-sha256", "-no_nonce", "-cert"], &[]);
     check(&["-sha256"], &untrusted);
     check(&["-sha256", "-cert", "-tspolicy", "1.3.6.1.4.1.57264.2"], &[]);
+}
+
+/// RFC 3161 section 2.4.2: the imprint is the request's, to the byte.
+#[test]
+fn the_imprint_is_the_one_that_was_sent() {
+    let setup = setup();
+    let check = |parameters: Option<der::Any>| {
+        let imprint = MessageImprint {
+            hash_algorithm: spki::AlgorithmIdentifierOwned {
+                oid: const_oid::db::rfc5912::ID_SHA_256,
+                parameters,
+            },
+            hashed_message: der::asn1::OctetString::new([7; 32]).expect("short"),
+        };
+        let request = TimeStampReq {
+            version: TspVersion::V1,
+            message_imprint: imprint.clone(),
+            req_policy: None,
+            nonce: None,
+            cert_req: false,
+            extensions: None,
+        };
+        let response = setup.answer(&request.to_der().expect("der"));
+        assert_eq!(response.refusal(), None);
+        let imprint = imprint.to_der().expect("der");
+        assert!(response.der().windows(imprint.len()).any(|part| part == imprint));
+    };
+    check(None);
+    check(Some(der::asn1::Null.into()));
 }
 
 #[test]

@@ -157,6 +157,7 @@ impl Repository {
         if published.is_none() {
             files.remove(TIMESTAMP);
         }
+        files.insert(ROOT.to_owned(), root.bytes.clone());
         let state = State { keys, versions, root, published };
         Ok(Self { disk, lives, state: Mutex::new(state), files: RwLock::new(Arc::new(files)) })
     }
@@ -227,15 +228,12 @@ impl Repository {
 
     /// The file that clients ask for by this path, relative to the repository's URL.
     pub fn file(&self, path: &str) -> Option<Bytes> {
-        match path {
-            "root.json" => Some(self.root_json()),
-            _ => self.files.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned(),
-        }
+        self.files.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
     }
 
     /// The newest root document: what a client is given to begin with.
     pub fn root_json(&self) -> Bytes {
-        self.state().root.bytes.clone()
+        self.file(ROOT).expect("it is shown since the repository was opened")
     }
 
     /// A target, as it was last published.
@@ -259,7 +257,7 @@ impl Repository {
         let root = new_root(version, &keys, others, self.lives, now)?;
         let path = format!("{version}.root.json");
         self.disk.keep(&path, &root.bytes)?;
-        self.show([(path, root.bytes.clone())]);
+        self.show([(path, root.bytes.clone()), (ROOT.to_owned(), root.bytes.clone())]);
         state.root = root;
         state.keys = keys;
         Ok(())
@@ -355,6 +353,8 @@ impl Published {
     }
 }
 
+/// The newest root document, without its version; it is in no file of the folder.
+const ROOT: &str = "root.json";
 const TIMESTAMP: &str = "timestamp.json";
 
 /// Where in the chain of documents to begin.

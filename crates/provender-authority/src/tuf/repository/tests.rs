@@ -477,3 +477,14 @@ fn nothing_else_can_be_asked_for() {
         assert!(repository.file(path).is_none(), "{path}");
     }
 }
+
+/// Whoever publishes holds the state while files are written; readers do not wait for that.
+#[test]
+fn nobody_waits_for_a_publication_to_read_the_root() {
+    let folder = folder();
+    let repository = open(&folder, &keys(), 0).unwrap();
+    let held = repository.state.lock().unwrap();
+    assert_eq!(repository.file("root.json"), repository.file("1.root.json"));
+    assert_eq!(Some(repository.root_json()), repository.file("1.root.json"));
+    drop(held);
+}
