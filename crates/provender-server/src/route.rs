@@ -165,10 +165,6 @@ async fn own(
             only_reading(&parts.method)?;
             return Ok(at_home(&connection.home, health::metrics(server)).await);
         }
-        [_, word, version, last] if word == "api" && version == "v1" && last == "trust" => {
-            only_reading(&parts.method)?;
-            return Ok(sigstore::trust(server));
-        }
         _ => {}
     }
     let caller = identify(server, connection, &parts.headers)?;

@@ -34,6 +34,14 @@ fn delete(path: &'static str) -> (Method, &'static str) {
 fn server_itself() -> Vec<Endpoint> {
     vec![
         endpoint(get("/whoami"), ("whoami", "Who the caller is."), server::whoami),
+        endpoint(
+            get("/trust"),
+            (
+                "showTrust",
+                "What signatures of this server are checked by: Sigstore's ClientTrustConfig.",
+            ),
+            server::trust,
+        ),
         endpoint(get("/status"), ("status", "How the server is doing."), server::status),
         endpoint(
             post("/garbage-collections"),

@@ -106,7 +106,7 @@ fn printable(text: &str) -> String {
 mod tests {
     use http::StatusCode;
     use http_body_util::BodyExt as _;
-    use provender_domain::{Problem, ProblemCode};
+    use provender_domain::{Problem, ProblemCode as Code};
 
     use super::Dialect;
 
@@ -123,7 +123,6 @@ mod tests {
             |code: u8| format!(r#"{{"code":{code},"details":[],"message":"say \"why\"\n"}}"#);
         let oauth =
             |error: &str| format!(r#"{{"error":"{error}","error_description":"say 'why'?"}}"#);
-        use ProblemCode as Code;
         check(Dialect::Gateway, Code::InvalidRequest, 400, &gateway(3)).await;
         check(Dialect::Gateway, Code::AuthenticationRequired, 401, &gateway(16)).await;
         check(Dialect::Gateway, Code::PermissionDenied, 403, &gateway(7)).await;

@@ -29,7 +29,7 @@ mod tuf;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response};
 use provender_domain::{Problem, ProblemCode};
 
 use crate::body::Body;
@@ -149,13 +149,6 @@ pub(crate) async fn handle(
         Service::Tuf => tuf::handle(server, &call),
         Service::Oidc => oidc::handle(server, call).await,
     }
-}
-
-/// `/-/api/v1/trust`: trust root and signing config in one document (Sigstore's
-/// `ClientTrustConfig`), for everybody.
-pub(crate) fn trust(server: &Server) -> Response<Body> {
-    let document = server.authority().trust().client_trust_config();
-    dialect::json_response(StatusCode::OK, format!("{document}\n"), "no-cache")
 }
 
 fn nothing_here() -> Refusal {

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tokio::time::Instant;
 
 use crate::limits::{TICKET_LIFE, TICKETS};
 
@@ -29,10 +29,18 @@ impl<T> Default for Tickets<T> {
 impl<T> Tickets<T> {
     /// A new ticket, or `None` where too many are out or the system has no randomness.
     pub(crate) fn issue(&self, value: T) -> Option<String> {
+        self.issue_at(value, Instant::now())
+    }
+
+    /// What the ticket stands for, this once.
+    pub(crate) fn redeem(&self, ticket: &str) -> Option<T> {
+        self.redeem_at(ticket, Instant::now())
+    }
+
+    fn issue_at(&self, value: T, at: Instant) -> Option<String> {
         let mut bytes = [0; 32];
         aws_lc_rs::rand::fill(&mut bytes).ok()?;
         let ticket = URL_SAFE_NO_PAD.encode(bytes);
-        let at = Instant::now();
         let mut issued = self.issued.lock().expect("nothing panics while it holds this lock");
         issued.retain(|_, ticket| at.duration_since(ticket.at) < TICKET_LIFE);
         if issued.len() >= TICKETS {
@@ -42,39 +50,40 @@ impl<T> Tickets<T> {
         Some(ticket)
     }
 
-    /// What the ticket stands for, this once.
-    pub(crate) fn redeem(&self, ticket: &str) -> Option<T> {
+    fn redeem_at(&self, ticket: &str, at: Instant) -> Option<T> {
         let mut issued = self.issued.lock().expect("nothing panics while it holds this lock");
         let redeemed = issued.remove(ticket)?;
-        (redeemed.at.elapsed() < TICKET_LIFE).then_some(redeemed.value)
+        (at.duration_since(redeemed.at) < TICKET_LIFE).then_some(redeemed.value)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::Tickets;
     use crate::limits::{TICKET_LIFE, TICKETS};
 
-    #[tokio::test(start_paused = true)]
-    async fn a_ticket_is_good_once_and_not_for_long() {
+    #[test]
+    fn a_ticket_is_good_once_and_not_for_long() {
         let tickets = Tickets::default();
         let ticket = tickets.issue("ada").unwrap();
         assert_eq!(tickets.redeem("another"), None);
         assert_eq!(tickets.redeem(&ticket), Some("ada"));
         assert_eq!(tickets.redeem(&ticket), None);
-        let ticket = tickets.issue("ada").unwrap();
-        tokio::time::advance(TICKET_LIFE).await;
-        assert_eq!(tickets.redeem(&ticket), None);
+        let now = Instant::now();
+        let ticket = tickets.issue_at("ada", now).unwrap();
+        assert_eq!(tickets.redeem_at(&ticket, now + TICKET_LIFE), None);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn there_are_not_endlessly_many() {
+    #[test]
+    fn there_are_not_endlessly_many() {
         let tickets = Tickets::default();
+        let now = Instant::now();
         for _ in 0..TICKETS {
-            tickets.issue(()).unwrap();
+            tickets.issue_at((), now).unwrap();
         }
-        assert_eq!(tickets.issue(()), None);
-        tokio::time::advance(TICKET_LIFE).await;
-        assert!(tickets.issue(()).is_some());
+        assert_eq!(tickets.issue_at((), now), None);
+        assert!(tickets.issue_at((), now + TICKET_LIFE).is_some());
     }
 }

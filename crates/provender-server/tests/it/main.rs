@@ -5,5 +5,6 @@
 mod demo;
 mod reading;
 mod refusing;
+mod sigstore;
 mod support;
 mod uploading;
