@@ -5,6 +5,7 @@
 
 mod answer;
 pub(crate) mod certificate;
+mod close_factors;
 mod identity;
 mod open;
 mod public_key;

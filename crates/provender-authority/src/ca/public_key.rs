@@ -7,6 +7,7 @@ use der::asn1::{BitString, UintRef};
 use der::{Decode as _, Encode as _, Sequence};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
+use super::close_factors::has_close_factors;
 use crate::keys::SigningKey;
 
 /// Why a public key is not certified.
@@ -35,7 +36,7 @@ pub enum PublicKeyError {
     #[error("RSA keys of another exponent than 65537 are not accepted")]
     RsaExponent,
     /// An RSA key whose modulus anybody can factor.
-    #[error("the RSA key is weak: its modulus has a small factor")]
+    #[error("the RSA key is weak: its modulus has a small factor, or two that are too close")]
     RsaModulus,
 }
 
@@ -276,7 +277,7 @@ fn check_rsa(bits: &[u8]) -> Result<(), PublicKeyError> {
     if key.exponent.as_bytes() != RSA_EXPONENT {
         return Err(PublicKeyError::RsaExponent);
     }
-    if has_small_factor(modulus) {
+    if has_small_factor(modulus) || has_close_factors(modulus) {
         return Err(PublicKeyError::RsaModulus);
     }
     Ok(())

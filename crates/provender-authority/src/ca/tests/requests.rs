@@ -203,6 +203,24 @@ fn weak_keys_are_refused() {
         },
         PublicKeyError::RsaModulus,
     );
+    // Two primes of 1,024 bits that differ by little more than 2^505.
+    let close = hex::decode(
+        "c6874ca6231eceace02367167133560099e8d39d0fba43d263c9bec704ec63ab8a2b3d9b3c4394f0\
+         2877a2fd062bed40ed44d35b41daecdd8a3d99be93458aa8402621205b42ac4f49244e303fac210c\
+         3d848682f429b0b8681391fc74372143ee2056010e6cdf55b07aa9829fb278f953a657207fc5e075\
+         7c07c2c99204b12373f95caf54b43f0acbfb05b6a7990ddd6a8b4bfa03ea7784ba299b35744726e1\
+         c31ee951f7329f3a0af96b845b43b78f0a028c24a1ac3f367167e0ccd9b14d14bd17a67c710f75f0\
+         ff370db55547558bd6e18f64ddc46e332234d93e97f25bf9493dd7b5abf39ef5fa7d15eb2ea665a1\
+         23d1ceb2ff9909710746c5459d892165",
+    );
+    let close = close.expect("hex");
+    check(
+        |der| {
+            let at = der.len() - 5 - close.len();
+            der[at..at + close.len()].copy_from_slice(&close);
+        },
+        PublicKeyError::RsaModulus,
+    );
     let compressed = [&[2], [7; 32].as_slice()].concat();
     let key = SigningKey::generate(KeyAlgorithm::EcdsaP256).expect("generated");
     let mut info = key.public_key().clone();
