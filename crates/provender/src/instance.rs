@@ -91,7 +91,7 @@ impl Instance {
     }
 
     /// GET with the token of this server, read as JSON.
-    pub(crate) async fn get_json<T: DeserializeOwned>(
+    pub(crate) async fn read_json<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, &str)],

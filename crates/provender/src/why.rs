@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 use provender_attest::{Artifact, Bundle, Policy, Verifier};
-use provender_domain::Digest;
+use provender_domain::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::artifact::Target;
 use crate::data;
 use crate::exit::Failure;
 use crate::instance::{Instance, token_of_environment, usage};
-use crate::output::{Output, Style, printable};
+use crate::output::{Output, Style, moment, printable};
 use crate::proof::{Proof, reason};
 use crate::verify::TrustOptions;
 
@@ -38,15 +38,28 @@ struct Evidence {
 /// What the server knows of one file.
 #[derive(Debug, Deserialize)]
 struct FileEvidence {
-    /// Its facts: `repository`, `ecosystem`, `package`, `version`, `file_name`, `digest`, …
+    /// Its package URL.
+    #[serde(default)]
+    purl: Option<String>,
+    /// Its facts: `repository`, `ecosystem`, `package`, `version`, `name`, `sha256`, …
     #[serde(default)]
     file: Value,
     /// Where it came from.
     #[serde(default)]
     origin: Value,
+    /// What happened to it.
+    #[serde(default)]
+    events: Vec<Event>,
     /// What was said of it.
     #[serde(default)]
     attestations: Vec<AttestationEvidence>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Event {
+    kind: String,
+    at: Timestamp,
+    message: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,8 +70,10 @@ struct AttestationEvidence {
 /// A file and the links of its chain, each verified here.
 #[derive(Debug, Serialize)]
 struct Chain {
+    purl: Option<String>,
     file: Value,
     origin: Value,
+    events: Vec<Event>,
     links: Vec<Link>,
 }
 
@@ -83,7 +98,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let verifier = Verifier::new(&root)?;
     let token = token_of_environment();
     let query = [("subject", subject.as_str())];
-    let evidence: Evidence = instance.get_json(EVIDENCE_PATH, &query, token.as_deref()).await?;
+    let evidence: Evidence = instance.read_json(EVIDENCE_PATH, &query, token.as_deref()).await?;
     if evidence.items.is_empty() {
         let message = format!("{} is not known to the server", printable(&options.subject));
         return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
@@ -114,7 +129,12 @@ fn subject(given: &str) -> Result<String> {
     if let Ok(digest) = format!("sha256:{given}").parse::<Digest>() {
         return Ok(digest.to_string());
     }
-    let target = Target::open(Path::new(given))?;
+    let path = Path::new(given);
+    // What is not here by that name may be on the server.
+    if !given.contains('/') && !path.exists() {
+        return Ok(given.to_owned());
+    }
+    let target = Target::open(path)?;
     Ok(format!("sha256:{}", hex::encode(target.sha256()?)))
 }
 
@@ -127,7 +147,7 @@ fn chain(item: FileEvidence, verifier: &Verifier) -> Chain {
         link(&attestation.bundle, digest, verifier)
     });
     let links = links.collect();
-    Chain { file: item.file, origin: item.origin, links }
+    Chain { purl: item.purl, file: item.file, origin: item.origin, events: item.events, links }
 }
 
 fn link(bundle: &Value, digest: &Digest, verifier: &Verifier) -> Link {
@@ -157,8 +177,14 @@ fn unread(why: &str) -> Link {
 fn describe(chain: &Chain) -> String {
     let style = Style::of_stdout();
     let mut lines = vec![style.bold(&title(&chain.file))];
+    lines.extend(chain.purl.iter().map(|purl| format!("  {:<12} {}", "purl", printable(purl))));
     let facts = facts(&chain.file).chain(facts(&chain.origin));
     lines.extend(facts.map(|(name, value)| format!("  {name:<12} {value}")));
+    lines.extend(
+        chain.events.iter().map(|event| {
+            format!("  {} {}", style.dim(&moment(event.at)), printable(&event.message))
+        }),
+    );
     if chain.links.is_empty() {
         lines.push("  nobody signed anything about it".to_owned());
     }
@@ -176,7 +202,7 @@ fn describe(chain: &Chain) -> String {
 
 fn title(file: &Value) -> String {
     let text = |name: &str| file[name].as_str().map(printable);
-    text("file_name").or_else(|| text("name")).or_else(|| text("digest")).unwrap_or_default()
+    text("name").or_else(|| text("file_name")).or_else(|| text("digest")).unwrap_or_default()
 }
 
 /// Whatever the server tells that is a plain value.
@@ -208,6 +234,7 @@ mod tests {
         check(&digest, Some(&digest));
         check("pkg:generic/a@1", Some("pkg:generic/a@1"));
         check("pkg:a", None);
+        check("idna-3.10.tar.gz", Some("idna-3.10.tar.gz"));
         check("/no/such/file", None);
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
-use provender_attest::{BackendError, CertificateRequest, SigningBackend};
+use provender_attest::{CertificateRequest, SigningBackend};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,17 +25,20 @@ impl SigningBackend for Backend<'_> {
     async fn certificate(
         &self,
         request: &CertificateRequest,
-    ) -> Result<Vec<Vec<u8>>, BackendError> {
+    ) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
         self.ask_for_certificate(request).await.map_err(boxed)
     }
 
-    async fn timestamp(&self, request: &[u8]) -> Result<Vec<u8>, BackendError> {
+    async fn timestamp(
+        &self,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         let body = Bytes::copy_from_slice(request);
         let asking = self.instance.post("-/tsa/api/v1/timestamp", TIMESTAMP_QUERY, body, None);
         asking.await.map(Into::into).map_err(boxed)
     }
 
-    async fn log(&self, entry: Value) -> Result<Value, BackendError> {
+    async fn log(&self, entry: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         let body = Bytes::from(entry.to_string());
         let path = "-/log/api/v2/log/entries";
         let answer = self.instance.post(path, JSON, body, self.api_token.as_deref()).await;
@@ -95,7 +98,7 @@ fn der_of(pem: &str) -> Result<Vec<u8>> {
 }
 
 /// A command's error with its causes, as a signer passes it on.
-fn boxed(error: anyhow::Error) -> BackendError {
+fn boxed(error: anyhow::Error) -> Box<dyn std::error::Error + Send + Sync> {
     error.reallocate_into_boxed_dyn_error_without_backtrace()
 }
 

@@ -228,25 +228,32 @@ fn the_log_and_the_chain() {
     bench.instance.publish();
     let text = bench.ask(&["log", "verify"]).ok();
     assert!(text.contains("all 1 entries"), "{text}");
-    let text = bench.ask(&["log", "search", "--identity", "somebody"]).ok();
-    assert!(text.contains("somebody"), "{text}");
+    let by_identity = ["log", "search", "--identity", &bench.signer()];
+    assert!(bench.ask(&by_identity).ok().contains(&hex_of("firmware")));
+    assert!(
+        bench.ask(&["log", "search", "--digest", "firmware.bin"]).ok().contains(&bench.signer())
+    );
+    assert!(bench.ask(&["log", "search", "--identity", "nobody"]).ok().contains("No entry."));
 
     let bundle = read(&bench.at("firmware.bin.sigstore.json"));
-    let digest = "sha256:".to_owned() + &hex_of("firmware");
+    let digest = hex_of("firmware");
     let item = |bundle: &Value, digest: &str| {
         json!({"items": [{
-            "file": {"file_name": "firmware.bin", "digest": digest},
+            "purl": "pkg:generic/firmware@1",
+            "file": {"name": "firmware.bin", "sha256": digest},
             "origin": {"kind": "published"},
+            "events": [{"kind": "published", "at": "2026-01-01T00:00:00Z", "message": "it came"}],
             "attestations": [{"bundle": bundle}],
         }]})
     };
     bench.ask(&["why", "firmware.bin"]).failed(5);
     bench.instance.know(item(&bundle, &digest));
     let text = bench.ask(&["why", "firmware.bin"]).ok();
-    for part in ["firmware.bin", "published", "link 1 holds", &bench.signer()] {
+    for part in ["pkg:generic/firmware@1", "published", "it came", "link 1 holds", &bench.signer()]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
-    bench.instance.know(item(&bundle, &("sha256:".to_owned() + &"00".repeat(32))));
+    bench.instance.know(item(&bundle, &"00".repeat(32)));
     let ran = bench.ask(&["why", "firmware.bin"]);
     assert_eq!(ran.status, 4);
     assert!(ran.stdout.contains("link 1 is broken"), "{ran:?}");
@@ -254,5 +261,5 @@ fn the_log_and_the_chain() {
 
 fn hex_of(text: &str) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(sha2::Sha256::digest(text))
 }
