@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use provender_attest::{
-    BackendError, Bundle, CertificateRequest, PrivateKey, Signer, SigningBackend, Statement,
-    Subject, TrustRoot, Verifier,
+    Bundle, CertificateRequest, PrivateKey, Signer, SigningBackend, Statement, Subject, TrustRoot,
+    Verifier,
 };
 use provender_authority::ca::SigningCertRequest;
 use provender_authority::clock::Clock;
@@ -101,7 +101,7 @@ impl SigningBackend for Instance {
     async fn certificate(
         &self,
         request: &CertificateRequest,
-    ) -> Result<Vec<Vec<u8>>, BackendError> {
+    ) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
         let subject = TokenSubject::Machine { uri: SIGNER.to_owned() };
         let now = self.authority.now();
         let token = self.authority.issuer().mint(&subject, "sigstore", None, now)?;
@@ -113,11 +113,14 @@ impl SigningBackend for Instance {
         Ok(self.authority.sign_certificate(request, None).await?.chain().to_vec())
     }
 
-    async fn timestamp(&self, request: &[u8]) -> Result<Vec<u8>, BackendError> {
+    async fn timestamp(
+        &self,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(self.authority.timestamp(request).into_der())
     }
 
-    async fn log(&self, entry: Value) -> Result<Value, BackendError> {
+    async fn log(&self, entry: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         let entry = self.authority.append(entry.to_string().as_bytes()).await?;
         Ok(serde_json::from_slice(&entry.to_json())?)
     }

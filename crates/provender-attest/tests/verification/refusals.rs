@@ -9,7 +9,7 @@ use crate::instance::{ARTIFACT, ISSUER, Instance, SIGNER, sha256, verifier};
 
 fn link(verifier: &Verifier, bundle: &Bundle, artifact: &[u8], policy: &Policy) -> &'static str {
     match verifier.verify(bundle, Artifact::Bytes(artifact), policy) {
-        Ok(verified) => panic!("it verified: {verified:?}"),
+        Ok(proved) => panic!("it verified: {proved:?}"),
         Err(error) => error.link(),
     }
 }
@@ -147,7 +147,7 @@ impl provender_attest::SigningBackend for Broken<'_> {
     async fn certificate(
         &self,
         request: &provender_attest::CertificateRequest,
-    ) -> Result<Vec<Vec<u8>>, provender_attest::BackendError> {
+    ) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
         match self.service {
             "certificate" => Err("no".into()),
             "other-certificate" => {
@@ -158,7 +158,10 @@ impl provender_attest::SigningBackend for Broken<'_> {
         }
     }
 
-    async fn timestamp(&self, request: &[u8]) -> Result<Vec<u8>, provender_attest::BackendError> {
+    async fn timestamp(
+        &self,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         match self.service {
             "timestamp" => Err("no".into()),
             "refused-timestamp" => Ok(hex::decode("30053003020102").unwrap()),
@@ -166,7 +169,7 @@ impl provender_attest::SigningBackend for Broken<'_> {
         }
     }
 
-    async fn log(&self, entry: Value) -> Result<Value, provender_attest::BackendError> {
+    async fn log(&self, entry: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         match self.service {
             "log" => Err("no".into()),
             "no-entry" => Ok(Value::Null),
