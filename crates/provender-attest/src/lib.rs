@@ -32,7 +32,7 @@ pub use envelope::{Envelope, IN_TOTO_PAYLOAD_TYPE};
 pub use key::{KeyError, PrivateKey, PublicKey};
 pub use pattern::{PATTERN_LIMIT_BYTES, Pattern, PatternError};
 pub use policy::{ExpectedSigner, Policy};
-pub use sign::{BackendError, CertificateRequest, SignError, Signer, SigningBackend};
+pub use sign::{CertificateRequest, SignError, Signer, SigningBackend};
 pub use statement::{
     PREDICATE_RELEASE, PREDICATE_VERIFICATION_SUMMARY, Release, ResourceDescriptor,
     STATEMENT_LIMIT_BYTES, Statement, StatementError, Subject, VerificationResult,

@@ -25,9 +25,6 @@ const KEY_DETAILS: &str = "PKIX_ECDSA_P256_SHA_256";
 /// Most certificates of an authority's answer.
 const CHAIN_LIMIT: usize = 16;
 
-/// Whatever went wrong behind a [`SigningBackend`].
-pub type BackendError = Box<dyn Error + Send + Sync>;
-
 /// The authority, the timestamp authority and the log behind a signature: over HTTP, or in the
 /// same process. Who the signer is, the backend knows (it holds the token, or is asked by one
 /// repository); what it answers, a verifier checks.
@@ -37,17 +34,20 @@ pub trait SigningBackend: Send + Sync {
     fn certificate(
         &self,
         request: &CertificateRequest,
-    ) -> impl Future<Output = Result<Vec<Vec<u8>>, BackendError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send;
 
     /// Answers an RFC 3161 request, DER, with a response, DER.
     fn timestamp(
         &self,
         request: &[u8],
-    ) -> impl Future<Output = Result<Vec<u8>, BackendError>> + Send;
+    ) -> impl Future<Output = Result<Vec<u8>, Box<dyn Error + Send + Sync>>> + Send;
 
     /// Puts an entry into the log: the body of Rekor v2's `POST /api/v2/log/entries`. The answer
     /// is its `TransparencyLogEntry`; when it returns, the entry is in the log.
-    fn log(&self, entry: Value) -> impl Future<Output = Result<Value, BackendError>> + Send;
+    fn log(
+        &self,
+        entry: Value,
+    ) -> impl Future<Output = Result<Value, Box<dyn Error + Send + Sync>>> + Send;
 }
 
 /// Signs with one key: an ephemeral one that got a certificate, or one that somebody keeps.
@@ -66,19 +66,19 @@ pub enum SignError {
     Key(#[source] KeyError),
     /// The authority gave no certificate.
     #[error("no certificate was given")]
-    Certificate(#[source] BackendError),
+    Certificate(#[source] Box<dyn Error + Send + Sync>),
     /// The authority gave one that does not read, or for another key.
     #[error("the authority's answer is no certificate for this key")]
     WrongCertificate,
     /// The timestamp authority gave no timestamp.
     #[error("no timestamp was given")]
-    Timestamp(#[source] BackendError),
+    Timestamp(#[source] Box<dyn Error + Send + Sync>),
     /// The timestamp authority's answer holds none.
     #[error("no timestamp was given")]
     NoTimestamp(#[source] TimestampError),
     /// The log did not take the entry.
     #[error("the log did not take the entry")]
-    Log(#[source] BackendError),
+    Log(#[source] Box<dyn Error + Send + Sync>),
     /// The log's answer is no entry.
     #[error("the log's answer is not understood")]
     WrongLogEntry(#[source] BundleError),

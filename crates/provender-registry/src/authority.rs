@@ -96,7 +96,9 @@ impl Registry {
                 "the root of the trusted keys is about to expire; put its key back into keys/root and restart"
             ),
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the trusted keys' metadata could not be renewed"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the trusted keys' metadata could not be renewed");
+            }
             Err(error) => tracing::error!(%error, "renewing the trusted keys' metadata died"),
         }
     }

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -385,30 +384,4 @@ async fn a_restart_keeps_everything() {
     second.sign_certificate(request, None).await.expect("the token is still good");
     let end = second.ct_log().append(Entry::new("end")).await.expect("appended");
     assert_eq!(end.index, 2, "the log goes on");
-}
-
-/// 8 clients ask for certificates, each with a token and a proof of its own.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement: for a quiet machine and an optimized build"]
-async fn issues_300_certificates_a_second() {
-    const CLIENTS: u32 = 8;
-    const CERTIFICATES_EACH: u32 = 250;
-    let setup = setup();
-    let authority = Arc::new(setup.open(ORIGIN).await);
-    let client = async |authority: Arc<Authority>| {
-        for _ in 0..CERTIFICATES_EACH {
-            let (key, token) = (new_key(), token(&authority, &ada()));
-            let request = request(&key, Some(&token), "ada@example.org");
-            authority.sign_certificate(request, None).await.expect("issued");
-        }
-    };
-    let start = Instant::now();
-    let clients: Vec<_> =
-        (0..CLIENTS).map(|_| tokio::spawn(client(Arc::clone(&authority)))).collect();
-    for client in clients {
-        client.await.expect("no panic");
-    }
-    let rate = f64::from(CLIENTS * CERTIFICATES_EACH) / start.elapsed().as_secs_f64();
-    println!("{rate:.0} certificates/s");
-    assert!(rate >= 300.0, "{rate:.0} certificates/s");
 }

@@ -53,9 +53,9 @@ pub(super) async fn walk(stage: &mut Stage, offline: bool) -> Result<()> {
         REAL_PACKAGE => Publisher::Twine(stage.clients.folder("first")),
         _ => stage.clients.publisher_here().await,
     };
-    let published = publish(stage, &publisher).await?;
+    let release = publish(stage, &publisher).await?;
     script.step(5, "Ask why it should be trusted");
-    why(stage, &published).await?;
+    why(stage, &release).await?;
     script.step(6, "Somebody registers its name in public, as version 99");
     namesake(stage).await?;
     script.step(7, "It is all written down");
