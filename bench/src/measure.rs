@@ -6,7 +6,9 @@ mod install;
 mod log;
 mod memory;
 mod publish;
+mod sign;
 mod start;
+mod verify;
 mod wheel;
 
 use crate::machine::Workplace;
@@ -47,6 +49,8 @@ pub(crate) const ALL: &[Measurement] = &[
         title: "appending to the transparency log, in process",
         run: log::run,
     },
+    Measurement { name: "verify", title: "verifying one bundle", run: verify::run },
+    Measurement { name: "sign", title: "signing one file", run: sign::run },
     Measurement {
         name: "start",
         title: "start to first answer with 100,000 files",

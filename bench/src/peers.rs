@@ -14,7 +14,7 @@ use crate::http::Connection;
 use crate::machine::Workplace;
 use crate::program::Program;
 
-pub(crate) use install::{real_upstream, uv};
+pub(crate) use install::{real_upstream, sigstore, uv};
 pub(crate) use nginx::serve as serve_folder;
 pub(crate) use provender::{Provender, UPLOADS};
 

@@ -5,6 +5,7 @@
 //! target asserts more than that nothing panics: what a parser lets through keeps its promise.
 
 mod archives;
+mod attestations;
 mod ecosystems;
 mod forms;
 mod logs;
@@ -44,6 +45,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "multipart", run: forms::multipart },
     Target { name: "range", run: forms::range },
     Target { name: "words", run: words::words },
+    Target { name: "bundle", run: attestations::bundle },
+    Target { name: "statement", run: attestations::statement },
+    Target { name: "trust_root", run: attestations::trust_root },
     Target { name: "log_batch", run: logs::batch },
     Target { name: "log_note", run: logs::note },
     Target { name: "log_proof", run: logs::proof },

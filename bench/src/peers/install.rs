@@ -9,6 +9,8 @@ use crate::machine::{Workplace, answer};
 
 /// The client that installs environments.
 const UV: &str = "uv==0.13.9";
+/// The client that verifies bundles.
+const SIGSTORE: &str = "sigstore==4.5.1";
 
 /// Runs a command that prepares something, and says what it is.
 pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
@@ -63,6 +65,14 @@ pub(super) fn crate_program(
 /// Where it is not there and cannot be installed.
 pub(crate) fn uv(workplace: &Workplace) -> anyhow::Result<PathBuf> {
     Ok(python(workplace, &[UV])?.join("uv"))
+}
+
+/// sigstore-python's program.
+///
+/// # Errors
+/// Where it is not there and cannot be installed.
+pub(crate) fn sigstore(workplace: &Workplace) -> anyhow::Result<PathBuf> {
+    Ok(python(workplace, &[SIGSTORE])?.join("sigstore"))
 }
 
 /// The address of the simple index that this machine's own client is set up to use. It is told to
