@@ -45,7 +45,7 @@ impl KeyRing {
         let path = self.path(name);
         file::private_directory(path.parent().expect("keys are in a folder"))?;
         if file::create(&path, to_pem(&key)?.as_bytes(), file::PRIVATE_MODE)? {
-            tracing::info!(key = %name, %algorithm, "made a private key");
+            tracing::debug!(key = %name, %algorithm, "made a private key");
             return Ok(key);
         }
         self.required(name, algorithm)
