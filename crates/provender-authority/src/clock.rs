@@ -31,7 +31,7 @@ impl Clock for SystemClock {
 /// Small steps back, as of a clock that is being adjusted, are bridged by repeating the latest
 /// moment. After a larger one nothing is dated until the clock has caught up with what was already
 /// said, for a timestamp may neither contradict an earlier one nor be known to be wrong.
-/// What was said before a restart is remembered by a file, see [`Self::open`].
+/// What was said before a restart is remembered by a file, see `open`.
 #[derive(Clone)]
 pub struct SteadyClock {
     clock: Arc<dyn Clock>,

@@ -20,7 +20,7 @@ pub struct IssuerUrl(String);
 /// Why a string is no issuer's URL.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerUrlError {
-    /// It is longer than [`ISSUER_URL_LIMIT_BYTES`].
+    /// It is longer than `ISSUER_URL_LIMIT_BYTES`.
     #[error("an issuer's URL has at most {ISSUER_URL_LIMIT_BYTES} bytes")]
     TooLong,
     /// It is no URL at all.

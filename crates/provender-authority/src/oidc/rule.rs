@@ -36,7 +36,7 @@ pub enum RuleError {
         "a rule without a condition would allow everybody: write sub = \"**\" if that is meant"
     )]
     NoCondition,
-    /// A pattern is longer than [`PATTERN_LIMIT_BYTES`].
+    /// A pattern is longer than `PATTERN_LIMIT_BYTES`.
     #[error("a pattern has at most {PATTERN_LIMIT_BYTES} bytes")]
     TooLong,
 }

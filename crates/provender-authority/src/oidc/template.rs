@@ -27,7 +27,7 @@ pub struct Template {
 /// Why a string is no template.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// It is longer than [`TEMPLATE_LIMIT_BYTES`].
+    /// It is longer than `TEMPLATE_LIMIT_BYTES`.
     #[error("a template has at most {TEMPLATE_LIMIT_BYTES} bytes")]
     TooLong,
     /// A brace has no partner, or encloses nothing or another brace.
