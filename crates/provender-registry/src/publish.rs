@@ -20,7 +20,7 @@ use crate::attestation::{PublisherAttestation, check_kept_already};
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
 use crate::resolve::{bound_origin, without_doubles};
-use crate::signing::Task;
+use crate::signing::{Task, not_signed};
 
 /// What was published.
 #[derive(Debug, Clone, Serialize)]
@@ -204,22 +204,29 @@ impl Registry {
             let by = attested.iter().map(|one| one.identity.as_str()).collect::<Vec<_>>();
             event.detail.0.insert("attested_by".to_owned(), by.into());
         }
-        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
         let task = Task::release(&key, &kept);
+        let (committed, signed) =
+            tokio::join!(self.inner.blobs.commit(blob), self.attest(&task, &kept));
+        committed.map_err(|error| blob_problem(&error))?;
+        let failure = signed.as_ref().err().map(|failure| not_signed(&task, failure));
+        self.note_signing(&task, signed.as_ref().err());
         let mut writes = vec![
             Write::BindName { key: key.clone(), origin: Origin::Published, at: now },
             Write::RecordFile { key: key.clone(), file: kept.clone() },
-            task.queue(now),
+            signed.map_or_else(|_| task.queue(now), Write::RecordAttestation),
         ];
         writes.extend(attested.iter().map(|one| one.record(&key, &kept)));
         let outcome = self.inner.metadata.commit(writes, vec![event]).await;
         drop(gate);
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
-            Ok(_) => {
-                self.sign(task, &kept).await?;
-                Ok(published(publication, id, false))
-            }
+            Ok(_) => match failure {
+                None => Ok(published(publication, id, false)),
+                Some(problem) => {
+                    self.wake_signing();
+                    Err(problem)
+                }
+            },
             // Somebody else published the same at the same time.
             Err(StoreError::SameFile) => {
                 self.complete(&key, &kept, publication).await?;

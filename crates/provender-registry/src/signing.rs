@@ -1,8 +1,10 @@
 //! What this server signs: a release attestation for each publication, a verification summary for
 //! each first mirror.
 //!
-//! A task is queued in the same commit as the row that it is about, so nothing is forgotten over a
-//! crash. Whoever publishes waits for it; mirrors do not. One task is worked on once at a time in
+//! A publication is signed while its bytes are made durable, and kept with its attestation in one
+//! commit. What is to be signed later (a first mirror, for which nobody waits, or a publication that
+//! could not be signed at once) is queued in the same commit as the row that it is about, so nothing
+//! is forgotten over a crash. One task is worked on once at a time in
 //! this process, however many ask, and where another process was faster its attestation stands.
 
 mod bundle;
@@ -29,8 +31,7 @@ use crate::Registry;
 use crate::error::store_problem;
 use crate::listing::shared_problem;
 
-use bundle::SigningFailure;
-pub(crate) use bundle::timestamp;
+pub(crate) use bundle::{SigningFailure, timestamp};
 pub(crate) use statement::{CHECKS, Check};
 
 /// Tasks that the background works on at once.
@@ -123,32 +124,44 @@ impl Registry {
 
     async fn sign_kept(&self, task: &Task, kept: &KeptFile, tries: u32) -> Result<(), Problem> {
         let signed = self.sign_and_record(task, kept).await;
-        match &signed {
-            Ok(()) => self.note_signed(),
+        self.note_signing(task, signed.as_ref().err());
+        match signed {
+            Ok(()) => Ok(()),
             // What is queued is found at the next start.
-            Err(failure) if failure.is_the_end() => {}
+            Err(failure) if failure.is_the_end() => Err(not_signed(task, &failure)),
             Err(failure) => {
-                self.note_signing_failure(task, failure);
                 self.postpone(task, tries, &failure.to_string()).await;
+                Err(not_signed(task, &failure))
             }
         }
-        signed.map_err(|failure| {
-            let message = format!(
-                "{} is kept but could not be signed yet; try again in a moment",
-                task.file.name
-            );
-            Problem::new(ProblemCode::Busy, message).because(&failure).retry_after(RETRY_AFTER)
-        })
     }
 
     async fn sign_and_record(&self, task: &Task, kept: &KeptFile) -> Result<(), SigningFailure> {
+        let attestation = self.attest(task, kept).await?;
+        let writes = vec![task.end(), Write::RecordAttestation(attestation)];
+        match self.inner.metadata.commit(writes, Vec::new()).await {
+            // Missing: another server ended the task, and its attestation stands.
+            Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Signs; what is returned is in the log for ever, and still to be kept. To be called while
+    /// the file's bytes are made durable, so that a publication waits for both at once. A crash
+    /// between the two and the file's row leaves an entry in the log about a publication that was
+    /// never acknowledged, as it would where a publisher signed.
+    pub(crate) async fn attest(
+        &self,
+        task: &Task,
+        kept: &KeptFile,
+    ) -> Result<Attestation, SigningFailure> {
         let ecosystem = self.ecosystem(&task.file.package.ecosystem).cloned();
         let ecosystem = ecosystem.ok_or(SigningFailure::UnknownEcosystem)?;
         let statement = self.statement(task, kept, &*ecosystem).await?;
         let predicate_type = statement.predicate_type.clone();
         let repository = task.file.package.repository.as_str();
         let bundle = bundle::sign(self.authority(), repository, &statement).await?;
-        let attestation = Attestation {
+        Ok(Attestation {
             blob: kept.blob,
             file: Some(task.file.clone()),
             source: AttestationSource::Ours,
@@ -156,13 +169,7 @@ impl Registry {
             log_index: bundle.log_entries.first().map(|entry| entry.index),
             bundle: bundle.to_json(),
             recorded_at: self.now(),
-        };
-        let writes = vec![task.end(), Write::RecordAttestation(attestation)];
-        match self.inner.metadata.commit(writes, Vec::new()).await {
-            // Missing: another server ended the task, and its attestation stands.
-            Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        })
     }
 
     async fn statement(
@@ -197,6 +204,15 @@ impl Registry {
         };
         if let Err(error) = self.inner.metadata.commit(vec![write], Vec::new()).await {
             tracing::warn!(%error, file = %task.file.name, "a failure to sign could not be recorded");
+        }
+    }
+
+    /// Remembers whether signing fails, and tells where that is news. The server's end is none.
+    pub(crate) fn note_signing(&self, task: &Task, failure: Option<&SigningFailure>) {
+        match failure {
+            None => self.note_signed(),
+            Some(failure) if failure.is_the_end() => {}
+            Some(failure) => self.note_signing_failure(task, failure),
         }
     }
 
@@ -283,4 +299,11 @@ impl Registry {
             }
         }
     }
+}
+
+/// What a publisher is told whose file is kept and not signed.
+pub(crate) fn not_signed(task: &Task, failure: &SigningFailure) -> Problem {
+    let name = &task.file.name;
+    let message = format!("{name} is kept but could not be signed yet; try again in a moment");
+    Problem::new(ProblemCode::Busy, message).because(failure).retry_after(RETRY_AFTER)
 }

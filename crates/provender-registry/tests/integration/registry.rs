@@ -55,6 +55,13 @@ impl TestClock {
     }
 }
 
+impl TestClock {
+    pub(crate) fn go_back(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).expect("a test's time is short");
+        self.0.fetch_sub(by, Ordering::SeqCst);
+    }
+}
+
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_microseconds(self.0.load(Ordering::SeqCst))
