@@ -13,6 +13,7 @@ mod endpoint;
 mod events;
 mod evidence;
 mod issuers;
+mod log;
 mod openapi;
 mod packages;
 mod parameters;

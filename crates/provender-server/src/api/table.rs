@@ -8,7 +8,8 @@ use provender_domain::{Problem, ProblemCode};
 
 use super::endpoint::{Endpoint, endpoint};
 use super::{
-    accounts, changes, events, evidence, issuers, packages, repositories, server, tokens, upstreams,
+    accounts, changes, events, evidence, issuers, log, packages, repositories, server, tokens,
+    upstreams,
 };
 
 /// Every endpoint, in the order of the document.
@@ -152,6 +153,11 @@ fn of_packages() -> Vec<Endpoint> {
             get("/attestations/{digest}"),
             ("listAttestations", "What is attested of these bytes, each with its proof."),
             evidence::attestations,
+        ),
+        endpoint(
+            get("/log/entries"),
+            ("searchLog", "Entries of the transparency log, by digest or by identity."),
+            log::entries,
         ),
         endpoint(
             get("/quarantine"),

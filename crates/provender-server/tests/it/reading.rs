@@ -48,6 +48,26 @@ async fn a_file_links_to_what_proves_it() {
     let evidence = server.get("/-/api/v1/evidence?subject=pkg:demo/pkg@1", &[]).await;
     let evidence: serde_json::Value = serde_json::from_slice(&evidence.body).unwrap();
     assert_eq!(evidence["items"][0]["attestations"][0]["bundle"], *bundle);
+
+    // The log is searched by what was signed, and by who signed it.
+    let who = server.registry.authority().origin().repository("main");
+    let found = async |query: &str| {
+        let answer = server.get(&format!("/-/api/v1/log/entries?{query}"), &[]).await;
+        let found: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        (answer.status, found["items"].clone())
+    };
+    let entry = attestation["log_index"].clone();
+    for query in [format!("digest=sha256:{digest}"), format!("identity={who}")] {
+        let (status, items) = found(&query).await;
+        assert_eq!(
+            (status, &items[0]["index"], &items[0]["identity"]),
+            (200, &entry, &who.clone().into())
+        );
+    }
+    assert_eq!(found("identity=nobody@upstream.example").await, (200, serde_json::json!([])));
+    for wrong in ["", "digest=ab", "digest=ab&identity=b"] {
+        assert_eq!(found(wrong).await.0, 400, "{wrong}");
+    }
     server.stop().await;
 }
 

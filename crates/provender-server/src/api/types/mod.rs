@@ -4,6 +4,7 @@ mod account;
 mod event;
 mod evidence;
 mod issuer;
+mod log;
 mod package;
 mod repository;
 mod schema;
@@ -15,6 +16,7 @@ pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
 pub use event::{Actor, Event, EventKinds, EventQuery};
 pub use evidence::{Attestation, AttestationsQuery, EvidenceQuery, FileEvent, FileEvidence};
 pub use issuer::{Issuer, IssuerQuery, NewIssuer};
+pub use log::{LogEntriesQuery, LogEntry};
 pub use package::{
     Change, ChangedFiles, File, Origin, Package, PackageQuery, PackageSummary, PackagesQuery,
     QuarantineQuery, SetOrigin, VerdictWord,
