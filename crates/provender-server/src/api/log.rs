@@ -1,6 +1,7 @@
 //! The transparency log, searched: the one question that its tiles do not answer by themselves.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use provender_domain::{BlobId, Problem, ProblemCode};
 use provender_registry::{Caller, Registry};
@@ -28,9 +29,11 @@ pub(super) async fn entries(
             return Err(Problem::new(ProblemCode::InvalidRequest, message));
         }
     };
+    // What was appended a moment ago is durable, and published within the next.
+    let published = log.checkpoint().await.map_err(|error| Problem::internal(&error))?;
     let mut found = Vec::with_capacity(places.len());
-    for index in places {
-        found.push(read(log, index).await?);
+    for index in places.range(..published.size) {
+        found.push(read(log, *index).await?);
     }
     Ok(Found(Items { items: found }))
 }
@@ -56,7 +59,10 @@ async fn read(log: &Log, index: u64) -> Result<LogEntry, Problem> {
     let entry = HashedRekord::from_body(&body).map_err(|error| Problem::internal(&error))?;
     // Whoever signed with a key of their own is named by no certificate.
     let identity = entry.verifier.identities().unwrap_or_default().into_iter().next();
-    let digest = entry.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = entry.digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a text never fails");
+        text
+    });
     Ok(LogEntry { index, digest, identity })
 }
 
