@@ -2,11 +2,11 @@
 
 use provender_attest::PREDICATE_RELEASE;
 use provender_domain::{
-    BlobId, EventKind, File, FileName, FileState, KeptFile, Origin, PackageName, Problem,
-    ProblemCode, Scope, Version,
+    Attributes, BlobId, Companion, EventKind, File, FileName, FileState, KeptFile, NewEvent,
+    Origin, PackageName, Problem, ProblemCode, Scope, Timestamp, Version,
 };
 use provender_ecosystem::{
-    Depth, Expected, Form, InspectErrorClass, Inspection, Operation, Publication,
+    CompanionBytes, Depth, Expected, Form, InspectErrorClass, Inspection, Operation, Publication,
 };
 use provender_store::{
     Attestation, AttestationSource, Blob, PackageKey, Staging, StoreError, Unverified, Verified,
@@ -164,50 +164,17 @@ impl Registry {
         publication: &Publication,
         checked: Checked,
     ) -> Result<Published, Problem> {
-        let Checked { blob, inspection, attested } = checked;
         let gate = self.inner.garbage_gate.clone().read_owned().await;
-        let id = blob.id();
-        let mut companions = self.keep_companions(inspection.companions, &[]).await?;
-        companions.extend(self.keep_provenance(&*operation.ecosystem, &attested).await?);
         let now = self.now();
-        let mut attributes = inspection.attributes;
-        attributes.0.extend(publication.attributes.0.clone());
-        let kept = KeptFile {
-            file: File {
-                name: publication.file.clone(),
-                version: Some(publication.version.clone()),
-                url: None,
-                digests: without_doubles(publication.digests.iter().cloned().chain([id.digest()])),
-                size_bytes: Some(blob.size_bytes()),
-                uploaded_at: Some(now),
-                yank: None,
-                attributes,
-                companions,
-            },
-            blob: id,
-            origin: Origin::Published,
-            recorded_at: now,
-            publisher: Some(operation.caller.actor().to_string()),
-            state: FileState::Present,
-            state_reason: None,
-        };
-        let mut event = self.package_event(
-            EventKind::Published,
-            &operation.caller,
-            &key,
-            format!("{} was published", publication.file),
-        );
-        event.file = Some(publication.file.clone());
-        event.version = Some(publication.version.clone());
-        event.detail.set_text("sha256", id.to_hex());
-        if !attested.is_empty() {
-            let by = attested.iter().map(|one| one.identity.as_str()).collect::<Vec<_>>();
-            event.detail.0.insert("attested_by".to_owned(), by.into());
-        }
+        let Checked { blob, inspection, attested } = checked;
+        let Inspection { attributes, companions, .. } = inspection;
+        let mut kept = Self::kept_facts(operation, publication, &blob, attributes, now);
+        let id = kept.blob;
+        let event = self.published_event(operation, &key, publication, id, &attested);
         let task = Task::release(&key, &kept);
-        let (committed, signed) =
-            tokio::join!(self.inner.blobs.commit(blob), self.attest(&task, &kept));
-        committed.map_err(|error| blob_problem(&error))?;
+        let bytes = self.keep_all_bytes(operation, blob, companions, &attested);
+        let (companions, signed) = tokio::join!(bytes, self.attest(&task, &kept));
+        kept.file.companions = companions?;
         let failure = signed.as_ref().err().map(|failure| not_signed(&task, failure));
         self.note_signing(&task, signed.as_ref().err());
         let mut writes = vec![
@@ -240,6 +207,72 @@ impl Registry {
             }
             Err(error) => Err(store_problem(&error)),
         }
+    }
+
+    /// The archive and what belongs to it, durable. Returns the companions.
+    async fn keep_all_bytes(
+        &self,
+        operation: &Authorized<Operation>,
+        blob: Blob<Verified>,
+        companions: Vec<CompanionBytes>,
+        attested: &[PublisherAttestation],
+    ) -> Result<Vec<Companion>, Problem> {
+        let mut kept = self.keep_companions(companions, &[]).await?;
+        kept.extend(self.keep_provenance(&*operation.ecosystem, attested).await?);
+        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
+        Ok(kept)
+    }
+
+    /// What is known of the file, but for its companions.
+    fn kept_facts(
+        operation: &Authorized<Operation>,
+        publication: &Publication,
+        blob: &Blob<Verified>,
+        mut attributes: Attributes,
+        now: Timestamp,
+    ) -> KeptFile {
+        let id = blob.id();
+        attributes.0.extend(publication.attributes.0.clone());
+        KeptFile {
+            file: File {
+                name: publication.file.clone(),
+                version: Some(publication.version.clone()),
+                url: None,
+                digests: without_doubles(publication.digests.iter().cloned().chain([id.digest()])),
+                size_bytes: Some(blob.size_bytes()),
+                uploaded_at: Some(now),
+                yank: None,
+                attributes,
+                companions: Vec::new(),
+            },
+            blob: id,
+            origin: Origin::Published,
+            recorded_at: now,
+            publisher: Some(operation.caller.actor().to_string()),
+            state: FileState::Present,
+            state_reason: None,
+        }
+    }
+
+    fn published_event(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        publication: &Publication,
+        id: BlobId,
+        attested: &[PublisherAttestation],
+    ) -> NewEvent {
+        let message = format!("{} was published", publication.file);
+        let kind = EventKind::Published;
+        let mut event = self.package_event(kind, &operation.caller, key, message);
+        event.file = Some(publication.file.clone());
+        event.version = Some(publication.version.clone());
+        event.detail.set_text("sha256", id.to_hex());
+        if !attested.is_empty() {
+            let by = attested.iter().map(|one| one.identity.as_str()).collect::<Vec<_>>();
+            event.detail.0.insert("attested_by".to_owned(), by.into());
+        }
+        event
     }
 
     fn record_refusal(
