@@ -22,6 +22,10 @@ pub enum EventKind {
     Deleted,
     /// An administrator released a file from quarantine.
     Released,
+    /// A tag was pointed to another file than before.
+    TagMoved,
+    /// A tag was taken away; its history stays.
+    TagRemoved,
     /// A publication was refused.
     PublicationRefused,
     /// A token was used where it gives no right.
@@ -64,6 +68,8 @@ pub enum EventKind {
     Namesake,
     /// Red flag: another upstream than the one a name is bound to offers that name.
     OriginConflict,
+    /// Red flag: somebody, or an upstream, would have moved a tag where tags are immutable.
+    ImmutableTagMoved,
     /// An upstream fails; what is kept is served on.
     UpstreamFailing,
     /// An upstream answers again.
@@ -76,7 +82,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -84,6 +90,8 @@ impl EventKind {
         Self::Unyanked,
         Self::Deleted,
         Self::Released,
+        Self::TagMoved,
+        Self::TagRemoved,
         Self::PublicationRefused,
         Self::AccessDenied,
         Self::RepositoryCreated,
@@ -105,6 +113,7 @@ impl EventKind {
         Self::ArchiveRefused,
         Self::Namesake,
         Self::OriginConflict,
+        Self::ImmutableTagMoved,
         Self::UpstreamFailing,
         Self::UpstreamRecovered,
         Self::SigningFailing,
@@ -121,6 +130,8 @@ impl EventKind {
             Self::Unyanked => "unyanked",
             Self::Deleted => "deleted",
             Self::Released => "released",
+            Self::TagMoved => "tag-moved",
+            Self::TagRemoved => "tag-removed",
             Self::PublicationRefused => "publication-refused",
             Self::AccessDenied => "access-denied",
             Self::RepositoryCreated => "repository-created",
@@ -142,6 +153,7 @@ impl EventKind {
             Self::ArchiveRefused => "archive-refused",
             Self::Namesake => "namesake",
             Self::OriginConflict => "origin-conflict",
+            Self::ImmutableTagMoved => "immutable-tag-moved",
             Self::UpstreamFailing => "upstream-failing",
             Self::UpstreamRecovered => "upstream-recovered",
             Self::SigningFailing => "signing-failing",
@@ -152,9 +164,10 @@ impl EventKind {
     /// How bad it is that this happened: a red flag has a severity, other events have none.
     pub const fn severity(self) -> Option<Severity> {
         match self {
-            Self::DigestMismatch | Self::UpstreamChanged | Self::ArchiveRefused => {
-                Some(Severity::High)
-            }
+            Self::DigestMismatch
+            | Self::UpstreamChanged
+            | Self::ArchiveRefused
+            | Self::ImmutableTagMoved => Some(Severity::High),
             Self::Namesake | Self::OriginConflict | Self::SigningFailing => Some(Severity::Medium),
             Self::NameClaimed | Self::UpstreamFailing => Some(Severity::Low),
             _ => None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobId, Digest, FileName, Timestamp, UpstreamName, Version};
+use crate::{BlobId, Digest, FileName, Tag, Timestamp, UpstreamName, Version};
 
 /// Facts about a file or package that only its ecosystem understands (for Python:
 /// `requires-python`, project status, …). Kept and passed on unread by everybody else.
@@ -86,6 +86,9 @@ impl File {
 pub struct Listing {
     /// The files it lists, in its order, no name twice.
     pub files: Vec<File>,
+    /// The tags it lists, in its order, none twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
     /// What only the ecosystem understands of the package itself.
     #[serde(default)]
     pub attributes: Attributes,

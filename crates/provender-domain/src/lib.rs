@@ -8,6 +8,8 @@ mod digest;
 mod event;
 mod file;
 mod name;
+mod pattern;
+mod policy;
 mod problem;
 mod purl;
 mod repository;
@@ -20,8 +22,11 @@ pub use event::{Event, EventKind, NewEvent, Severity};
 pub use file::{Attributes, Companion, File, FileState, KeptFile, Listing, Origin, Yank};
 pub use name::{
     EcosystemId, FILE_NAME_LIMIT_BYTES, FileName, NameError, PACKAGE_NAME_LIMIT_BYTES, PackageName,
-    REPOSITORY_NAME_LIMIT_BYTES, RepositoryName, UpstreamName, VERSION_LIMIT_BYTES, Version,
+    REPOSITORY_NAME_LIMIT_BYTES, RepositoryName, TAG_LIMIT_BYTES, Tag, UpstreamName,
+    VERSION_LIMIT_BYTES, Version,
 };
+pub use pattern::TextPattern;
+pub use policy::{RepositoryPolicy, RetentionRule, SignatureRule, Signer, TagRule};
 pub use problem::{Problem, ProblemCode};
 pub use purl::{PURL_LIMIT_BYTES, Purl, PurlError};
 pub use repository::{OwnedName, Repository, Upstream, UpstreamTarget, Visibility};

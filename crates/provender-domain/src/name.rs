@@ -36,6 +36,8 @@ pub enum NameError {
 
 /// Longest package name that any ecosystem may use, in bytes (OCI names reach 255).
 pub const PACKAGE_NAME_LIMIT_BYTES: usize = 255;
+/// Longest tag, in bytes (OCI distribution specification 1.1, "Pulling manifests").
+pub const TAG_LIMIT_BYTES: usize = 128;
 /// Longest version text, in bytes.
 pub const VERSION_LIMIT_BYTES: usize = 255;
 /// Longest file name, in bytes: what common file systems take for one path segment.
@@ -137,6 +139,12 @@ name!(
 );
 
 name!(
+    /// A name that points to one file of a package at a time and may be moved to another: `latest`.
+    Tag,
+    "tag"
+);
+
+name!(
     /// A file's name: one path segment, safe to put into a URL, a header and a file system.
     FileName,
     "file name"
@@ -208,6 +216,19 @@ impl Version {
             return Err(NameError::Malformed { what: Self::WHAT, rule });
         }
         Ok(Self(normalized.into()))
+    }
+}
+
+impl Tag {
+    /// Takes a tag that its ecosystem has already checked; refuses control characters, white space
+    /// and path separators.
+    pub fn new(checked: &str) -> Result<Self, NameError> {
+        check_length(Self::WHAT, checked, TAG_LIMIT_BYTES)?;
+        if checked.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\')) {
+            let rule = "control characters, white space and path separators are not allowed";
+            return Err(NameError::Malformed { what: Self::WHAT, rule });
+        }
+        Ok(Self(checked.into()))
     }
 }
 

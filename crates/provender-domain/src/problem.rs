@@ -23,6 +23,12 @@ pub enum ProblemCode {
     InvalidRequest,
     /// The package that was to be published is malformed or contradicts itself.
     InvalidPackage,
+    /// The bytes have another digest than the client says.
+    DigestMismatch,
+    /// What is to be published refers to something that is not here.
+    MissingReference,
+    /// A piece of an upload does not begin where the one before it ended.
+    OutOfOrder,
     /// It is already there with other bytes, or the name belongs to somebody else.
     Conflict,
     /// A limit on size or count.
@@ -54,6 +60,9 @@ impl ProblemCode {
             Self::PolicyDenied => "policy-denied",
             Self::InvalidRequest => "invalid-request",
             Self::InvalidPackage => "invalid-package",
+            Self::DigestMismatch => "digest-mismatch",
+            Self::MissingReference => "missing-reference",
+            Self::OutOfOrder => "out-of-order",
             Self::Conflict => "conflict",
             Self::TooLarge => "too-large",
             Self::MethodNotAllowed => "method-not-allowed",

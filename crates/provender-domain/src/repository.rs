@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{NamePattern, RepositoryName, Timestamp, UpstreamName};
+use crate::{NamePattern, RepositoryName, RepositoryPolicy, Timestamp, UpstreamName};
 
 /// Who may read a repository without a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Repository {
     pub visibility: Visibility,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What it asks of what it holds.
+    #[serde(default)]
+    pub policy: RepositoryPolicy,
 }
 
 /// A name or prefix that belongs to a repository and is never asked for upstream.

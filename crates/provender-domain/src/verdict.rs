@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{FileState, Origin, Timestamp};
+use crate::{FileState, Origin, SignatureRule, Signer, Timestamp};
 
 /// What is known of one file at the moment it is decided upon.
 #[derive(Debug, Clone)]
@@ -17,6 +17,10 @@ pub struct Facts {
     pub state_reason: Option<String>,
     /// When it was uploaded, by whose clock [`crate::File::uploaded_at`] says.
     pub uploaded_at: Option<Timestamp>,
+    /// The signatures that its repository asks for.
+    pub signatures_asked: Vec<SignatureRule>,
+    /// Who is known to have signed it; looked up only where signatures are asked for.
+    pub signers: Vec<Signer>,
 }
 
 /// Why a verdict is what it is, in words fit for whoever asked for the file.

@@ -1,6 +1,6 @@
 //! Publications, as clients send them.
 
-use provender_domain::{Attributes, Digest, FileName, PackageName, Version};
+use provender_domain::{Attributes, Digest, FileName, PackageName, Tag, Version};
 
 /// The fields that came with an archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +12,10 @@ pub struct Form {
 }
 
 impl Form {
+    /// The field in which the registry tells an ecosystem a whole body's SHA-256, in hexadecimal;
+    /// never taken from a client.
+    pub const SHA256: &'static str = ":sha256";
+
     /// The first value of a field.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -52,10 +56,12 @@ pub struct Attested {
 pub struct Publication {
     /// The package.
     pub package: PackageName,
-    /// The version.
-    pub version: Version,
+    /// The version, where there is one.
+    pub version: Option<Version>,
     /// The file.
     pub file: FileName,
+    /// The tag that is to point to it.
+    pub tag: Option<Tag>,
     /// Every digest that the client claims; all are checked.
     pub digests: Vec<Digest>,
     /// What the publisher attests of it; at most [`ATTESTATIONS_LIMIT`]. All are verified, and one

@@ -39,6 +39,37 @@ pub struct CompanionBytes {
     pub bytes: Vec<u8>,
 }
 
+/// What one file has to do with another of its package that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReferenceRole {
+    /// It needs it: it can't be published without, and keeps it from being collected.
+    Required,
+    /// It may have it, or somebody else has: it keeps it from being collected, where it is here.
+    Optional,
+    /// It is about it; that one need not be here.
+    Subject,
+}
+
+/// Another file of the same package that a file names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Which file.
+    pub file: FileName,
+    /// What it has to do with it.
+    pub role: ReferenceRole,
+}
+
+/// A file that is a statement about another: a signature, an attestation. No statement is made
+/// about such a file in turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// What it is about.
+    pub about: FileName,
+    /// The file, of the same package, that holds a Sigstore bundle, where it is of that form and
+    /// can be verified.
+    pub bundle: Option<FileName>,
+}
+
 /// What reading an archive found out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inspection {
@@ -48,6 +79,10 @@ pub struct Inspection {
     pub attributes: Attributes,
     /// What to keep beside it.
     pub companions: Vec<CompanionBytes>,
+    /// What it names of its own package; no file twice in one role.
+    pub references: Vec<Reference>,
+    /// Set where it is a statement about another file.
+    pub evidence: Option<Evidence>,
 }
 
 /// What sort of fault an archive has.

@@ -6,8 +6,10 @@
 
 mod discovery;
 mod document;
+mod evidence;
 mod form;
 mod inspect;
+mod mount;
 mod operation;
 mod path;
 mod purl;
@@ -17,22 +19,30 @@ mod upstream;
 pub mod conformance;
 
 pub use discovery::{ClientSetup, Endpoint, Probe, ProbeSource};
-pub use document::{Document, PackageView, ProblemDocument, View};
+pub use document::{
+    AllPackagesView, Delivery, Document, PackageView, Presentation, ProblemDocument, Receipt,
+    ReferrersView, Reply, TagsView, View,
+};
+pub use evidence::{MadeFile, Signed};
 pub use form::{
     ATTESTATION_LIMIT_BYTES, ATTESTATIONS_LIMIT, AttestationClaim, Attested, Form, Publication,
 };
 pub use inspect::{
-    Archive, CompanionBytes, Depth, Expected, InspectError, InspectErrorClass, Inspection,
+    Archive, CompanionBytes, Depth, Evidence, Expected, InspectError, InspectErrorClass,
+    Inspection, Reference, ReferenceRole,
 };
+pub use mount::{Mount, RootOperation, TokenRequest, TokenScope};
 pub use operation::{
-    Change, Framing, Headers, Method, Operation, Rendition, RequestHead, Selection, Subject,
+    Change, Framing, Headers, Method, MountSource, Operation, Page, Rendition, RequestHead,
+    Selection, SessionId, Subject, UploadStep,
 };
 pub use path::{PATH_LIMIT_BYTES, PATH_SEGMENT_LIMIT, Path, PathError};
 pub use purl::PurlSubject;
 pub use upstream::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
 
 use provender_domain::{
-    EcosystemId, FileName, Listing, NameError, NamePattern, PackageName, Problem, Purl, Version,
+    Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName, Problem,
+    Purl, Tag, Version,
 };
 use url::Url;
 
@@ -68,6 +78,22 @@ pub trait Ecosystem: Send + Sync {
     /// The version that a file's name tells, if its name tells one and is right for the package.
     fn version_of_file(&self, package: &PackageName, file: &FileName) -> Option<Version>;
 
+    /// Checks a tag; a problem where the ecosystem has none.
+    fn tag(&self, _raw: &str) -> Result<Tag, NameError> {
+        Err(NameError::Malformed { what: "tag", rule: "there are no tags in this ecosystem" })
+    }
+
+    /// The digest that a file's name promises, where names are digests: then a name is free again
+    /// for the same bytes after they were deleted.
+    fn digest_of_file(&self, _file: &FileName) -> Option<Digest> {
+        None
+    }
+
+    /// The name of the file that a tag points to, by the digest that an upstream says it has.
+    fn tagged_file(&self, _digest: &Digest) -> Option<FileName> {
+        None
+    }
+
     /// The packages that a file of this name can belong to; none where its name does not tell.
     fn packages_of_file(&self, _file: &FileName) -> Vec<PackageName> {
         Vec::new()
@@ -89,6 +115,23 @@ pub trait Ecosystem: Send + Sync {
         purl::read(self, purl)
     }
 
+    /// Where its URLs begin.
+    fn mount(&self) -> Mount {
+        Mount::UnderRepository
+    }
+
+    /// Parses a request below a root mount that is about no repository: its path behind the mount's
+    /// segment. `None` for everything else.
+    fn route_root(&self, _request: &RequestHead<'_>) -> Option<Result<RootOperation, Problem>> {
+        None
+    }
+
+    /// The host of the upstream that alone is to answer, where the client says which one it would
+    /// have asked.
+    fn wanted_host(&self, _request: &RequestHead<'_>) -> Option<String> {
+        None
+    }
+
     /// Parses a request whose path has been decoded exactly once. Everything that is not this
     /// ecosystem's protocol is a problem, in most cases `NotFound`.
     fn route(&self, request: &RequestHead<'_>) -> Result<Operation, Problem>;
@@ -99,7 +142,30 @@ pub trait Ecosystem: Send + Sync {
 
     /// Renders a problem so that the client shows [`Problem::public`] to its user. Never shows
     /// [`Problem::internal`].
-    fn render_problem(&self, problem: &Problem) -> ProblemDocument;
+    /// `about` is what was asked for, where that was understood.
+    fn render_problem(&self, problem: &Problem, about: Option<&Operation>) -> ProblemDocument;
+
+    /// The `WWW-Authenticate` field of a refusal for want of a credential, where its clients expect
+    /// another than the server gives: `endpoint` is the repository, which may not exist.
+    fn challenge(&self, _endpoint: &Endpoint<'_>, _about: Option<&Operation>) -> Option<String> {
+        None
+    }
+
+    /// What came of a request that changed something, in the client's terms; `None`: the server's
+    /// own JSON will do.
+    fn reply(&self, _endpoint: &Endpoint<'_>, _receipt: &Receipt<'_>) -> Option<Reply> {
+        None
+    }
+
+    /// How a file's bytes are sent.
+    fn presentation(&self, _file: &File) -> Presentation {
+        Presentation { content_type: "application/octet-stream".into(), fields: Vec::new() }
+    }
+
+    /// When a file reaches clients.
+    fn delivery(&self, _file: &FileName) -> Delivery {
+        Delivery::AfterKept
+    }
 
     /// The request that asks an upstream for one package's index. `base` is what the operator named.
     fn upstream_index(&self, base: &Url, package: &PackageName) -> UpstreamRequest;
@@ -113,6 +179,51 @@ pub trait Ecosystem: Send + Sync {
         document: &UpstreamDocument,
     ) -> Result<Listing, UpstreamFormatError>;
 
+    /// The request for the next page of the index, where this one says that there is one.
+    fn upstream_next(&self, _document: &UpstreamDocument) -> Option<UpstreamRequest> {
+        None
+    }
+
+    /// The request for a file whose address follows from its name, whether it is there or not. An
+    /// ecosystem that returns one lists no files in [`Self::read_upstream_index`].
+    fn upstream_file(
+        &self,
+        _base: &Url,
+        _package: &PackageName,
+        _file: &FileName,
+    ) -> Option<UpstreamRequest> {
+        None
+    }
+
+    /// The request for the file that a tag points to.
+    fn upstream_tag(
+        &self,
+        _base: &Url,
+        _package: &PackageName,
+        _tag: &Tag,
+    ) -> Option<UpstreamRequest> {
+        None
+    }
+
+    /// The requests for what refers to a file, in the order in which they are to be tried: the
+    /// first that finds something answers.
+    fn upstream_referrers(
+        &self,
+        _base: &Url,
+        _package: &PackageName,
+        _of: &FileName,
+    ) -> Vec<UpstreamRequest> {
+        Vec::new()
+    }
+
+    /// Parses an upstream's answer to one of [`Self::upstream_referrers`].
+    fn read_upstream_referrers(
+        &self,
+        _document: &UpstreamDocument,
+    ) -> Result<Vec<File>, UpstreamFormatError> {
+        Ok(Vec::new())
+    }
+
     /// The request for an upstream's complete list of names; `None` where the protocol has none.
     fn upstream_catalogue(&self, base: &Url) -> Option<UpstreamRequest>;
 
@@ -123,6 +234,8 @@ pub trait Ecosystem: Send + Sync {
     ) -> Result<Vec<PackageName>, UpstreamFormatError>;
 
     /// Reads a publication's form, before its archive: names normalized, digests taken as claims.
+    /// Where names are digests, the form of a publication whose head names none has the SHA-256 of
+    /// the body in its field [`Form::SHA256`].
     fn read_publication(&self, form: &Form) -> Result<Publication, Problem>;
 
     /// The companion in which this protocol passes attestations on; `None` where it has none.
@@ -134,6 +247,12 @@ pub trait Ecosystem: Send + Sync {
     /// where one of the bundles is of a form that it cannot hold.
     fn render_attestations(&self, _attestations: &[Attested]) -> Option<Vec<u8>> {
         None
+    }
+
+    /// The files in which this protocol passes what is signed about a file on to clients that look
+    /// for it beside that file; none where it has no such files. The last one refers to the others.
+    fn render_evidence(&self, _signed: &Signed<'_>) -> Vec<MadeFile> {
+        Vec::new()
     }
 
     /// The media type under which a companion is served. Never one that a browser would run.

@@ -9,6 +9,19 @@ pub struct UpstreamRequest {
     pub url: Url,
     /// The `Accept` field to send.
     pub accept: &'static str,
+    /// What an access token for this request opens, where tokens are handed out for parts of an
+    /// upstream (a package's name); requests with the same text share a token.
+    pub access: Option<String>,
+    /// The header field of the answer that holds the document's digest, where the protocol has one:
+    /// then a HEAD tells whether anything changed.
+    pub digest_field: Option<&'static str>,
+}
+
+impl UpstreamRequest {
+    /// A request whose answer says nothing in its head.
+    pub fn new(url: Url, accept: &'static str) -> Self {
+        Self { url, accept, access: None, digest_field: None }
+    }
 }
 
 /// A document that an upstream sent. Hostile until parsed.
@@ -20,6 +33,8 @@ pub struct UpstreamDocument {
     pub content_type: Option<String>,
     /// Its bytes, decoded.
     pub body: Vec<u8>,
+    /// Its `Link` field (RFC 8288), for lists in pages.
+    pub link: Option<String>,
 }
 
 /// Why an upstream's document could not be understood.

@@ -59,13 +59,15 @@ pub(crate) fn render(view: &View<'_>, rendition: Rendition) -> Document {
         (View::Catalogue(names), _) => html::catalogue(names),
         (View::Package(package), JSON) => json::package(package),
         (View::Package(package), _) => html::package(package),
+        // Nothing that this ecosystem's requests ask for.
+        (View::Tags(_) | View::Referrers(_) | View::AllPackages(_), _) => Vec::new(),
     };
     let content_type = match rendition {
         JSON => JSON_TYPE,
         VERSIONED_HTML => VERSIONED_HTML_TYPE,
         _ => HTML_TYPE,
     };
-    Document { content_type, body }
+    Document::new(content_type, body)
 }
 
 /// A file's URL, relative to its package's index at `simple/<name>/`.

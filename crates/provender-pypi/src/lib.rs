@@ -107,7 +107,7 @@ impl Ecosystem for Pypi {
         index::render(view, rendition)
     }
 
-    fn render_problem(&self, problem: &Problem) -> ProblemDocument {
+    fn render_problem(&self, problem: &Problem, _: Option<&Operation>) -> ProblemDocument {
         problem::render(problem)
     }
 

@@ -10,7 +10,6 @@ use provender_ecosystem::{Document, ProblemDocument};
 /// Renders [`Problem::public`] and the code, nothing else.
 pub(crate) fn render(problem: &Problem) -> ProblemDocument {
     let body = serde_json::json!({ "code": problem.code.as_str(), "detail": problem.public });
-    let document =
-        Document { content_type: "application/problem+json", body: body.to_string().into_bytes() };
-    ProblemDocument { document, in_reason_phrase: true }
+    let document = Document::new("application/problem+json", body.to_string());
+    ProblemDocument { document, in_reason_phrase: true, status: None }
 }

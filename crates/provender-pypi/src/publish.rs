@@ -25,7 +25,8 @@ pub(crate) fn read(form: &Form) -> Result<Publication, Problem> {
     let digests = digests(form)?;
     let attestations = attestation::read(optional(form, "attestations")?)?;
     let attributes = Attributes::default();
-    Ok(Publication { package, version, file, digests, attestations, attributes })
+    let version = Some(version);
+    Ok(Publication { package, version, file, tag: None, digests, attestations, attributes })
 }
 
 fn check_action(form: &Form) -> Result<(), Problem> {

@@ -15,7 +15,7 @@
 mod accept;
 
 use provender_domain::{FileName, Problem, ProblemCode};
-use provender_ecosystem::{Framing, Method, Operation, RequestHead, Subject};
+use provender_ecosystem::{Form, Framing, Method, Operation, RequestHead, Subject};
 
 use crate::{attribute, file_name, index, name, version};
 
@@ -52,7 +52,8 @@ fn publication(request: &RequestHead<'_>) -> Result<Operation, Problem> {
     if request.method != Method::Post {
         return Err(method_not_allowed("POST, which is for uploads"));
     }
-    Ok(Operation::Publish { framing: Framing::Multipart { file_field: FILE_FIELD } })
+    let framing = Framing::Multipart { file_field: FILE_FIELD };
+    Ok(Operation::Publish { framing, package: None, form: Form::default() })
 }
 
 fn catalogue(request: &RequestHead<'_>) -> Result<Operation, Problem> {

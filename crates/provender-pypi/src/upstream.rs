@@ -29,12 +29,12 @@ const URL_LIMIT_BYTES: usize = 8192;
 
 /// The request for one package's index at the simple index `base`.
 pub(crate) fn index_request(base: &Url, package: &PackageName) -> UpstreamRequest {
-    UpstreamRequest { url: below(base, &[package.as_str(), ""]), accept: ACCEPT }
+    UpstreamRequest::new(below(base, &[package.as_str(), ""]), ACCEPT)
 }
 
 /// The request for the list of all names.
 pub(crate) fn catalogue_request(base: &Url) -> UpstreamRequest {
-    UpstreamRequest { url: below(base, &[""]), accept: ACCEPT }
+    UpstreamRequest::new(below(base, &[""]), ACCEPT)
 }
 
 /// Parses one package's index.

@@ -99,6 +99,7 @@ fn links(document: &Document) -> Vec<String> {
 
 fn document(content_type: &str, body: &str) -> UpstreamDocument {
     UpstreamDocument {
+        link: None,
         url: "https://upstream.example/simple/demo/".parse().unwrap(),
         content_type: Some(content_type.to_owned()),
         body: body.as_bytes().to_vec(),
@@ -112,7 +113,7 @@ fn indexes() -> Vec<(PackageName, UpstreamDocument, usize)> {
             Pypi.render(&provender_ecosystem::View::Package(&view), Rendition(rendition));
         let body = String::from_utf8(document.body).unwrap();
         // All but the one whose name is no distribution's.
-        (name("demo"), self::document(document.content_type, &body), 3)
+        (name("demo"), self::document(&document.content_type, &body), 3)
     });
     let hostile = r#"<base href="/files/"><a href="//u:p@elsewhere.example/demo-1.tar.gz">x</a>
         <a href="javascript:demo-2.tar.gz">x<a href='demo-3.tar.gz#sha256=&#48;'>y
@@ -166,7 +167,8 @@ fn publication() -> (Form, Publication) {
     };
     let publication = Publication {
         package: name("de-mo"),
-        version: Version::new("1.0").unwrap(),
+        version: Some(Version::new("1.0").unwrap()),
+        tag: None,
         file: FileName::new("de_mo-1.0.tar.gz").unwrap(),
         digests: vec![format!("sha256:{sha256}").parse().unwrap()],
         attestations: vec![AttestationClaim { bundle: bundle() }],

@@ -63,7 +63,8 @@ use std::sync::{Arc, MutexGuard, RwLock};
 use std::time::Duration;
 
 use provender_domain::{
-    Actor, EventKind, NewEvent, Problem, Repository, RepositoryName, Timestamp, Visibility,
+    Actor, EventKind, NewEvent, Problem, Repository, RepositoryName, RepositoryPolicy, Timestamp,
+    Visibility,
 };
 use provender_ecosystem::Ecosystem;
 use provender_store::{Blobs, DatabaseUrl, Metadata, Write};
@@ -263,7 +264,8 @@ impl Registry {
 
 fn first_repository(now: Timestamp) -> Vec<Write> {
     let name = RepositoryName::new(FIRST_REPOSITORY).expect("a constant and valid name");
-    let repository = Repository { name, visibility: Visibility::Public, created_at: now };
+    let (visibility, policy) = (Visibility::Public, RepositoryPolicy::default());
+    let repository = Repository { name, visibility, created_at: now, policy };
     vec![Write::CreateRepository(repository)]
 }
 

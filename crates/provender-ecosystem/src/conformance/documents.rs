@@ -87,13 +87,13 @@ fn problems(ecosystem: &dyn Ecosystem) {
     for code in CODES {
         let mut problem = Problem::new(code, "words for everybody 42");
         problem.internal = Some("words for the operator 43".to_owned());
-        let rendered = ecosystem.render_problem(&problem);
+        let rendered = ecosystem.render_problem(&problem, None);
         let text = String::from_utf8_lossy(&rendered.document.body);
         assert!(text.contains("words for everybody 42"), "{code:?} does not say what is wrong");
         assert!(!text.contains("operator"), "{code:?} tells what is the operator's");
 
         let problem = Problem::new(code, "<script>\"'&\u{e4}\u{7}</script>");
-        let document = ecosystem.render_problem(&problem).document;
+        let document = ecosystem.render_problem(&problem, None).document;
         let is_page = document.content_type.starts_with("text/html");
         let text = String::from_utf8_lossy(&document.body);
         assert!(!is_page || !text.contains("<script>"), "{code:?} serves markup as a page");

@@ -37,6 +37,7 @@ pub(super) fn inspect(
         version: Some(subject.version.clone()),
         attributes,
         companions: vec![companion],
+        ..Inspection::default()
     })
 }
 

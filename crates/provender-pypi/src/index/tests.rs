@@ -101,8 +101,9 @@ fn what_is_rendered_can_be_read() {
         let listing = upstream::read_index(
             &view.package,
             &UpstreamDocument {
+                link: None,
                 url: "http://upstream.example/main/pypi/simple/de-mo/".parse().unwrap(),
-                content_type: Some(document.content_type.to_owned()),
+                content_type: Some(document.content_type.into_owned()),
                 body: document.body,
             },
         )

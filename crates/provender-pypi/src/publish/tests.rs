@@ -33,7 +33,7 @@ fn publications() {
         match (&found, expected) {
             (Ok(publication), Ok(version)) => {
                 assert_eq!(publication.package.as_str(), "de-mo");
-                assert_eq!(publication.version.as_str(), version);
+                assert_eq!(publication.version.as_ref().unwrap().as_str(), version);
                 assert_eq!(publication.file.as_str(), file_name);
             }
             (Err(problem), Err(part)) if problem.public.contains(part) => {

@@ -11,6 +11,7 @@ const JSON: &str = "application/vnd.pypi.simple.v1+json";
 
 fn document(content_type: &str, body: impl Into<Vec<u8>>) -> UpstreamDocument {
     UpstreamDocument {
+        link: None,
         url: "https://user:word@upstream.example/simple/demo/".parse().unwrap(),
         content_type: Some(content_type.to_owned()),
         body: body.into(),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use provender_domain::{
-    EventKind, Problem, ProblemCode, Repository, RepositoryName, Scope, Visibility,
+    EventKind, Problem, ProblemCode, Repository, RepositoryName, RepositoryPolicy, Scope,
+    Visibility,
 };
 use provender_store::Write;
 
@@ -34,7 +35,9 @@ impl Registry {
     ) -> Result<Repository, Problem> {
         caller.require(Scope::Admin, None)?;
         let name = RepositoryName::new(name).map_err(|error| invalid(&error))?;
-        let repository = Repository { name: name.clone(), visibility, created_at: self.now() };
+        let policy = RepositoryPolicy::default();
+        let repository =
+            Repository { name: name.clone(), visibility, created_at: self.now(), policy };
         let message = format!("{} repository {name} was made", visibility.as_str());
         let mut event = self.event(EventKind::RepositoryCreated, caller, message);
         event.repository = Some(name);

@@ -8,7 +8,7 @@ use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
 
-use provender_domain::{Attributes, File, Listing};
+use provender_domain::{Attributes, File, Listing, Tag};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
@@ -24,10 +24,10 @@ pub(super) async fn decode(body: String) -> Result<Listing, StoreError> {
         return from_json("listing", &body);
     }
     let body: Arc<str> = body.into();
-    let (places, attributes) = {
+    let (places, tags, attributes) = {
         let outline: Outline<'_> =
             serde_json::from_str(&body).map_err(|error| corrupt("listing", error))?;
-        (outline.places(&body), outline.attributes)
+        (outline.places(&body), outline.tags, outline.attributes)
     };
     let pieces = std::thread::available_parallelism().map_or(1, NonZero::get);
     let chunks = places.chunks(places.len().div_ceil(pieces).max(1));
@@ -41,7 +41,7 @@ pub(super) async fn decode(body: String) -> Result<Listing, StoreError> {
     for reader in readers {
         files.extend(reader.await.map_err(|error| corrupt("listing", error))??);
     }
-    Ok(Listing { files, attributes })
+    Ok(Listing { files, tags, attributes })
 }
 
 /// A listing whose files are not read yet.
@@ -49,6 +49,8 @@ pub(super) async fn decode(body: String) -> Result<Listing, StoreError> {
 struct Outline<'a> {
     #[serde(borrow)]
     files: Vec<&'a RawValue>,
+    #[serde(default)]
+    tags: Vec<Tag>,
     #[serde(default)]
     attributes: Attributes,
 }
@@ -87,7 +89,7 @@ mod tests {
             attributes: Default::default(),
             companions: Vec::new(),
         };
-        Listing { files: (0..files as u64).map(file).collect(), attributes: Default::default() }
+        Listing { files: (0..files as u64).map(file).collect(), ..Listing::default() }
     }
 
     #[tokio::test]

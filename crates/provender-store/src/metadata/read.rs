@@ -84,6 +84,7 @@ async fn repositories(connection: &mut AnyConnection) -> Result<Vec<Repository>,
             name: name(row, 0)?,
             visibility: visibility.map_err(|rule| corrupt("visibility", Rule(rule)))?,
             created_at: moment(row, 2)?,
+            policy: Default::default(),
         })
     };
     rows.iter().map(repository).collect()

@@ -1,0 +1,31 @@
+//! What is signed about a file, on its way to clients that look for it beside that file.
+
+use provender_domain::{Attributes, File, FileName};
+
+use crate::Reference;
+
+/// A statement about a file that this server signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// What it is about.
+    pub file: &'a File,
+    /// The statement's predicate type, a URI.
+    pub predicate_type: &'a str,
+    /// The Sigstore bundle (version 0.3, JSON) that holds it.
+    pub bundle: &'a str,
+    /// When it was signed: RFC 3339, in seconds.
+    pub at: &'a str,
+}
+
+/// A file that the server makes of what it signed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MadeFile {
+    /// Its name, which promises the digest of its bytes.
+    pub name: FileName,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What an index needs to know of it.
+    pub attributes: Attributes,
+    /// What it refers to.
+    pub references: Vec<Reference>,
+}
