@@ -147,9 +147,28 @@ pub struct Authorized<T> {
     pub(crate) caller: Caller,
     pub(crate) repository: Arc<RepositoryState>,
     pub(crate) ecosystem: Arc<dyn Ecosystem>,
+    /// The host of the upstream that alone is to answer, where the client says which.
+    pub(crate) wanted_host: Option<Arc<str>>,
 }
 
 impl<T> Authorized<T> {
+    /// The same for a client that says which upstream it would have asked, by its host.
+    #[must_use]
+    pub fn from_host(mut self, host: Option<&str>) -> Self {
+        self.wanted_host = host.map(Arc::from);
+        self
+    }
+
+    /// The repository's name.
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository.repository.name
+    }
+
+    /// The ecosystem in whose terms it was asked for.
+    pub fn ecosystem(&self) -> &Arc<dyn Ecosystem> {
+        &self.ecosystem
+    }
+
     /// What was authorized.
     pub fn operation(&self) -> &T {
         &self.operation
@@ -247,7 +266,8 @@ impl Registry {
         if !is_allowed(caller, &repository, &operation) {
             return Err(self.denied(caller, &repository.repository.name, operation.scope()));
         }
-        Ok(Authorized { operation, caller: caller.clone(), repository, ecosystem })
+        let caller = caller.clone();
+        Ok(Authorized { operation, caller, repository, ecosystem, wanted_host: None })
     }
 
     /// The repository, if the caller may read it.

@@ -5,6 +5,7 @@
 //! (an upstream's index is to be revalidated). The first two are counters that are read before
 //! anything is resolved, so that a change during rendering makes the entry false at birth.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,7 +32,11 @@ pub struct Stale {
 #[derive(Debug)]
 pub struct RenderedIndex {
     /// Its media type.
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
+    /// Further header fields, names in lower case.
+    pub fields: Vec<(&'static str, String)>,
+    /// Whether it may be sent compressed: else its bytes are what a digest in its head is about.
+    pub is_compressible: bool,
     /// A strong entity tag of the identity bytes, with its quotes.
     pub etag: String,
     /// The bytes.
@@ -51,6 +56,8 @@ impl RenderedIndex {
         let etag = format!("\"{}\"", &BlobId::from_bytes(digest).to_hex()[..32]);
         Self {
             content_type: document.content_type,
+            fields: document.fields,
+            is_compressible: true,
             etag,
             identity: document.body.into(),
             stale,
@@ -197,7 +204,7 @@ mod tests {
     }
 
     fn rendered(body: &str) -> Arc<RenderedIndex> {
-        let document = Document { content_type: "text/plain", body: body.into() };
+        let document = Document::new("text/plain", body);
         Arc::new(RenderedIndex::new(document, None))
     }
 

@@ -53,7 +53,7 @@ impl Registry {
                 Outcome::Updated(file) => Write::UpdateFile { key: key.clone(), file: *file },
                 Outcome::Forgotten(name) => Write::RemoveFile { key: key.clone(), name },
             });
-            if matches!(change, Change::Delete { .. }) {
+            if matches!(change, Change::Delete { .. } | Change::Remove) {
                 freed.push(before.blob);
             }
         }
@@ -78,12 +78,14 @@ impl Registry {
             .filter(|kept| match selection {
                 Selection::Version(version) => kept.file.version.as_ref() == Some(version),
                 Selection::File(name) => kept.file.name == *name,
+                Selection::Tag(_) => false,
             })
             .collect();
         if selected.is_empty() {
             let what = match selection {
                 Selection::Version(version) => format!("version {version}"),
                 Selection::File(name) => format!("file {name}"),
+                Selection::Tag(tag) => format!("tag {tag}"),
             };
             let message = format!("no {what} of {} is kept in {}", key.package, key.repository);
             return Err(Problem::not_found(message));
@@ -105,6 +107,10 @@ impl Registry {
             Change::Delete { reason } if kept.state != FileState::Deleted => {
                 kept.state = FileState::Deleted;
                 kept.state_reason.clone_from(reason);
+            }
+            Change::Remove if kept.state != FileState::Deleted => {
+                kept.state = FileState::Deleted;
+                kept.state_reason = None;
             }
             Change::Release { .. } if kept.state == FileState::Quarantined => {
                 if !self.is_evidence(&kept).await? {
@@ -139,6 +145,7 @@ impl Registry {
             Change::Yank { reason } => (EventKind::Yanked, "yanked", reason.as_ref()),
             Change::Unyank => (EventKind::Unyanked, "unyanked", None),
             Change::Delete { reason } => (EventKind::Deleted, "deleted", reason.as_ref()),
+            Change::Remove => (EventKind::Deleted, "removed", None),
             Change::Release { reason } => {
                 (EventKind::Released, "released from quarantine", reason.as_ref())
             }
@@ -160,7 +167,7 @@ fn nothing_to_do(change: &Change) -> &'static str {
     match change {
         Change::Yank { .. } => "already yanked for this reason, or deleted",
         Change::Unyank => "not yanked",
-        Change::Delete { .. } => "already deleted",
+        Change::Delete { .. } | Change::Remove => "already deleted",
         Change::Release { .. } => "not in quarantine",
     }
 }

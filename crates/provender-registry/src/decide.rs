@@ -80,6 +80,8 @@ mod tests {
                     state,
                     state_reason: Some("because".to_owned()),
                     uploaded_at: None,
+                    signatures_asked: Vec::new(),
+                    signers: Vec::new(),
                 };
                 let problem = refusal(&decide(&facts));
                 assert_eq!(problem.map(|problem| problem.code), expected, "{facts:?}");

@@ -332,6 +332,7 @@ async fn parse_page(question: &Question, page: Page) -> Result<Listing, Problem>
     let package = question.key.package.clone();
     let is_small = page.body.len() <= PARSE_INLINE_BYTES;
     let document = UpstreamDocument {
+        link: None,
         url: page.final_url,
         content_type: page.content_type,
         body: page.body.into(),

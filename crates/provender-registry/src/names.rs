@@ -141,6 +141,7 @@ impl Registry {
             return Err(Problem::new(ProblemCode::UpstreamFailed, message));
         };
         let document = UpstreamDocument {
+            link: None,
             url: page.final_url,
             content_type: page.content_type,
             body: page.body.into(),

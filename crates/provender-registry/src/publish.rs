@@ -3,7 +3,7 @@
 use provender_attest::PREDICATE_RELEASE;
 use provender_domain::{
     Attributes, BlobId, Companion, EventKind, File, FileName, FileState, KeptFile, NewEvent,
-    Origin, PackageName, Problem, ProblemCode, Scope, Timestamp, Version,
+    Origin, PackageName, Problem, ProblemCode, Scope, Tag, Timestamp, Version,
 };
 use provender_ecosystem::{
     CompanionBytes, Depth, Expected, Form, InspectErrorClass, Inspection, Operation, Publication,
@@ -27,12 +27,16 @@ use crate::signing::{Task, not_signed};
 pub struct Published {
     /// Its package.
     pub package: PackageName,
-    /// Its version.
-    pub version: Version,
+    /// Its version, where it has one.
+    pub version: Option<Version>,
     /// Its name.
     pub file: FileName,
     /// Its bytes.
     pub blob: BlobId,
+    /// The tag that points to it, where one was named.
+    pub tag: Option<Tag>,
+    /// What it says of itself that it is about.
+    pub subject: Option<FileName>,
     /// Whether the same bytes had been published under this name before.
     pub already_there: bool,
 }
@@ -236,7 +240,7 @@ impl Registry {
         KeptFile {
             file: File {
                 name: publication.file.clone(),
-                version: Some(publication.version.clone()),
+                version: publication.version.clone(),
                 url: None,
                 digests: without_doubles(publication.digests.iter().cloned().chain([id.digest()])),
                 size_bytes: Some(blob.size_bytes()),
@@ -266,7 +270,7 @@ impl Registry {
         let kind = EventKind::Published;
         let mut event = self.package_event(kind, &operation.caller, key, message);
         event.file = Some(publication.file.clone());
-        event.version = Some(publication.version.clone());
+        event.version.clone_from(&publication.version);
         event.detail.set_text("sha256", id.to_hex());
         if !attested.is_empty() {
             let by = attested.iter().map(|one| one.identity.as_str()).collect::<Vec<_>>();
@@ -286,7 +290,7 @@ impl Registry {
         let kind = EventKind::PublicationRefused;
         let mut event = self.package_event(kind, &operation.caller, &key, message);
         event.file = Some(publication.file.clone());
-        event.version = Some(publication.version.clone());
+        event.version.clone_from(&publication.version);
         event.detail.set_text("code", problem.code.as_str());
         self.record_in_background(event);
     }
@@ -314,6 +318,8 @@ fn published(publication: &Publication, blob: BlobId, already_there: bool) -> Pu
         version: publication.version.clone(),
         file: publication.file.clone(),
         blob,
+        tag: publication.tag.clone(),
+        subject: None,
         already_there,
     }
 }
@@ -363,7 +369,7 @@ async fn inspect(
         let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
         let expected = Expected {
             package: &publication.package,
-            version: Some(&publication.version),
+            version: publication.version.as_ref(),
             file: &publication.file,
         };
         let inspection = ecosystem.inspect(&expected, &mut archive, Depth::Full);

@@ -1,5 +1,6 @@
 //! Out: indexes and files.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use provender_domain::{
@@ -23,6 +24,8 @@ pub enum Answer {
     Index(Arc<RenderedIndex>),
     /// A file.
     File(FileAnswer),
+    /// A file that is still being fetched.
+    Stream(FileStream),
     /// The same thing under its one right name.
     Redirect {
         /// Relative to the request's URL.
@@ -42,12 +45,38 @@ pub struct FileAnswer {
     /// Its name.
     pub name: FileName,
     /// Never a type that a browser would run.
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
+    /// Further header fields, names in lower case.
+    pub fields: Vec<(&'static str, String)>,
     /// Where it came from.
     pub origin: Origin,
     /// The bytes that evidence is about: its own, or those of the file that it accompanies, where
     /// they are kept.
     pub evidence: Option<BlobId>,
+}
+
+/// A file that is being fetched from an upstream, of a kind whose clients hash what they get.
+#[derive(Debug)]
+pub struct FileStream {
+    /// Its size, where the upstream says it.
+    pub size_bytes: Option<u64>,
+    /// Its name.
+    pub name: FileName,
+    /// Never a type that a browser would run.
+    pub content_type: Cow<'static, str>,
+    /// Further header fields, names in lower case.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// The bytes of such a file will not come to their end: its client must not take it for whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutOff;
+
+impl FileStream {
+    /// The next bytes, when they are there; `None` at the end, when all were verified and kept.
+    pub async fn next(&mut self) -> Option<Result<bytes::Bytes, CutOff>> {
+        std::future::ready(Some(Err(CutOff))).await
+    }
 }
 
 /// Every file but a companion leaves as bytes to keep, never as a page to show.
@@ -67,7 +96,8 @@ impl Registry {
                 self.file(&authorized, package, file, companion).await.map(Answer::File)
             }
             Operation::Redirect { location } => Ok(Answer::Redirect { location: location.clone() }),
-            Operation::Publish { .. } | Operation::Change { .. } => {
+            Operation::Tagged { .. } => Err(Problem::not_found("there are no tags here")),
+            Operation::Publish { .. } | Operation::Upload { .. } | Operation::Change { .. } => {
                 let message = "this operation changes something and is not a read";
                 Err(Problem::new(ProblemCode::MethodNotAllowed, message))
             }
@@ -117,6 +147,9 @@ impl Registry {
             Subject::Catalogue => self.render_catalogue(authorized, &key).await?,
             Subject::Package(package) => {
                 self.render_package(authorized, package, key.rendition).await?
+            }
+            Subject::Tags { .. } | Subject::Referrers { .. } => {
+                return Err(Problem::not_found("there are no tags here"));
             }
         };
         let rendered = Arc::new(RenderedIndex::new(document, stale));
@@ -211,6 +244,8 @@ impl Registry {
             state: Some(kept.state),
             state_reason: kept.state_reason.clone(),
             uploaded_at: kept.file.uploaded_at,
+            signatures_asked: Vec::new(),
+            signers: Vec::new(),
         };
         match refusal(&decide(&facts)) {
             Some(problem) => Err(problem),
@@ -240,7 +275,8 @@ impl Registry {
             size_bytes: open.size_bytes,
             open,
             name: kept.file.name,
-            content_type: FILE_CONTENT_TYPE,
+            content_type: FILE_CONTENT_TYPE.into(),
+            fields: Vec::new(),
             origin: kept.origin,
             evidence: Some(kept.blob),
         })
@@ -271,7 +307,8 @@ impl Registry {
             size_bytes: open.size_bytes,
             open,
             name,
-            content_type: query.ecosystem.companion_type(kind),
+            content_type: query.ecosystem.companion_type(kind).into(),
+            fields: Vec::new(),
             origin,
             evidence,
         })

@@ -218,7 +218,9 @@ impl Registry {
                 .filter(|entry| decide(&entry.facts).is_served())
                 .map(|entry| entry.file)
                 .collect();
-            let listing = resolution.is_known.then(|| Arc::new(Listing { files, attributes }));
+            let listing = resolution
+                .is_known
+                .then(|| Arc::new(Listing { files, attributes, ..Listing::default() }));
             Ok(Offer {
                 listing,
                 is_exclusive: resolution.is_exclusive,
@@ -283,6 +285,8 @@ fn kept_entry(
         state: Some(kept.state),
         state_reason: kept.state_reason,
         uploaded_at: kept.file.uploaded_at,
+        signatures_asked: Vec::new(),
+        signers: Vec::new(),
     };
     Entry { file: kept.file, upstream, facts }
 }
@@ -348,6 +352,8 @@ fn listed_entry(
         state: None,
         state_reason: None,
         uploaded_at: file.uploaded_at,
+        signatures_asked: Vec::new(),
+        signers: Vec::new(),
     };
     Entry { file, upstream, facts }
 }

@@ -31,7 +31,7 @@ pub(crate) fn respond(problem: &Problem) -> Response<Body> {
 
 /// A problem as this ecosystem's clients show it to their users.
 pub(crate) fn respond_in_dialect(problem: &Problem, ecosystem: &dyn Ecosystem) -> Response<Body> {
-    let rendered = ecosystem.render_problem(problem);
+    let rendered = ecosystem.render_problem(problem, None);
     let body = Body::from(rendered.document.body);
     let mut response = dress(problem, rendered.document.content_type, body);
     if let Some(reason) = reason(&problem.public).filter(|_| rendered.in_reason_phrase) {

@@ -169,6 +169,8 @@ pub(super) fn file_report(
         state: Some(kept.state),
         state_reason: kept.state_reason.clone(),
         uploaded_at: kept.file.uploaded_at,
+        signatures_asked: Vec::new(),
+        signers: Vec::new(),
     };
     FileReport {
         repository: key.repository.clone(),
