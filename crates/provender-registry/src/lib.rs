@@ -119,6 +119,7 @@ struct Inner {
     garbage_gate: Arc<tokio::sync::RwLock<()>>,
     background: std::sync::Mutex<Background>,
     denials: access::Denials,
+    access_key: grant::AccessKey,
     /// Wrong passwords lately.
     attempts: admin::accounts::Attempts,
     hashing: admin::accounts::Hashing,
@@ -167,6 +168,8 @@ impl Registry {
             metadata.commit(first_repository(now), vec![initialized(now)]).await?;
             settings = metadata.settings().await?;
         }
+        let access_key = grant::AccessKey::open(&data)
+            .map_err(|source| RegistryError::DataDirectory { path: data.clone(), source })?;
         let remotes = Remotes::new(tuning.upstream_breaker);
         let log_stores = Arc::new(authority::Stores::new(data.join("log"), metadata.clone()));
         let client = remotes.client.clone();
@@ -187,6 +190,7 @@ impl Registry {
             garbage_gate: Arc::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),
+            access_key,
             attempts: admin::accounts::Attempts::default(),
             hashing: admin::accounts::Hashing::default(),
             started_at: now,
