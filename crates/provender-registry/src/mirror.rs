@@ -151,7 +151,7 @@ impl Registry {
             problem
         };
         let client = &self.inner.remotes.client;
-        let mut download = client.file(&remote, &url, limit).await.map_err(failed)?;
+        let mut download = client.file(&remote, &url, "*/*", limit).await.map_err(failed)?;
         let mut staging = self.inner.blobs.stage().await.map_err(|error| blob_problem(&error))?;
         while let Some(chunk) = download.chunk().await.map_err(failed)? {
             staging.write(chunk).await.map_err(|error| blob_problem(&error))?;
