@@ -75,7 +75,7 @@ impl Registry {
     }
 
     /// Whom publishers' certificates, log entries and timestamps are believed from: this server.
-    fn attestation_verifier(&self) -> Result<Arc<Verifier>, Problem> {
+    pub(crate) fn attestation_verifier(&self) -> Result<Arc<Verifier>, Problem> {
         let root = self.authority().trusted_root().to_string();
         let root = TrustRoot::parse(root.as_bytes()).map_err(|error| Problem::internal(&error))?;
         Verifier::new(&root).map(Arc::new).map_err(|error| Problem::internal(&error))

@@ -42,7 +42,11 @@ mod read;
 mod remote;
 mod resolve;
 mod signing;
+mod referrers;
+mod signature;
 mod state;
+mod stream;
+mod tagged;
 mod upload;
 
 pub use access::{Authorized, Caller};
@@ -60,7 +64,8 @@ pub use grant::Grant;
 pub use names::Namesake;
 pub use options::{Clock, DEFAULT_ORIGIN, Options, SystemClock, Tuning};
 pub use publish::Published;
-pub use read::{Answer, CutOff, FileAnswer, FileStream};
+pub use read::{Answer, FileAnswer};
+pub use stream::{CutOff, FileStream};
 pub use upload::{Begun, Upload};
 
 use std::sync::{Arc, MutexGuard, RwLock};

@@ -128,7 +128,7 @@ impl Registry {
 
     /// A name that was mirrored first stays its upstream's until somebody claims it: else a
     /// publication could silently replace what everybody has been installing.
-    async fn check_origin(
+    pub(crate) async fn check_origin(
         &self,
         operation: &Authorized<Operation>,
         key: &PackageKey,
@@ -347,7 +347,7 @@ fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
     Problem::new(ProblemCode::Conflict, message)
 }
 
-fn mismatch(error: &VerifyError) -> Problem {
+pub(crate) fn mismatch(error: &VerifyError) -> Problem {
     match error {
         VerifyError::Mismatch { expected, actual, .. } => {
             let message = format!(

@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    Digest, EventKind, FileName, Origin, PackageName, Problem, ProblemCode, RepositoryPolicy, Tag,
+    Digest, EventKind, FileName, NewEvent, Origin, PackageName, Problem, ProblemCode, RepositoryPolicy, Tag,
     TagRule, Timestamp, Upstream, UpstreamTarget,
 };
-use provender_ecosystem::{Subject, TagsView, UpstreamRequest, View};
+use provender_ecosystem::{
+    Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View,
+};
 use provender_store::{StoreError, TagRow, Write};
 use provender_upstream::{Head, Remote, Wanted as WantedFields};
 
@@ -241,7 +243,7 @@ impl Registry {
     async fn commit_tag(
         &self,
         writes: Vec<Write>,
-        events: Vec<provender_domain::NewEvent>,
+        events: Vec<NewEvent>,
         query: &Query,
     ) {
         let moves = writes.iter().any(|write| matches!(write, Write::PutTag { .. }));
@@ -266,7 +268,7 @@ impl Registry {
         before: Option<&FileName>,
         caller: &Caller,
         message: String,
-    ) -> provender_domain::NewEvent {
+    ) -> NewEvent {
         let mut event = self.package_event(EventKind::TagMoved, caller, &query.key(), message);
         event.file = Some(file.clone());
         event.detail.set_text("tag", tag.as_str());
@@ -279,12 +281,10 @@ impl Registry {
     /// A part of a package's tags: those kept here and those that its upstream lists.
     pub(crate) async fn render_tags(
         &self,
-        authorized: &Authorized<provender_ecosystem::Operation>,
-        subject: &Subject,
-    ) -> Result<(provender_ecosystem::Document, Timestamp, Option<Stale>), Problem> {
-        let Subject::Tags { package, page } = subject else {
-            return Err(Problem::not_found("this is no list of tags"));
-        };
+        authorized: &Authorized<Operation>,
+        package: &PackageName,
+        page: &Page,
+    ) -> Result<(Document, Timestamp, Option<Stale>), Problem> {
         let query = authorized.query(package);
         let key = query.key();
         let limit = page.limit.unwrap_or(TAGS_LIMIT).min(TAGS_LIMIT);
@@ -323,8 +323,7 @@ impl Registry {
             more: (has_more && limit > 0).then_some(limit),
             tags,
         };
-        let rendition = provender_ecosystem::Rendition(0);
-        let document = authorized.ecosystem.render(&View::Tags(&view), rendition);
+        let document = authorized.ecosystem.render(&View::Tags(&view), Rendition(0));
         Ok((document, fresh_until, stale))
     }
 }
@@ -363,6 +362,5 @@ fn no_such(query: &Query, tag: &Tag) -> Problem {
 }
 
 fn no_package(query: &Query) -> Problem {
-    let PackageName { .. } = &query.package;
     Problem::not_found(format!("no package {} here, nor at any upstream", query.package))
 }
