@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use provender_domain::{Attributes, FileName, PackageName, Version};
+use provender_domain::{Attributes, FileName, PackageName, Reference, Version};
 
 /// An archive's bytes, wherever they are.
 pub trait Archive: Read + Seek + Send {}
@@ -37,26 +37,6 @@ pub struct CompanionBytes {
     pub kind: &'static str,
     /// Its bytes, as they stand in the archive.
     pub bytes: Vec<u8>,
-}
-
-/// What one file has to do with another of its package that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReferenceRole {
-    /// It needs it: it can't be published without, and keeps it from being collected.
-    Required,
-    /// It may have it, or somebody else has: it keeps it from being collected, where it is here.
-    Optional,
-    /// It is about it; that one need not be here.
-    Subject,
-}
-
-/// Another file of the same package that a file names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    /// Which file.
-    pub file: FileName,
-    /// What it has to do with it.
-    pub role: ReferenceRole,
 }
 
 /// A file that is a statement about another: a signature, an attestation. No statement is made

@@ -17,6 +17,7 @@ pub(super) mod log;
 mod packages;
 mod settings;
 mod signing;
+mod tags;
 
 /// How much a transaction adds to the running totals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,6 +44,9 @@ pub(super) async fn apply(
         }
         Write::SetVisibility { repository, visibility } => {
             settings::set_visibility(connection, repository, *visibility).await
+        }
+        Write::SetPolicy { repository, policy } => {
+            settings::set_policy(connection, repository, policy).await
         }
         Write::Own(owned) => settings::own(connection, owned).await,
         Write::Disown { repository, ecosystem, pattern } => {
@@ -83,6 +87,20 @@ pub(super) async fn apply(
             attestations::forget(connection, &file).await?;
             signing::forget(connection, &file).await?;
             files::remove(connection, key, name, growth).await
+        }
+        Write::PutTag { key, tag, file, at, actor, checked_at, rule } => {
+            let step = tags::Step { key, tag, at: *at, actor };
+            tags::put(connection, step, file, *checked_at, *rule, changed).await
+        }
+        Write::TouchTag { key, tag, checked_at } => {
+            tags::touch(connection, key, tag, *checked_at).await
+        }
+        Write::RemoveTag { key, tag, at, actor } => {
+            let step = tags::Step { key, tag, at: *at, actor };
+            tags::remove(connection, step, changed).await
+        }
+        Write::RemoveTagsOf { key, file, at, actor } => {
+            tags::remove_all_of(connection, key, file, *at, actor, changed).await
         }
         Write::PutListing { key, upstream, listing } => {
             listings::put(connection, key, upstream, listing).await

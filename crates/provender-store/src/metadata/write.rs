@@ -1,8 +1,8 @@
 //! What writing is asked for.
 
 use provender_domain::{
-    FileName, KeptFile, NamePattern, Origin, OwnedName, Repository, RepositoryName, Timestamp,
-    TokenId, Upstream, UpstreamName, Visibility,
+    FileName, KeptFile, NamePattern, Origin, OwnedName, Repository, RepositoryName,
+    RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName, Visibility,
 };
 
 use super::{Account, Attestation, FileKey, Issuer, PackageKey, SigningKind, StoredListing, Token};
@@ -18,6 +18,13 @@ pub enum Write {
         repository: RepositoryName,
         /// Who may read it from now on.
         visibility: Visibility,
+    },
+    /// Changes what a repository asks of what it holds. `Missing` if there is none.
+    SetPolicy {
+        /// Which repository.
+        repository: RepositoryName,
+        /// What it asks from now on.
+        policy: RepositoryPolicy,
     },
     /// Makes a name or prefix owned. `Exists` if it is; `Missing` without the repository.
     Own(OwnedName),
@@ -80,7 +87,9 @@ pub enum Write {
         file: KeptFile,
     },
     /// Replaces the facts of a recorded file. `Missing` if there is none; `FileExists` if the
-    /// bytes are others.
+    /// bytes are others. One that is deleted by it loses its references, and must have no tag any
+    /// more (`InUse`): in the same commit, [`Write::RemoveTagsOf`] goes before it, which knows who
+    /// does it and when.
     UpdateFile {
         /// Which package.
         key: PackageKey,
@@ -94,6 +103,58 @@ pub enum Write {
         key: PackageKey,
         /// Which file.
         name: FileName,
+    },
+    /// Points a tag to a present file of its package and notes that in the tag's history, if it is
+    /// new or pointed elsewhere; where it points there already, only `checked_at` is kept, if given.
+    /// `Missing` without the file; `TagTaken` if it points elsewhere and may not be moved.
+    PutTag {
+        /// Which package.
+        key: PackageKey,
+        /// Which tag.
+        tag: Tag,
+        /// To which file.
+        file: FileName,
+        /// When.
+        at: Timestamp,
+        /// Who did it, for the history.
+        actor: String,
+        /// When an upstream said so, for a tag that is mirrored.
+        checked_at: Option<Timestamp>,
+        /// Whether it may be moved.
+        rule: TagRule,
+    },
+    /// Notes that an upstream still has a tag as it is here. `Missing` if there is no such tag.
+    TouchTag {
+        /// Which package.
+        key: PackageKey,
+        /// Which tag.
+        tag: Tag,
+        /// When the upstream said so.
+        checked_at: Timestamp,
+    },
+    /// Removes a tag; its history stays and says so. `Missing` if there is no such tag.
+    RemoveTag {
+        /// Which package.
+        key: PackageKey,
+        /// Which tag.
+        tag: Tag,
+        /// When.
+        at: Timestamp,
+        /// Who did it, for the history.
+        actor: String,
+    },
+    /// Removes every tag that points to a file, which may be none; their history stays and says
+    /// so. It goes before what deletes the file, in the same commit: then no tag that somebody
+    /// moves meanwhile is left behind.
+    RemoveTagsOf {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        file: FileName,
+        /// When.
+        at: Timestamp,
+        /// Who did it, for the history.
+        actor: String,
     },
     /// Keeps what an upstream said of a package, in place of what it said before.
     PutListing {

@@ -3,7 +3,7 @@
 use provender_domain::{Algorithm, FileName, FileState, KeptFile};
 use sqlx::{AnyConnection, Row};
 
-use super::{Growth, hit, missing};
+use super::{Growth, hit, missing, tags};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::file_facts;
@@ -66,6 +66,9 @@ pub(super) async fn update(
     if kept_companions(&old).ne(kept_companions(file)) {
         drop_companions(connection, key, &old).await?;
         keep_companions(connection, key, file).await?;
+    }
+    if file.state == FileState::Deleted {
+        tags::none_points_to(connection, key, name).await?;
     }
     Ok(())
 }
