@@ -28,6 +28,7 @@ mod authority;
 mod cache;
 mod change;
 mod companion;
+mod composite;
 mod decide;
 mod error;
 mod garbage;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use provender_domain::{
-    File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode, Scope,
+    File, FileName, FileState, KeptFile, Origin, Problem, ProblemCode, Scope,
 };
 use provender_ecosystem::{Delivery, MountSource, Operation, SessionId, UploadStep};
 use provender_store::{Blob, BlobError, PackageKey, StoreError, Verified, Write};
@@ -209,9 +209,9 @@ impl Registry {
             origin: Origin::Published,
             at: kept.recorded_at,
         };
-        let outcome = self.record_by_digest(key, kept, vec![bind], Vec::new(), Vec::new()).await;
-        match outcome {
-            Ok(()) => Ok(()),
+        let keep = Write::KeepFile { key: key.clone(), file: kept };
+        match self.inner.metadata.commit(vec![bind, keep], Vec::new()).await {
+            Ok(_) => Ok(()),
             Err(StoreError::OriginBound { .. }) => {
                 let message = format!("{} came to be mirrored just now", key.package);
                 Err(Problem::new(ProblemCode::Conflict, message))
@@ -298,38 +298,6 @@ impl Registry {
             }
         }
         Ok(None)
-    }
-
-    /// Records a file whose name is its digest, in one commit with what else is given: new, or
-    /// there already with these very bytes, or there once and deleted since.
-    pub(crate) async fn record_by_digest(
-        &self,
-        key: &PackageKey,
-        kept: KeptFile,
-        before: Vec<Write>,
-        after: Vec<Write>,
-        events: Vec<NewEvent>,
-    ) -> Result<(), StoreError> {
-        let with = |write: Option<Write>| -> Vec<Write> {
-            before.iter().cloned().chain(write).chain(after.iter().cloned()).collect()
-        };
-        let (key, file) = (key.clone(), kept);
-        let record = Write::RecordFile { key: key.clone(), file: file.clone() };
-        let metadata = &self.inner.metadata;
-        match metadata.commit(with(Some(record)), events.clone()).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::SameFile) => {
-                let clear = Write::ClearOrphan { key, file: file.file.name };
-                metadata.commit(with(Some(clear)), events).await.map(drop)
-            }
-            Err(StoreError::FileExists { state: FileState::Deleted, existing })
-                if existing == file.blob =>
-            {
-                let revive = Write::ReviveFile { key, file };
-                metadata.commit(with(Some(revive)), events).await.map(drop)
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// Takes away what nobody went on with for a day. Answers how many there were, and their bytes.
