@@ -34,13 +34,16 @@ mod file_facts;
 mod identities;
 mod listing_body;
 mod log;
+mod orphans;
 mod read;
+mod references;
 mod rows;
 mod schema;
 mod tags;
 mod url;
 mod write;
 
+pub use orphans::Unreferenced;
 pub use rows::{
     Account, Attestation, AttestationSource, Counts, EventFilter, FileKey, Issuer, ListingOutcome,
     NamedPackage, PackageKey, PackageRow, Settings, SigningKind, SigningTask, StoredKey,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use provender_domain::{EcosystemId, RepositoryName};
+use provender_domain::{EcosystemId, FileName, FileState, RepositoryName};
 use sqlx::AnyConnection;
 use sqlx::error::ErrorKind;
 
@@ -14,7 +14,9 @@ mod files;
 mod identities;
 mod listings;
 pub(super) mod log;
+mod orphans;
 mod packages;
+mod references;
 mod settings;
 mod signing;
 mod tags;
@@ -83,10 +85,27 @@ pub(super) async fn apply(
         }
         Write::RemoveFile { key, name } => {
             packages::bump(connection, key, changed).await?;
-            let file = FileKey::new(key, name.clone());
-            attestations::forget(connection, &file).await?;
-            signing::forget(connection, &file).await?;
-            files::remove(connection, key, name, growth).await
+            tags::none_points_to(connection, key, name).await?;
+            forget_all_of(connection, key, name).await?;
+            files::remove(connection, key, name, FileState::Quarantined, growth).await
+        }
+        Write::ReviveFile { key, file } => {
+            packages::bump(connection, key, changed).await?;
+            files::revive(connection, key, file, growth).await
+        }
+        Write::RecordReferences { key, file, references } => {
+            packages::bump(connection, key, changed).await?;
+            references::record(connection, key, file, references).await
+        }
+        Write::MarkOrphan { key, file, since } => {
+            orphans::mark(connection, key, file, *since).await
+        }
+        Write::ClearOrphan { key, file } => orphans::clear(connection, key, file).await,
+        Write::ForgetFile { key, name, marked_before } => {
+            packages::bump(connection, key, changed).await?;
+            orphans::may_be_forgotten(connection, key, name, *marked_before).await?;
+            forget_all_of(connection, key, name).await?;
+            files::remove(connection, key, name, FileState::Present, growth).await
         }
         Write::PutTag { key, tag, file, at, actor, checked_at, rule } => {
             let step = tags::Step { key, tag, at: *at, actor };
@@ -124,6 +143,19 @@ pub(super) async fn apply(
         Write::PutIssuer(issuer) => identities::put_issuer(connection, issuer).await,
         Write::RemoveIssuer { url } => identities::remove_issuer(connection, url).await,
     }
+}
+
+/// Forgets what belongs to a file whose row goes away, but its tags.
+async fn forget_all_of(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    name: &FileName,
+) -> Result<(), StoreError> {
+    let file = FileKey::new(key, name.clone());
+    attestations::forget(connection, &file).await?;
+    signing::forget(connection, &file).await?;
+    references::forget(connection, key, name).await?;
+    orphans::clear(connection, key, name).await
 }
 
 /// Says `Missing` where a foreign key was violated: whatever points to a file points to nothing

@@ -337,7 +337,7 @@ pub(super) fn name<T: FromStr<Err = NameError>>(
     row.try_get::<&str, _>(column)?.parse().map_err(|error| corrupt("name", error))
 }
 
-fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
+pub(super) fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
     file_facts::decode(row.try_get(column)?)
 }
 

@@ -1,7 +1,7 @@
 //! What writing is asked for.
 
 use provender_domain::{
-    FileName, KeptFile, NamePattern, Origin, OwnedName, Repository, RepositoryName,
+    FileName, KeptFile, NamePattern, Origin, OwnedName, Reference, Repository, RepositoryName,
     RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName, Visibility,
 };
 
@@ -97,12 +97,64 @@ pub enum Write {
         file: KeptFile,
     },
     /// Forgets a quarantined file whose bytes were never kept. `Missing` if there is none in
-    /// quarantine.
+    /// quarantine; `InUse` if a tag points to it.
     RemoveFile {
         /// Which package.
         key: PackageKey,
         /// Which file.
         name: FileName,
+    },
+    /// Puts a file in the place of its own tombstone, for ecosystems whose names are digests.
+    /// `Missing` if the name has no tombstone of the same bytes. The blobs it points to must have
+    /// been committed before.
+    ReviveFile {
+        /// Which package.
+        key: PackageKey,
+        /// The file.
+        file: KeptFile,
+    },
+    /// Keeps which files of its package a file names, besides what is kept already; goes after
+    /// what records the file. What is named in a role that keeps it from being collected, and a
+    /// file that is about another, are no orphans any more. `Missing` unless the file is recorded
+    /// and not deleted; `MissingReference` unless everything that it requires is present.
+    RecordReferences {
+        /// Which package.
+        key: PackageKey,
+        /// The file that names them.
+        file: FileName,
+        /// What it names.
+        references: Vec<Reference>,
+    },
+    /// Marks a present file as one that nothing refers to, as [`Metadata::unreferenced`] says. A
+    /// mark that it has stays; one that is in use by now, or gone, gets none.
+    ///
+    /// [`Metadata::unreferenced`]: crate::Metadata::unreferenced
+    MarkOrphan {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        file: FileName,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Takes that mark away, if there is one: somebody is about to refer to the file. What refers
+    /// to it ([`Write::PutTag`], [`Write::RecordReferences`]) takes it away as well.
+    ClearOrphan {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        file: FileName,
+    },
+    /// Forgets a present file that was marked before this moment, with all that belongs to it; its
+    /// name is free again, and its bytes are in use no more than others use them. `Missing` if no
+    /// such file is present; `InUse` if it is not marked, was marked later, or is referred to.
+    ForgetFile {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        name: FileName,
+        /// When its mark must have been set, at the latest.
+        marked_before: Timestamp,
     },
     /// Points a tag to a present file of its package and notes that in the tag's history, if it is
     /// new or pointed elsewhere; where it points there already, only `checked_at` is kept, if given.

@@ -11,7 +11,9 @@ mod evidence;
 mod files;
 mod listings;
 mod log;
+mod orphans;
 mod packages;
+mod references;
 mod settings;
 mod tags;
 
@@ -26,6 +28,8 @@ async fn suite(url: &DatabaseUrl, raw_url: &str) {
     packages::all(&metadata).await;
     files::all(&metadata).await;
     tags::all(&metadata).await;
+    references::all(&metadata).await;
+    orphans::all(&metadata).await;
     listings::all(&metadata).await;
     commits::all(&metadata).await;
     evidence::all(&metadata).await;

@@ -3,7 +3,7 @@
 use provender_domain::{Algorithm, FileName, FileState, KeptFile};
 use sqlx::{AnyConnection, Row};
 
-use super::{Growth, hit, missing, tags};
+use super::{Growth, hit, missing, orphans, references, tags};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::file_facts;
@@ -69,20 +69,43 @@ pub(super) async fn update(
     }
     if file.state == FileState::Deleted {
         tags::none_points_to(connection, key, name).await?;
+        references::forget(connection, key, name).await?;
+        orphans::clear(connection, key, name).await?;
     }
     Ok(())
 }
 
+/// Puts a file in the place of its own tombstone.
+pub(super) async fn revive(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &KeptFile,
+    growth: &mut Growth,
+) -> Result<(), StoreError> {
+    let name = &file.file.name;
+    recorded(connection, key, name)
+        .await?
+        .filter(|old| old.state == FileState::Deleted && old.blob == file.blob)
+        .ok_or_else(|| missing("tombstone", name))?;
+    update(connection, key, file, growth).await
+}
+
+/// Removes the row of a file in this state.
 pub(super) async fn remove(
     connection: &mut AnyConnection,
     key: &PackageKey,
     name: &FileName,
+    state: FileState,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
+    let what = match state {
+        FileState::Quarantined => "quarantined file",
+        FileState::Present | FileState::Deleted => "file",
+    };
     let old = recorded(connection, key, name)
         .await?
-        .filter(|file| file.state == FileState::Quarantined)
-        .ok_or_else(|| missing("quarantined file", name))?;
+        .filter(|file| file.state == state)
+        .ok_or_else(|| missing(what, name))?;
     let (repository, ecosystem, package) = key.columns();
     let result = sqlx::query(
         "DELETE FROM files

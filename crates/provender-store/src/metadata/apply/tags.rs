@@ -3,7 +3,7 @@
 use provender_domain::{FileName, Tag, TagRule, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::{Changed, hit, missing, packages};
+use super::{Changed, hit, missing, orphans, packages};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::codec::storable;
@@ -55,6 +55,7 @@ pub(super) async fn put(
     .bind(checked_at.map(Timestamp::microseconds))
     .execute(&mut *connection)
     .await?;
+    orphans::clear(connection, key, file).await?;
     note(connection, step, Some(file)).await
 }
 
