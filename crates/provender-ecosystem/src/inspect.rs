@@ -28,6 +28,9 @@ pub struct Expected<'a> {
     pub version: Option<&'a Version>,
     /// Under this name.
     pub file: &'a FileName,
+    /// What its publication's form says that only the ecosystem understands; `None` for a file of
+    /// an upstream.
+    pub attributes: Option<&'a Attributes>,
 }
 
 /// A small file to keep beside the archive.
@@ -43,8 +46,8 @@ pub struct CompanionBytes {
 /// about such a file in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// What it is about.
-    pub about: FileName,
+    /// What it is about, where it says so.
+    pub about: Option<FileName>,
     /// The file, of the same package, that holds a Sigstore bundle, where it is of that form and
     /// can be verified.
     pub bundle: Option<FileName>,

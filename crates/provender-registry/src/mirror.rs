@@ -318,7 +318,7 @@ impl Registry {
         let file = errand.file.name.clone();
         let inspect = move || {
             let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
-            let expected = Expected { package: &package, version: None, file: &file };
+            let expected = Expected { package: &package, version: None, file: &file, attributes: None };
             let inspected = ecosystem.inspect(&expected, &mut archive, Depth::Structure);
             Ok((blob, inspected))
         };

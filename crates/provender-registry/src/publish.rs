@@ -465,6 +465,7 @@ async fn inspect(
             package: &publication.package,
             version: publication.version.as_ref(),
             file: &publication.file,
+            attributes: Some(&publication.attributes),
         };
         let inspection = ecosystem.inspect(&expected, &mut archive, Depth::Full);
         inspection.map(|inspection| (blob, inspection)).map_err(|error| match error.class {
