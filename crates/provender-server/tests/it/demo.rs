@@ -114,7 +114,7 @@ impl Ecosystem for Demo {
 
     fn upstream_index(&self, base: &Url, package: &PackageName) -> UpstreamRequest {
         let url = base.join(package.as_str()).unwrap_or_else(|_| base.clone());
-        UpstreamRequest { url, accept: "text/plain" }
+        UpstreamRequest::new(url, "text/plain")
     }
 
     fn read_upstream_index(
@@ -136,7 +136,7 @@ impl Ecosystem for Demo {
                 companions: Vec::new(),
             })
         });
-        Ok(Listing { files: files.collect(), attributes: Attributes::default() })
+        Ok(Listing { files: files.collect(), ..Listing::default() })
     }
 
     fn upstream_catalogue(&self, _: &Url) -> Option<UpstreamRequest> {
