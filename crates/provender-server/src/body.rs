@@ -1,47 +1,114 @@
 //! Response bodies.
 
-use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::unfold;
 use http_body::{Frame, SizeHint};
+use provender_registry::{CutOff, FileStream};
+use tokio::runtime::Handle;
 
-/// A response's body: bytes in memory or, by way of a mapping, in a file. It is one frame, so that
-/// every response has a `Content-Length`.
-#[derive(Debug, Default)]
-pub(crate) struct Body(Bytes);
+/// A response's body: one frame of bytes in memory or, by way of a mapping, in a file; or a file
+/// that is still being fetched, in as many frames as it comes in.
+#[derive(Default)]
+pub(crate) struct Body(Content);
+
+enum Content {
+    Whole(Bytes),
+    /// Apart, so that the bodies of all other responses stay small.
+    Fetched(Box<Fetched>),
+}
+
+/// A body did not come to its end. hyper then closes the connection before the promised length, or
+/// before the last chunk, so that no client takes what it has for the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a file that was being fetched was cut off")]
+pub(crate) struct BodyCutOff;
 
 impl Body {
     /// No bytes.
     pub(crate) fn empty() -> Self {
         Self::default()
     }
+
+    /// The bytes of a file as they come; waited for as if on `home`, to which they belong.
+    pub(crate) fn fetched(file: FileStream, home: Handle) -> Self {
+        let left_bytes = file.size_bytes;
+        let chunks = unfold(file, async |mut file| Some((file.next().await?, file)));
+        Self(Content::Fetched(Box::new(Fetched { chunks: Box::pin(chunks), left_bytes, home })))
+    }
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Whole(Bytes::new())
+    }
 }
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self(bytes.into())
+        Self(Content::Whole(bytes.into()))
     }
 }
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BodyCutOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.0);
-        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyCutOff>>> {
+        match &mut self.0 {
+            Content::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Content::Fetched(fetched) => fetched.poll_frame(context),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        match &self.0 {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Fetched(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.len() as u64)
+        match &self.0 {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Fetched(fetched) => {
+                fetched.left_bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+        }
+    }
+}
+
+struct Fetched {
+    chunks: Pin<Box<dyn Stream<Item = Result<Bytes, CutOff>> + Send>>,
+    /// What is still to come, where that is known.
+    left_bytes: Option<u64>,
+    home: Handle,
+}
+
+impl Fetched {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyCutOff>>> {
+        let _home = self.home.enter();
+        match ready!(self.chunks.as_mut().poll_next(context)) {
+            Some(Ok(bytes)) => {
+                if let Some(left_bytes) = &mut self.left_bytes {
+                    *left_bytes = left_bytes.saturating_sub(bytes.len() as u64);
+                }
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Some(Err(CutOff)) => Poll::Ready(Some(Err(BodyCutOff))),
+            None => Poll::Ready(None),
+        }
     }
 }

@@ -28,10 +28,15 @@ impl Unread {
         Self { body: Some(body), waits }
     }
 
+    /// How many bytes it will have, if its head says so.
+    pub(crate) fn declared_bytes(&self) -> Option<u64> {
+        self.body.as_ref().and_then(|body| body.size_hint().exact())
+    }
+
     /// The body, to be read.
     pub(crate) fn take(mut self) -> RequestBody {
         let body = self.body.take().expect("only `take` and `drop` take it, and each runs once");
-        RequestBody::new(body, BODY_TIMEOUT)
+        RequestBody::long(body, BODY_TIMEOUT)
     }
 }
 

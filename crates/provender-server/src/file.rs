@@ -8,15 +8,17 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LINK,
     RANGE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use provender_domain::{BlobId, Problem};
-use provender_registry::FileAnswer;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use provender_domain::{BlobId, Problem, ProblemCode};
+use provender_registry::{FileAnswer, FileStream};
+use tokio::runtime::Handle;
 
 use crate::api::BASE_PATH;
 use crate::body::Body;
 use crate::conditional::{self, Condition};
+use crate::fields;
 use crate::index::{DOCUMENT_POLICY, NO_SNIFFING};
-use crate::limits::SMALL_FILE_BYTES;
+use crate::limits::{FETCH_PAUSE, SMALL_FILE_BYTES};
 use crate::mapping::Mapping;
 use crate::range::Slice;
 use crate::transport::Announced;
@@ -27,11 +29,12 @@ use crate::transport::Announced;
 /// is looked at: a part of a file that is refused is refused.
 pub(crate) fn respond(
     request: &HeaderMap,
-    found: FileAnswer,
+    mut found: FileAnswer,
     is_public: bool,
     announced: &Announced,
 ) -> Result<Response<Body>, Problem> {
     let etag = format!("\"{}\"", found.blob.to_hex());
+    let chosen = std::mem::take(&mut found.fields);
     let mut response = match conditional::evaluate(request, &etag) {
         Condition::Failed => return Ok(status(StatusCode::PRECONDITION_FAILED)),
         Condition::NotModified => status(StatusCode::NOT_MODIFIED),
@@ -41,6 +44,32 @@ pub(crate) fn respond(
     let etag = HeaderValue::try_from(etag).map_err(|error| Problem::internal(&error))?;
     headers.insert(ETAG, etag);
     headers.insert(CACHE_CONTROL, cache_control(is_public));
+    fields::set(headers, chosen.into_iter().map(|(name, value)| (name, value.into())))?;
+    Ok(response)
+}
+
+/// A file that is still being fetched: whole, whatever part of it is asked for (RFC 9110 section
+/// 14.2 lets a server ignore `Range`), under no condition, because it has no tag yet.
+pub(crate) fn respond_while_fetched(
+    mut found: FileStream,
+    is_public: bool,
+    version: Version,
+    home: &Handle,
+) -> Result<Response<Body>, Problem> {
+    if found.size_bytes.is_none() && version < Version::HTTP_11 {
+        // Its end would be that of the connection, and nobody could tell a cut from it.
+        let message = "this file is still being fetched; ask for it by HTTP/1.1, or later";
+        return Err(Problem::new(ProblemCode::Busy, message).retry_after(FETCH_PAUSE));
+    }
+    let chosen = std::mem::take(&mut found.fields);
+    let content_type = fields::media_type(&found.content_type);
+    let mut response = Response::new(Body::fetched(found, home.clone()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
+    headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
+    headers.insert(CACHE_CONTROL, cache_control(is_public));
+    fields::set(headers, chosen.into_iter().map(|(name, value)| (name, value.into())))?;
     Ok(response)
 }
 
@@ -55,7 +84,7 @@ fn content(
         Some(field) if conditional::range_applies(request, etag) => Slice::read(field, size_bytes),
         _ => Slice::Whole,
     };
-    let content_type = found.content_type;
+    let content_type = fields::media_type(&found.content_type);
     let evidence = found.evidence.as_ref().map(evidence_link).transpose()?;
     let mut response = match slice {
         Slice::Whole => Response::new(body(found, 0, size_bytes, announced)?),
@@ -67,7 +96,7 @@ fn content(
         Slice::Unsatisfiable => return unsatisfiable(size_bytes),
     };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_TYPE, content_type);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
     headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);

@@ -8,12 +8,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use provender_domain::Problem;
+use provender_ecosystem::Document;
 use provender_registry::RenderedIndex;
 use tokio::runtime::Handle;
 
 use crate::body::Body;
 use crate::conditional::{self, Condition};
 use crate::encoding;
+use crate::fields;
 use crate::limits::{COMPRESSED_ELSEWHERE_FROM_BYTES, COMPRESSED_FROM_BYTES};
 
 /// A document of ours that may hold what strangers named: nothing in it may run or load anything.
@@ -54,8 +56,10 @@ pub(crate) fn respond(
     if rendered.stale.is_some() {
         mark_stale(headers);
     }
+    let chosen = rendered.fields.iter().map(|(name, value)| (*name, value.as_str().into()));
+    fields::set(headers, chosen)?;
     if condition == Condition::Holds {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
+        headers.insert(CONTENT_TYPE, fields::media_type(&rendered.content_type));
         headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
         headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
         if gzip {
@@ -80,7 +84,22 @@ pub(crate) async fn compress_elsewhere(
 }
 
 fn wants_gzip(request: &HeaderMap, rendered: &RenderedIndex) -> bool {
-    rendered.identity.len() >= COMPRESSED_FROM_BYTES && encoding::accepts_gzip(request)
+    rendered.is_compressible
+        && rendered.identity.len() >= COMPRESSED_FROM_BYTES
+        && encoding::accepts_gzip(request)
+}
+
+/// A document made for one caller, which nobody keeps.
+pub(crate) fn document(document: Document) -> Result<Response<Body>, Problem> {
+    let mut response = Response::new(Body::from(document.body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, fields::media_type(&document.content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
+    headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
+    let chosen = document.fields.into_iter().map(|(name, value)| (name, value.into()));
+    fields::set(headers, chosen)?;
+    Ok(response)
 }
 
 /// The way to a thing's one right name.

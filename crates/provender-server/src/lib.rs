@@ -9,11 +9,12 @@
 //! |---|---|
 //! | `server`, `accept`, `control`, `place`, `lane` | sockets, connections, their limits, threads and end |
 //! | `transport`, `mapping` | bytes to the socket; files without a copy |
-//! | `route` | the way of a request |
+//! | `route`, `protocol`, `root` | the way of a request |
 //! | `credential` | who says who they are |
-//! | `index`, `file` | answers; with `conditional`, `range`, `encoding` for what clients ask of them |
-//! | `publication`, `multipart`, `request`, `drain` | bodies that come in, and those nobody wants |
-//! | `problem` | what went wrong |
+//! | `index`, `file`, `body` | answers; with `conditional`, `range`, `encoding` for what clients ask of them |
+//! | `publication`, `upload`, `multipart`, `request`, `drain` | bodies that come in, and those nobody wants |
+//! | `receipt`, `fields` | what an ecosystem tells its clients |
+//! | `failure`, `problem` | what went wrong |
 //! | `health`, `metrics` | how the server is |
 //! | `api`, `ui` | the server's own API and pages |
 //! | `sigstore` | certificates, log, timestamps, trust root, identities |
@@ -27,6 +28,8 @@ mod control;
 mod credential;
 mod drain;
 mod encoding;
+mod failure;
+mod fields;
 mod file;
 mod health;
 mod index;
@@ -37,13 +40,17 @@ mod metrics;
 mod multipart;
 mod place;
 mod problem;
+mod protocol;
 mod publication;
 mod range;
+mod receipt;
 mod request;
+mod root;
 mod route;
 mod server;
 mod sigstore;
 mod transport;
 mod ui;
+mod upload;
 
 pub use server::{BindError, Server, ServerOptions};

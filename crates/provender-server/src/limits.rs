@@ -31,8 +31,11 @@ pub(crate) const BUFFER_BYTES: usize = 256 * 1024;
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a request's body may pause.
 pub(crate) const BODY_PAUSE: Duration = Duration::from_secs(30);
-/// How long a request's body may take altogether.
+/// How long the body of a publication or upload may take, beside what its bytes earn.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_hours(1);
+/// Bytes of such a body that earn it a second more: whoever keeps up this rate may take as long as
+/// it takes, over a slow line too, and whoever only drips is gone after [`BODY_TIMEOUT`].
+pub(crate) const BODY_RATE_BYTES: u64 = 16 * 1024;
 /// How long a client may take nothing of a response.
 pub(crate) const WRITE_PAUSE: Duration = Duration::from_mins(2);
 
@@ -57,6 +60,9 @@ pub(crate) const TICKETS: usize = 1024;
 
 /// Largest archive of a publication.
 pub(crate) const ARCHIVE_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// Largest file of an upload in steps, all its bodies together. Model weights of some hundred
+/// gigabytes are sent as one file; what the disk does not hold is refused before that, by the disk.
+pub(crate) const UPLOAD_BYTES: u64 = 512 * 1024 * 1024 * 1024;
 /// Most parts of a publication's form; Python sends one per classifier and requirement.
 pub(crate) const FORM_PARTS: usize = 4096;
 /// Largest field of a form; a long description is some hundred kilobytes.
@@ -78,6 +84,9 @@ pub(crate) const TURN_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) const SENDFILE_BYTES: usize = 2 * 1024 * 1024;
 /// Files up to this size are read rather than mapped: one call instead of four.
 pub(crate) const SMALL_FILE_BYTES: u64 = 32 * 1024;
+
+/// When to ask again for a file that is being fetched, whose size nobody knows yet.
+pub(crate) const FETCH_PAUSE: Duration = Duration::from_secs(10);
 
 /// Longest reason phrase in a status line.
 pub(crate) const REASON_BYTES: usize = 512;

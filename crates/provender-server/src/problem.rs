@@ -8,10 +8,11 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 use provender_domain::{Problem, ProblemCode};
-use provender_ecosystem::Ecosystem;
+use provender_ecosystem::{Ecosystem, Operation, ProblemDocument};
 
 use crate::accept::Peer;
 use crate::body::Body;
+use crate::fields;
 use crate::index::{DOCUMENT_POLICY, NO_SNIFFING};
 use crate::limits::REASON_BYTES;
 
@@ -26,32 +27,52 @@ pub(crate) fn respond(problem: &Problem) -> Response<Body> {
         "detail": problem.public,
     });
     let body = Body::from(format!("{document}\n"));
-    dress(problem, "application/problem+json", body)
+    dress(problem, HeaderValue::from_static("application/problem+json"), body)
 }
 
-/// A problem as this ecosystem's clients show it to their users.
-pub(crate) fn respond_in_dialect(problem: &Problem, ecosystem: &dyn Ecosystem) -> Response<Body> {
-    let rendered = ecosystem.render_problem(problem, None);
-    let body = Body::from(rendered.document.body);
-    let mut response = dress(problem, rendered.document.content_type, body);
-    if let Some(reason) = reason(&problem.public).filter(|_| rendered.in_reason_phrase) {
+/// A problem as this ecosystem's clients show it to their users; `about` is what they asked for,
+/// where that was understood.
+pub(crate) fn respond_in_dialect(
+    problem: &Problem,
+    ecosystem: &dyn Ecosystem,
+    about: Option<&Operation>,
+) -> Response<Body> {
+    let ProblemDocument { document, in_reason_phrase, status: wanted } =
+        ecosystem.render_problem(problem, about);
+    let wanted = wanted.and_then(|wanted| StatusCode::from_u16(wanted).ok());
+    let content_type = fields::media_type(&document.content_type);
+    let wanted = wanted.unwrap_or_else(|| status(problem.code));
+    let mut response = dress_as(wanted, problem, content_type, Body::from(document.body));
+    // A problem is told also without what cannot be written.
+    let owned = document.fields.into_iter().map(|(name, value)| (name, value.into()));
+    let _ = fields::set(response.headers_mut(), owned);
+    if let Some(reason) = reason(&problem.public).filter(|_| in_reason_phrase) {
         response.extensions_mut().insert(reason);
     }
     response
 }
 
 /// Sets status, `WWW-Authenticate` (RFC 9110 section 11.6.1) and `Retry-After` (section 10.2.3).
-pub(crate) fn dress(problem: &Problem, content_type: &'static str, body: Body) -> Response<Body> {
+pub(crate) fn dress(problem: &Problem, content_type: HeaderValue, body: Body) -> Response<Body> {
+    dress_as(status(problem.code), problem, content_type, body)
+}
+
+fn dress_as(
+    status: StatusCode,
+    problem: &Problem,
+    content_type: HeaderValue,
+    body: Body,
+) -> Response<Body> {
     let mut response = Response::new(body);
-    *response.status_mut() = status(problem.code);
+    *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
     headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
-    if problem.code == ProblemCode::AuthenticationRequired {
-        for challenge in CHALLENGES {
-            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    if status == StatusCode::UNAUTHORIZED {
+        for challenge in [BASIC_CHALLENGE, BEARER_CHALLENGE] {
+            headers.append(WWW_AUTHENTICATE, challenge);
         }
     }
     if let Some(delay) = problem.retry_after {
@@ -61,9 +82,11 @@ pub(crate) fn dress(problem: &Problem, content_type: &'static str, body: Body) -
     response
 }
 
-/// Basic first: the clients that know both can do more with a password store.
-const CHALLENGES: [&str; 2] =
-    ["Basic realm=\"provender\", charset=\"UTF-8\"", "Bearer realm=\"provender\""];
+/// A token as the password, whatever the user name. It stands before [`BEARER_CHALLENGE`]: the
+/// clients that know both can do more with a password store.
+pub(crate) const BASIC_CHALLENGE: HeaderValue =
+    HeaderValue::from_static("Basic realm=\"provender\", charset=\"UTF-8\"");
+const BEARER_CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"provender\"");
 
 /// Some clients show nothing but the status line, so the message goes there, in the characters
 /// that every client takes: visible ASCII and spaces, nothing that could end the line.
@@ -103,7 +126,11 @@ fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::Gone => StatusCode::GONE,
         ProblemCode::AuthenticationRequired => StatusCode::UNAUTHORIZED,
         ProblemCode::PermissionDenied | ProblemCode::PolicyDenied => StatusCode::FORBIDDEN,
-        ProblemCode::InvalidRequest | ProblemCode::InvalidPackage => StatusCode::BAD_REQUEST,
+        ProblemCode::InvalidRequest
+        | ProblemCode::InvalidPackage
+        | ProblemCode::DigestMismatch
+        | ProblemCode::MissingReference => StatusCode::BAD_REQUEST,
+        ProblemCode::OutOfOrder => StatusCode::RANGE_NOT_SATISFIABLE,
         ProblemCode::Conflict => StatusCode::CONFLICT,
         ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -4,12 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::Stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Response};
+use futures_util::{Stream, StreamExt as _};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 use provender_domain::{Problem, ProblemCode};
-use provender_ecosystem::{Form, Framing, Operation};
+use provender_ecosystem::{Form, Framing, Operation, Receipt};
 use provender_registry::Authorized;
 use provender_store::{Blob, BlobError, Staging, Unverified};
 
@@ -17,6 +16,7 @@ use crate::body::Body;
 use crate::drain::{self, Unread};
 use crate::limits::{ARCHIVE_BYTES, FIELD_BYTES, FIELDS_BYTES, FORM_PARTS};
 use crate::multipart::{Multipart, MultipartError, PartHead};
+use crate::receipt::Recipient;
 use crate::request::{RequestBody, RequestBodyError};
 use crate::server::Server;
 
@@ -25,69 +25,105 @@ use crate::server::Server;
 pub(crate) async fn publish(
     server: &Server,
     authorized: Authorized<Operation>,
+    recipient: Recipient,
     framing: Framing,
     headers: &HeaderMap,
     body: Unread,
 ) -> Result<Response<Body>, Problem> {
-    let Framing::Multipart { file_field } = framing;
-    let content_type = headers.get(http::header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut form = match authorized.operation() {
+        Operation::Publish { form, .. } => form.clone(),
+        _ => Form::default(),
+    };
+    if let Framing::Whole { limit_bytes } = framing
+        && body.declared_bytes().is_some_and(|bytes| bytes > limit_bytes)
+    {
+        return Err(archive_too_large(limit_bytes));
+    }
     let mut staging = server.registry().stage(&authorized).await?;
     let mut chunks = Chunks { body: body.take(), server: server.clone() };
-    let read = async {
-        let mut form =
-            Multipart::new(content_type, &mut chunks).map_err(|error| form_problem(&error))?;
-        read_form(&mut form, file_field, &mut staging).await
-    };
-    let form = match read.await {
-        Ok(form) => form,
-        Err(problem) => {
-            drain::discard(chunks.body);
-            return Err(problem);
+    let read = match framing {
+        Framing::Multipart { file_field } => {
+            read_multipart(headers, &mut chunks, file_field, &mut form, &mut staging).await
         }
+        Framing::Whole { limit_bytes } => read_whole(&mut chunks, limit_bytes, &mut staging).await,
     };
     // An epilogue is nobody's, but a connection that is to be used again has to be read to its end.
     drain::discard(chunks.body);
+    read?;
     let blob = staging.finish().await.map_err(|error| blob_problem(&error))?;
-    finish(server, authorized, form, blob).await
+    finish(server, authorized, recipient, form, blob).await
+}
+
+async fn read_multipart(
+    headers: &HeaderMap,
+    chunks: &mut Chunks,
+    file_field: &str,
+    form: &mut Form,
+    archive: &mut Staging,
+) -> Result<(), Problem> {
+    let content_type = headers.get(http::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let multipart = Multipart::new(content_type, chunks);
+    let mut multipart = multipart.map_err(|error| form_problem(&error))?;
+    read_form(&mut multipart, file_field, form, archive).await
+}
+
+async fn read_whole(
+    chunks: &mut Chunks,
+    limit_bytes: u64,
+    archive: &mut Staging,
+) -> Result<(), Problem> {
+    let mut left_bytes = limit_bytes;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| error.problem())?;
+        let length = chunk.len() as u64;
+        left_bytes =
+            left_bytes.checked_sub(length).ok_or_else(|| archive_too_large(limit_bytes))?;
+        Sink::write(archive, chunk).await?;
+    }
+    Ok(())
 }
 
 /// From here on the publication is finished also for a client that hangs up.
 async fn finish(
     server: &Server,
     authorized: Authorized<Operation>,
+    recipient: Recipient,
     form: Form,
     blob: Blob<Unverified>,
 ) -> Result<Response<Body>, Problem> {
     let registry = server.registry().clone();
     let publishing = tokio::spawn(async move { registry.publish(authorized, form, blob).await });
     let published = publishing.await.map_err(|error| Problem::internal(&error))??;
-    Ok(json(&serde_json::json!({
-        "package": published.package,
-        "version": published.version,
-        "file": published.file,
-        "sha256": published.blob.to_hex(),
-        "already_there": published.already_there,
-    })))
+    let receipt = Receipt::Published {
+        package: &published.package,
+        file: &published.file,
+        tag: published.tag.as_ref(),
+        subject: published.subject.as_ref(),
+    };
+    recipient.tell(&receipt, || {
+        let document = serde_json::json!({
+            "package": published.package,
+            "version": published.version,
+            "file": published.file,
+            "sha256": published.blob.to_hex(),
+            "already_there": published.already_there,
+        });
+        (StatusCode::OK, document)
+    })
 }
 
 /// Carries out a change, and says which files it changed.
 pub(crate) async fn change(
     server: &Server,
     authorized: Authorized<Operation>,
+    recipient: Recipient,
 ) -> Result<Response<Body>, Problem> {
     let registry = server.registry().clone();
     let changing = tokio::spawn(async move { registry.change(authorized).await });
     let files = changing.await.map_err(|error| Problem::internal(&error))??;
-    Ok(json(&serde_json::json!({ "files": files })))
-}
-
-fn json(value: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{value}\n")));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    let changed = || (StatusCode::OK, serde_json::json!({ "files": files }));
+    recipient.tell(&Receipt::Changed, changed)
 }
 
 /// Where an archive's bytes go; a trait so that forms can be read in tests without a store.
@@ -106,12 +142,12 @@ impl Sink for Staging {
 async fn read_form<S>(
     multipart: &mut Multipart<S>,
     file_field: &str,
+    form: &mut Form,
     archive: &mut impl Sink,
-) -> Result<Form, Problem>
+) -> Result<(), Problem>
 where
     S: Stream<Item = Result<Bytes, RequestBodyError>> + Unpin,
 {
-    let mut form = Form::default();
     let mut has_archive = false;
     let mut fields_bytes = 0;
     let mut parts = 0;
@@ -129,6 +165,9 @@ where
         } else {
             let PartHead { name, .. } = head;
             fields_bytes += name.len();
+            if name == Form::SHA256 {
+                return Err(invalid(&format!("no form has a field {name:?}")));
+            }
             let value = field(multipart, &name, &mut fields_bytes).await?;
             form.fields.push((name, value));
         }
@@ -138,7 +177,7 @@ where
             "the form has no file; it belongs in the field {file_field}"
         )));
     }
-    Ok(form)
+    Ok(())
 }
 
 async fn copy_archive<S>(
@@ -152,7 +191,7 @@ where
     while let Some(chunk) = multipart.data().await.map_err(|error| form_problem(&error))? {
         size_bytes += chunk.len() as u64;
         if size_bytes > ARCHIVE_BYTES {
-            return Err(too_large(format!("a file has at most {ARCHIVE_BYTES} bytes")));
+            return Err(archive_too_large(ARCHIVE_BYTES));
         }
         archive.write(chunk).await?;
     }
@@ -223,6 +262,10 @@ fn blob_problem(error: &BlobError) -> Problem {
         }
         _ => Problem::internal(error),
     }
+}
+
+fn archive_too_large(limit_bytes: u64) -> Problem {
+    too_large(format!("a file of this kind has at most {limit_bytes} bytes"))
 }
 
 fn too_large(message: String) -> Problem {

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use provender_domain::{Problem, ProblemCode};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::limits::{API_BODY_BYTES, BODY_PAUSE};
+use crate::limits::{API_BODY_BYTES, BODY_PAUSE, BODY_RATE_BYTES};
 
 /// A request to `/-/api/v1/…` or to a page, its path decoded once.
 pub(crate) struct ApiRequest {
@@ -61,6 +61,17 @@ pub(crate) enum RequestBodyError {
     Broken(#[source] hyper::Error),
 }
 
+impl RequestBodyError {
+    /// The client's fault, whatever it is.
+    pub(crate) fn problem(&self) -> Problem {
+        let code = match self {
+            Self::TooSlow => ProblemCode::RequestTimeout,
+            Self::Broken(_) => ProblemCode::InvalidRequest,
+        };
+        Problem::new(code, self.to_string()).because(self)
+    }
+}
+
 /// A request's body, which may neither pause nor last for too long.
 ///
 /// A client that waits for `100 Continue` gets it when the body is first polled, so whoever is
@@ -68,19 +79,30 @@ pub(crate) enum RequestBodyError {
 pub(crate) struct RequestBody {
     incoming: Incoming,
     timeout: Duration,
+    /// Bytes that earn a second more, where any do.
+    rate_bytes: Option<u64>,
+    received_bytes: u64,
     /// Made when the body is first waited for.
     clock: Option<Clock>,
 }
 
 struct Clock {
-    pause: Pin<Box<Sleep>>,
-    deadline: Pin<Box<Sleep>>,
+    began_at: Instant,
+    /// When the last bytes came.
+    moved_at: Instant,
+    /// Not set anew with each frame: when it goes off, it is seen whether it should have.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl RequestBody {
     /// A body that has to be there within `timeout` of its first byte being asked for.
     pub(crate) fn new(incoming: Incoming, timeout: Duration) -> Self {
-        Self { incoming, timeout, clock: None }
+        Self { incoming, timeout, rate_bytes: None, received_bytes: 0, clock: None }
+    }
+
+    /// A body of any length: to `timeout` comes a second for every [`BODY_RATE_BYTES`] of it.
+    pub(crate) fn long(incoming: Incoming, timeout: Duration) -> Self {
+        Self { rate_bytes: Some(BODY_RATE_BYTES), ..Self::new(incoming, timeout) }
     }
 
     /// Reads it whole, at most `limit_bytes` of it.
@@ -91,25 +113,48 @@ impl RequestBody {
                 ProblemCode::TooLarge,
                 format!("the body of this request has at most {limit_bytes} bytes"),
             )),
-            Err(error) => {
-                let is_slow = matches!(error.downcast_ref(), Some(RequestBodyError::TooSlow));
-                let code =
-                    if is_slow { ProblemCode::RequestTimeout } else { ProblemCode::InvalidRequest };
-                Err(Problem::new(code, error.to_string()).because(&*error))
-            }
+            Err(error) => Err(match error.downcast::<RequestBodyError>() {
+                Ok(error) => error.problem(),
+                Err(error) => Problem::internal(&*error),
+            }),
         }
     }
 
-    fn poll_clock(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let timeout = self.timeout;
-        let clock = self.clock.get_or_insert_with(|| Clock {
-            pause: Box::pin(sleep(BODY_PAUSE)),
-            deadline: Box::pin(sleep(timeout)),
-        });
-        if clock.pause.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
+    /// Its next bytes; `None` at its end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, RequestBodyError> {
+        while let Some(frame) = self.frame().await {
+            if let Ok(bytes) = frame?.into_data() {
+                return Ok(Some(bytes));
+            }
         }
-        clock.deadline.as_mut().poll(context)
+        Ok(None)
+    }
+
+    fn poll_clock(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let earned = self.rate_bytes.map_or(0, |rate_bytes| self.received_bytes / rate_bytes);
+        let timeout = self.timeout + Duration::from_secs(earned);
+        let clock = self.clock.get_or_insert_with(|| Clock::start(timeout));
+        loop {
+            ready!(clock.alarm.as_mut().poll(context));
+            let due_at = clock.due_at(timeout);
+            if due_at <= Instant::now() {
+                return Poll::Ready(());
+            }
+            clock.alarm.as_mut().reset(due_at);
+        }
+    }
+}
+
+impl Clock {
+    fn start(timeout: Duration) -> Self {
+        let now = Instant::now();
+        let alarm = Box::pin(sleep(timeout.min(BODY_PAUSE)));
+        Self { began_at: now, moved_at: now, alarm }
+    }
+
+    /// By when something has to happen.
+    fn due_at(&self, timeout: Duration) -> Instant {
+        (self.began_at + timeout).min(self.moved_at + BODY_PAUSE)
     }
 }
 
@@ -122,8 +167,11 @@ impl http_body::Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
+            if let Some(Ok(frame)) = &frame {
+                self.received_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+            }
             if let Some(clock) = &mut self.clock {
-                clock.pause.as_mut().reset(Instant::now() + BODY_PAUSE);
+                clock.moved_at = Instant::now();
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(RequestBodyError::Broken)));
         }

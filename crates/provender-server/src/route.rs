@@ -3,27 +3,27 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::sync::Arc;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use provender_domain::{Problem, ProblemCode};
-use provender_ecosystem::{
-    Ecosystem, Headers, Method as EcosystemMethod, Operation, Path, RequestHead,
-};
-use provender_registry::{Answer, Authorized, Caller, Registry};
+use provender_ecosystem::{Method as EcosystemMethod, Path};
+use provender_registry::Caller;
 
 use crate::accept::{Connection, Peer};
 use crate::body::Body;
 use crate::credential::Credential;
+use crate::drain::Unread;
+use crate::failure::{Failure, Words};
 use crate::lane::at_home;
 use crate::limits::{API_BODY_TIMEOUT, TARGET_BYTES};
+use crate::protocol::{self, Address};
 use crate::request::{ApiRequest, RequestBody};
 use crate::server::Server;
-use crate::{api, drain, file, health, index, problem, publication, sigstore, ui};
+use crate::{api, health, sigstore, ui};
 
 /// Answers one request. There is always an answer; the type is what hyper asks for.
 pub(crate) async fn answer(
@@ -35,7 +35,7 @@ pub(crate) async fn answer(
     let (parts, body) = request.into_parts();
     let mut response = match route(server, connection, &parts, body).await {
         Ok(response) => response,
-        Err(failure) => refuse(connection.peer, &parts, failure),
+        Err(failure) => failure.respond(server, connection.peer, &parts),
     };
     if parts.method == Method::HEAD {
         leave_body_out(&mut response);
@@ -45,30 +45,6 @@ pub(crate) async fn answer(
     }
     server.metrics().answered(response.status());
     Ok(response)
-}
-
-/// A problem, with whose dialect it is to be told in.
-struct Failure {
-    problem: Problem,
-    dialect: Words,
-    /// The methods that the URL takes, where the problem is that it does not take this one.
-    allow: Option<String>,
-}
-
-/// In whose words something is refused.
-enum Words {
-    /// Of nobody: RFC 9457.
-    Plain,
-    /// Of an ecosystem's clients.
-    Ecosystem(Arc<dyn Ecosystem>),
-    /// Of Sigstore's clients.
-    Sigstore(sigstore::Dialect),
-}
-
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self { problem, dialect: Words::Plain, allow: None }
-    }
 }
 
 async fn route(
@@ -90,13 +66,13 @@ async fn route(
     match segments {
         [] => own(server, connection, parts, segments, body).await,
         [first, ..] if first == "-" => own(server, connection, parts, segments, body).await,
-        [_] => {
-            let caller = identify(server, connection, &parts.headers)?;
-            page(server, connection, &caller, parts, segments, body).await
-        }
         _ => {
-            let unread = drain::Unread::new(body, &parts.headers);
-            ecosystem(server, connection, parts, &path, unread).await
+            let Some(address) = Address::read(server.registry(), &path) else {
+                let caller = identify(server, connection, &parts.headers)?;
+                return page(server, connection, &caller, parts, segments, body).await;
+            };
+            let unread = Unread::new(body, &parts.headers);
+            protocol::answer(server, connection, parts, address, unread).await
         }
     }
 }
@@ -133,7 +109,7 @@ fn parse_target(parts: &Parts) -> Result<Path<'_>, Problem> {
         .map_err(|error| Problem::new(ProblemCode::InvalidRequest, error.to_string()))
 }
 
-fn identify(
+pub(crate) fn identify(
     server: &Server,
     connection: &Connection,
     headers: &HeaderMap,
@@ -171,11 +147,17 @@ async fn own(
     match segments {
         [_, word, version, rest @ ..] if word == "api" && version == "v1" => {
             let request = own_request(server, parts, rest, body)?;
+            let path = request.segments.clone();
             let server = server.clone();
             // What was begun is finished, also for a caller who hangs up.
             let answering =
                 connection.home.spawn(async move { api::handle(&server, &caller, request).await });
-            Ok(answering.await.map_err(|error| Problem::internal(&error))??)
+            let answer = answering.await.map_err(|error| Problem::internal(&error))?;
+            answer.map_err(|problem| {
+                let is_method = problem.code == ProblemCode::MethodNotAllowed;
+                let allow = is_method.then(|| api::allowed_methods(&path)).flatten();
+                Failure { problem, dialect: Words::Plain, allow }
+            })
         }
         _ => page(server, connection, &caller, parts, segments, body).await,
     }
@@ -226,7 +208,7 @@ fn own_request(
 }
 
 /// The origin that the client itself used, if it is one; nothing that a proxy adds is believed.
-fn origin(server: &Server, headers: &HeaderMap) -> String {
+pub(crate) fn origin(server: &Server, headers: &HeaderMap) -> String {
     if let Some(origin) = server.public_origin() {
         return origin.to_owned();
     }
@@ -241,7 +223,7 @@ fn origin(server: &Server, headers: &HeaderMap) -> String {
 const READING: &str = "GET, HEAD";
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
-fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> {
+pub(crate) fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> {
     match *method {
         Method::GET | Method::HEAD => Ok(EcosystemMethod::Get),
         Method::POST => Ok(EcosystemMethod::Post),
@@ -254,152 +236,6 @@ fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> {
             allow: Some(METHODS.to_owned()),
         }),
     }
-}
-
-struct Fields<'a>(&'a HeaderMap);
-
-impl Headers for Fields<'_> {
-    fn field(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.to_str().ok()
-    }
-}
-
-/// `/<repository>/<ecosystem>/…`
-async fn ecosystem(
-    server: &Server,
-    connection: &Connection,
-    parts: &Parts,
-    path: &Path<'_>,
-    body: drain::Unread,
-) -> Result<Response<Body>, Failure> {
-    let registry = server.registry();
-    let (repository, name) = (&*path.segments[0], &*path.segments[1]);
-    let ecosystem = registry.ecosystem(name);
-    let in_dialect = |problem| Failure {
-        problem,
-        dialect: ecosystem.cloned().map_or(Words::Plain, Words::Ecosystem),
-        allow: None,
-    };
-    refuse_own_request(registry, &parts.headers).map_err(in_dialect)?;
-    let caller = identify(server, connection, &parts.headers).map_err(in_dialect)?;
-    let Some(known) = ecosystem else {
-        // Whether the repository is there is told only to who may know it.
-        registry.may_read(&caller, repository)?;
-        return Err(Problem::not_found(format!("this server knows no ecosystem {name:?}")).into());
-    };
-    let operation = operation(parts, path, known).map_err(|failure| {
-        let readable = registry.may_read(&caller, repository);
-        readable.map_or_else(in_dialect, |()| failure)
-    })?;
-    let authorized =
-        registry.authorize(&caller, repository, name, operation).map_err(in_dialect)?;
-    let answer = match authorized.operation() {
-        Operation::Index { .. } | Operation::File { .. } | Operation::Redirect { .. } => {
-            read(server, connection, &parts.headers, authorized).await
-        }
-        Operation::Publish { framing } => {
-            let framing = *framing;
-            let headers = &parts.headers;
-            let publishing = publication::publish(server, authorized, framing, headers, body);
-            at_home(&connection.home, Box::pin(publishing)).await
-        }
-        Operation::Change { .. } => {
-            at_home(&connection.home, Box::pin(publication::change(server, authorized))).await
-        }
-    };
-    answer.map_err(in_dialect)
-}
-
-/// A server that was made its own upstream would wait for itself.
-fn refuse_own_request(registry: &Registry, headers: &HeaderMap) -> Result<(), Problem> {
-    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    if !user_agent.is_some_and(|user_agent| registry.is_own_request(user_agent)) {
-        return Ok(());
-    }
-    let message = "this server asks itself: one of its upstreams is this server, remove that";
-    tracing::error!("{message}");
-    Err(Problem::new(ProblemCode::InvalidRequest, message))
-}
-
-async fn read(
-    server: &Server,
-    connection: &Connection,
-    headers: &HeaderMap,
-    authorized: Authorized<Operation>,
-) -> Result<Response<Body>, Problem> {
-    let is_public = authorized.is_public();
-    match at_home(&connection.home, server.registry().read(authorized)).await? {
-        Answer::Index(rendered) => {
-            index::compress_elsewhere(headers, &rendered, &connection.home).await;
-            index::respond(headers, &rendered, is_public)
-        }
-        Answer::File(found) => file::respond(headers, found, is_public, &connection.announced),
-        Answer::Redirect { location } => index::redirect(&location),
-    }
-}
-
-/// Asks the ecosystem what the request means.
-fn operation(
-    parts: &Parts,
-    path: &Path<'_>,
-    ecosystem: &Arc<dyn Ecosystem>,
-) -> Result<Operation, Failure> {
-    let head = RequestHead {
-        method: known_method(&parts.method)?,
-        segments: &path.segments[2..],
-        trailing_slash: path.trailing_slash,
-        query: parts.uri.query(),
-        headers: &Fields(&parts.headers),
-    };
-    ecosystem.route(&head).map_err(|problem| {
-        let allow = allowed_methods(&**ecosystem, &head, &problem);
-        Failure { problem, dialect: Words::Ecosystem(Arc::clone(ecosystem)), allow }
-    })
-}
-
-/// Which methods a URL takes, for `Allow` (RFC 9110 section 15.5.6): the ecosystem is asked.
-fn allowed_methods(
-    ecosystem: &dyn Ecosystem,
-    head: &RequestHead<'_>,
-    problem: &Problem,
-) -> Option<String> {
-    if problem.code != ProblemCode::MethodNotAllowed {
-        return None;
-    }
-    let takes = |method| {
-        let asked = RequestHead { method, ..*head };
-        match ecosystem.route(&asked) {
-            Ok(_) => true,
-            Err(problem) => {
-                !matches!(problem.code, ProblemCode::MethodNotAllowed | ProblemCode::NotFound)
-            }
-        }
-    };
-    let methods = [
-        ("GET, HEAD", EcosystemMethod::Get),
-        ("POST", EcosystemMethod::Post),
-        ("PUT", EcosystemMethod::Put),
-        ("PATCH", EcosystemMethod::Patch),
-        ("DELETE", EcosystemMethod::Delete),
-    ];
-    let all = methods.into_iter();
-    let allowed: Vec<_> = all.filter(|(_, method)| takes(*method)).map(|(name, _)| name).collect();
-    Some(allowed.join(", "))
-}
-
-/// Says no: logged once, here, and told in the dialect of whose URL it is.
-fn refuse(peer: Peer, parts: &Parts, failure: Failure) -> Response<Body> {
-    let Failure { problem, dialect, allow } = failure;
-    problem::log(peer, parts, &problem);
-    let mut response = match dialect {
-        Words::Plain => problem::respond(&problem),
-        Words::Ecosystem(ecosystem) => problem::respond_in_dialect(&problem, &*ecosystem),
-        Words::Sigstore(dialect) => dialect.respond(&problem),
-    };
-    if let Some(allow) = allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
-        response.headers_mut().insert(ALLOW, allow);
-    }
-    response
 }
 
 /// HEAD is decided exactly like GET; only the bytes are left out, not their number.

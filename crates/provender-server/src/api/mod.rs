@@ -92,6 +92,11 @@ pub(crate) async fn handle(
     Ok(response)
 }
 
+/// The methods that a path behind [`BASE_PATH`] takes (RFC 9110 section 10.2.1).
+pub(crate) fn allowed_methods(segments: &[String]) -> Option<String> {
+    table::allowed_methods(segments)
+}
+
 async fn read(request: ApiRequest) -> Result<Request, Problem> {
     let query = request.query_pairs();
     if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {

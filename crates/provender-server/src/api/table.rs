@@ -252,3 +252,16 @@ pub(super) fn find(
     let message = format!("this path takes {}", others.join(" and "));
     Err(Problem::new(ProblemCode::MethodNotAllowed, message))
 }
+
+/// The methods that a path takes, for `Allow`; `None` for a path that there is not.
+pub(super) fn allowed_methods(segments: &[String]) -> Option<String> {
+    let found = ENDPOINTS.iter().filter(|endpoint| endpoint.matches(segments).is_some());
+    let mut methods: Vec<_> = found.map(|endpoint| endpoint.method.as_str()).collect();
+    if segments == ["openapi.json"] {
+        methods.push(Method::GET.as_str());
+    }
+    if let Some(get) = methods.iter_mut().find(|method| **method == "GET") {
+        *get = "GET, HEAD";
+    }
+    (!methods.is_empty()).then(|| methods.join(", "))
+}

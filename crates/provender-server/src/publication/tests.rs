@@ -29,8 +29,9 @@ fn read(parts: &[Vec<u8>]) -> Result<(Form, Vec<u8>), Problem> {
     let mut form = Multipart::new("multipart/form-data; boundary=b", chunks).unwrap();
     let mut archive = Memory(Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let form = runtime.block_on(read_form(&mut form, "content", &mut archive))?;
-    Ok((form, archive.0))
+    let mut fields = Form::default();
+    runtime.block_on(read_form(&mut form, "content", &mut fields, &mut archive))?;
+    Ok((fields, archive.0))
 }
 
 #[test]

@@ -33,7 +33,8 @@ impl Dialect {
                 json!({ "error": error, "error_description": printable(&problem.public) })
             }
         };
-        problem::dress(problem, "application/json", Body::from(format!("{document}\n")))
+        let body = Body::from(format!("{document}\n"));
+        problem::dress(problem, HeaderValue::from_static("application/json"), body)
     }
 }
 
@@ -65,11 +66,16 @@ pub(crate) fn bytes_response(
 /// The codes of gRPC.
 fn gateway_code(code: ProblemCode) -> u8 {
     match code {
-        ProblemCode::InvalidRequest | ProblemCode::InvalidPackage | ProblemCode::TooLarge => 3,
+        ProblemCode::InvalidRequest
+        | ProblemCode::InvalidPackage
+        | ProblemCode::DigestMismatch
+        | ProblemCode::TooLarge => 3,
         ProblemCode::RequestTimeout | ProblemCode::UpstreamTimeout => 4,
         ProblemCode::NotFound | ProblemCode::Gone => 5,
         ProblemCode::Conflict => 6,
         ProblemCode::PermissionDenied | ProblemCode::PolicyDenied => 7,
+        ProblemCode::MissingReference => 9,
+        ProblemCode::OutOfOrder => 11,
         ProblemCode::MethodNotAllowed => 12,
         ProblemCode::Internal | ProblemCode::StorageFull => 13,
         ProblemCode::Busy | ProblemCode::UpstreamFailed => 14,

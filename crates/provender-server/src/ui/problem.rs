@@ -1,6 +1,6 @@
 //! Problems that visitors run into, as pages.
 
-use http::Response;
+use http::{HeaderValue, Response};
 use maud::html;
 use provender_domain::{Problem, ProblemCode};
 
@@ -25,7 +25,8 @@ pub(super) fn page(visit: &Visit<'_>, problem: &Problem) -> Response<Body> {
         }
     };
     let body = Body::from(layout(visit, &[], &content).into_string());
-    let mut response = crate::problem::dress(problem, "text/html; charset=utf-8", body);
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut response = crate::problem::dress(problem, html, body);
     protect(response.headers_mut());
     response
 }

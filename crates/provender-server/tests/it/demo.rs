@@ -60,9 +60,11 @@ impl Ecosystem for Demo {
         let segments: Vec<&str> = request.segments.iter().map(Cow::as_ref).collect();
         match (request.method, segments.as_slice()) {
             (Method::Get, []) => Ok(Operation::Index { subject: Subject::Catalogue, rendition }),
-            (Method::Post, []) => {
-                Ok(Operation::Publish { framing: Framing::Multipart { file_field: "content" } })
-            }
+            (Method::Post, []) => Ok(Operation::Publish {
+                framing: Framing::Multipart { file_field: "content" },
+                package: None,
+                form: Form::default(),
+            }),
             (Method::Get, [package]) if !request.trailing_slash => {
                 Ok(Operation::Redirect { location: format!("{}/", self.name(package)?) })
             }
@@ -100,20 +102,19 @@ impl Ecosystem for Demo {
                         writeln!(text, "{} {:?} {:?}", file.name, file.size_bytes, file.digests);
                 }
             }
+            View::Tags(_) | View::Referrers(_) | View::AllPackages(_) => {}
         }
-        let content_type = if rendition.0 == 1 { "text/html" } else { "text/plain" };
-        Document { content_type, body: text.into_bytes() }
+        Document::new(if rendition.0 == 1 { "text/html" } else { "text/plain" }, text)
     }
 
-    fn render_problem(&self, problem: &Problem) -> ProblemDocument {
-        let body = format!("demo: {}\n", problem.public).into_bytes();
-        let document = Document { content_type: "text/plain", body };
-        ProblemDocument { document, in_reason_phrase: true }
+    fn render_problem(&self, problem: &Problem, _: Option<&Operation>) -> ProblemDocument {
+        let document = Document::new("text/plain", format!("demo: {}\n", problem.public));
+        ProblemDocument { document, in_reason_phrase: true, status: None }
     }
 
     fn upstream_index(&self, base: &Url, package: &PackageName) -> UpstreamRequest {
         let url = base.join(package.as_str()).unwrap_or_else(|_| base.clone());
-        UpstreamRequest { url, accept: "text/plain" }
+        UpstreamRequest::new(url, "text/plain")
     }
 
     fn read_upstream_index(
@@ -135,7 +136,7 @@ impl Ecosystem for Demo {
                 companions: Vec::new(),
             })
         });
-        Ok(Listing { files: files.collect(), attributes: Attributes::default() })
+        Ok(Listing { files: files.collect(), ..Listing::default() })
     }
 
     fn upstream_catalogue(&self, _: &Url) -> Option<UpstreamRequest> {
@@ -154,8 +155,9 @@ impl Ecosystem for Demo {
         let digests = form.values("sha256").map(|hex| Digest::new(Algorithm::Sha256, hex));
         Ok(Publication {
             package: self.name(package)?,
-            version: Version::new("1").map_err(invalid)?,
+            version: Some(Version::new("1").map_err(invalid)?),
             file: file_name(form.file_name.as_deref().unwrap_or_default())?,
+            tag: None,
             digests: digests.collect::<Result<_, _>>().map_err(invalid)?,
             attestations: Vec::new(),
             attributes: Attributes::default(),
