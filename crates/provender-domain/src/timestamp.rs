@@ -50,6 +50,13 @@ impl Timestamp {
         Self::from_microseconds(self.0.saturating_add(microseconds))
     }
 
+    /// RFC 3339 in whole seconds, for documents whose readers expect no more.
+    pub fn to_seconds(self) -> String {
+        let moment = jiff::Timestamp::from_microsecond(self.0)
+            .expect("clamped to the range of RFC 3339 when it was made");
+        format!("{moment:.0}")
+    }
+
     /// How long ago `earlier` was; zero if it was not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))

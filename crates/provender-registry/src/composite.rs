@@ -150,7 +150,7 @@ impl Registry {
         evidence: Option<&Evidence>,
         ecosystem: &dyn provender_ecosystem::Ecosystem,
     ) -> Result<Option<Write>, Problem> {
-        let Some(Evidence { about, bundle: Some(bundle) }) = evidence else { return Ok(None) };
+        let Some(Evidence { about: Some(about), bundle: Some(bundle) }) = evidence else { return Ok(None) };
         let metadata = &self.inner.metadata;
         let subject = metadata.file(key, about).await.map_err(|error| store_problem(&error))?;
         let is_here = subject.is_some();
@@ -188,7 +188,7 @@ impl Registry {
         attestation: &Attestation,
     ) -> Result<Vec<Write>, Problem> {
         let Some(ecosystem) = self.ecosystem(key.ecosystem.as_str()) else { return Ok(Vec::new()) };
-        let at = attestation.recorded_at.to_seconds_text();
+        let at = attestation.recorded_at.to_seconds();
         let signed = Signed {
             file: &kept.file,
             predicate_type: &attestation.predicate_type,

@@ -103,7 +103,7 @@ impl AccessKey {
             return Ok(Self::new(&found));
         }
         let mut bytes = [0; KEY_BYTES];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
         let next = path.with_extension("next");
         match std::fs::remove_file(&next) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -164,11 +164,7 @@ impl Registry {
             package: package.package.clone(),
         };
         let made = self.made_evidence(&key, kept, attestation).await;
-        let writes = made.map_err(SigningFailure::Evidence)?;
-        if !writes.is_empty() {
-            self.package_changed(key.ecosystem, &key.package);
-        }
-        Ok(writes)
+        made.map_err(SigningFailure::Evidence)
     }
 
     /// Signs; what is returned is in the log for ever, and still to be kept. To be called while

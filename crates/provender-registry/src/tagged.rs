@@ -159,10 +159,10 @@ impl Registry {
     ) -> Result<Answered, Problem> {
         let Some(field) = request.digest_field else { return Ok(Answered::Unsaid) };
         let wanted = WantedFields { accept: request.accept, fields: &[field], realm_key: request.access.as_deref() };
-        match self.inner.remotes.client.head(remote, &request.url, &wanted).await {
+        match self.inner.remotes.client.head(remote, &request.url, wanted).await {
             Ok(Head::Found { fields }) => {
                 self.upstream_answered(upstream);
-                let digest = fields.get(field).and_then(|text| text.parse().ok());
+                let digest = fields.first(field).and_then(|text| text.parse().ok());
                 Ok(digest.map_or(Answered::Unsaid, Answered::Digest))
             }
             Ok(Head::Missing { .. }) => {

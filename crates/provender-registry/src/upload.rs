@@ -87,7 +87,9 @@ impl Registry {
             return Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER));
         }
         let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| Problem::internal(&error))?;
+        getrandom::fill(&mut random).map_err(|error| {
+            Problem::internal(&std::io::Error::other(error.to_string()))
+        })?;
         let session = SessionId::from_random(random);
         let bytes = blobs.create_upload(&owner(&key), session.as_str()).await;
         let bytes = bytes.map_err(|error| blob_problem(&error))?;
@@ -290,9 +292,8 @@ impl Registry {
         };
         let metadata = &self.inner.metadata;
         let places = metadata.packages_with_blob(ecosystem.id(), &blob, MOUNT_PLACES).await;
-        for place in places.map_err(|error| store_problem(&error))? {
-            let source =
-                MountSource { repository: place.repository.to_string(), package: place.package };
+        for (repository, package) in places.map_err(|error| store_problem(&error))? {
+            let source = MountSource { repository: repository.to_string(), package };
             if let Some(found) = self.mountable(operation, file, &source).await? {
                 return Ok(Some(found));
             }

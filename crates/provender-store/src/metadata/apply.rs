@@ -89,6 +89,10 @@ pub(super) async fn apply(
             forget_all_of(connection, key, name).await?;
             files::remove(connection, key, name, FileState::Quarantined, growth).await
         }
+        Write::KeepFile { key, file } => {
+            packages::bump(connection, key, changed).await?;
+            files::keep(connection, key, file, growth).await
+        }
         Write::ReviveFile { key, file } => {
             packages::bump(connection, key, changed).await?;
             files::revive(connection, key, file, growth).await

@@ -1,6 +1,6 @@
 //! The packages of several repositories in one sorted list, a page at a time.
 
-use provender_domain::{EcosystemId, PackageName, RepositoryName};
+use provender_domain::{BlobId, EcosystemId, PackageName, RepositoryName};
 use sqlx::AnyConnection;
 
 use super::Metadata;
@@ -8,6 +8,25 @@ use super::read::name;
 use crate::StoreError;
 
 impl Metadata {
+    /// Packages of an ecosystem that have a present file with these bytes, in no order.
+    pub async fn packages_with_blob(
+        &self,
+        ecosystem: EcosystemId,
+        blob: &BlobId,
+        limit: u32,
+    ) -> Result<Vec<(RepositoryName, PackageName)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT repository, package FROM files
+             WHERE blob = $1 AND ecosystem = $2 AND state = 'present' LIMIT $3",
+        )
+        .bind(blob.to_hex())
+        .bind(ecosystem.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(|row| Ok((name(row, 0)?, name(row, 1)?))).collect()
+    }
+
     /// The packages of these repositories that have at least one present file, sorted by
     /// repository and name, both by bytes, behind `after`, which need not be one.
     pub async fn packages_page(

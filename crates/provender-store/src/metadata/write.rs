@@ -104,6 +104,16 @@ pub enum Write {
         /// Which file.
         name: FileName,
     },
+    /// Records a file whose name is its digest: a new one; one that is there with these very bytes,
+    /// which stays as it is unless it came from elsewhere, and is no orphan any more; or one in the
+    /// place of its own tombstone. `Missing` without the package; `FileExists` if the name has other
+    /// bytes or is in quarantine. The blobs it points to must have been committed before.
+    KeepFile {
+        /// Which package.
+        key: PackageKey,
+        /// The file.
+        file: KeptFile,
+    },
     /// Puts a file in the place of its own tombstone, for ecosystems whose names are digests.
     /// `Missing` if the name has no tombstone of the same bytes. The blobs it points to must have
     /// been committed before.

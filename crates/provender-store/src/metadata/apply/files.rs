@@ -15,6 +15,19 @@ pub(super) async fn record(
     file: &KeptFile,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
+    if !insert(connection, key, file).await? {
+        return Err(taken(connection, key, file).await?);
+    }
+    growth.add(file);
+    keep_companions(connection, key, file).await
+}
+
+/// Whether the name was free, and has this file now.
+async fn insert(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &KeptFile,
+) -> Result<bool, StoreError> {
     let (repository, ecosystem, package) = key.columns();
     let result = sqlx::query(
         "INSERT INTO files (repository, ecosystem, package, name, blob, state, facts)
@@ -30,11 +43,7 @@ pub(super) async fn record(
     .bind(file_facts::encode(file))
     .execute(&mut *connection)
     .await?;
-    if result.rows_affected() == 0 {
-        return Err(taken(connection, key, file).await?);
-    }
-    growth.add(file);
-    keep_companions(connection, key, file).await
+    Ok(result.rows_affected() > 0)
 }
 
 pub(super) async fn update(
@@ -73,6 +82,28 @@ pub(super) async fn update(
         orphans::clear(connection, key, name).await?;
     }
     Ok(())
+}
+
+/// Records a file whose name is its digest, whatever became of it before.
+pub(super) async fn keep(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &KeptFile,
+    growth: &mut Growth,
+) -> Result<(), StoreError> {
+    if insert(connection, key, file).await? {
+        growth.add(file);
+        return keep_companions(connection, key, file).await;
+    }
+    let name = &file.file.name;
+    let old = recorded(connection, key, name).await?.ok_or_else(|| missing("file", name))?;
+    if old.blob != file.blob || old.state == FileState::Quarantined {
+        return Err(StoreError::FileExists { existing: old.blob, state: old.state });
+    }
+    if old.state == FileState::Present && old.origin == file.origin {
+        return orphans::clear(connection, key, name).await;
+    }
+    update(connection, key, file, growth).await
 }
 
 /// Puts a file in the place of its own tombstone.
