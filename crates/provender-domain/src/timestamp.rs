@@ -50,6 +50,13 @@ impl Timestamp {
         Self::from_microseconds(self.0.saturating_add(microseconds))
     }
 
+    /// This moment and so much less.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let microseconds = i64::try_from(duration.as_micros()).unwrap_or(LAST_MICROSECOND);
+        Self::from_microseconds(self.0.saturating_sub(microseconds))
+    }
+
     /// RFC 3339 in whole seconds, for documents whose readers expect no more.
     pub fn to_seconds(self) -> String {
         let moment = jiff::Timestamp::from_microsecond(self.0)

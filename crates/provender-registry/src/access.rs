@@ -102,9 +102,9 @@ impl Caller {
             Identity::Operator | Identity::System => true,
             Identity::Token(token) => token_holds(token, scope, repository, package),
             Identity::Access { token, opens } => {
-                let holds = token.as_ref().is_some_and(|token| {
-                    token_holds(token, scope, repository, package)
-                });
+                let holds = token
+                    .as_ref()
+                    .is_some_and(|token| token_holds(token, scope, repository, package));
                 holds && opens.iter().any(|opened| opened.covers(scope, repository, package))
             }
         }
@@ -471,7 +471,8 @@ fn authentication_required() -> Problem {
 }
 
 fn another_access_token(scope: Scope) -> Problem {
-    let message = format!("this access token does not open scope {}; ask for one that does", scope.as_str());
+    let message =
+        format!("this access token does not open scope {}; ask for one that does", scope.as_str());
     Problem::new(ProblemCode::AuthenticationRequired, message)
 }
 

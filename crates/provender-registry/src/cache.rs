@@ -175,8 +175,7 @@ impl IndexCache {
 
     pub(crate) fn find(&self, key: &IndexKey, now: Timestamp) -> Option<Arc<RenderedIndex>> {
         let entry = self.entries.get(key)?;
-        let is_true =
-            now < entry.valid_until && entry.stamp == self.stamp(key);
+        let is_true = now < entry.valid_until && entry.stamp == self.stamp(key);
         is_true.then_some(entry.rendered)
     }
 

@@ -5,7 +5,9 @@ use provender_domain::{
     Attributes, EventKind, File, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode,
     Scope, TagRule,
 };
-use provender_ecosystem::{Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed};
+use provender_ecosystem::{
+    Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
+};
 use provender_store::{Attestation, PackageKey, StoreError, Write};
 
 use crate::Registry;
@@ -121,7 +123,8 @@ impl Registry {
         key: &PackageKey,
         references: &[Reference],
     ) -> Result<(), Problem> {
-        let required = references.iter().filter(|reference| reference.role == ReferenceRole::Required);
+        let required =
+            references.iter().filter(|reference| reference.role == ReferenceRole::Required);
         for reference in required {
             let kept = self.inner.metadata.file(key, &reference.file).await;
             match kept.map_err(|error| store_problem(&error))? {
@@ -150,7 +153,9 @@ impl Registry {
         evidence: Option<&Evidence>,
         ecosystem: &dyn provender_ecosystem::Ecosystem,
     ) -> Result<Option<Write>, Problem> {
-        let Some(Evidence { about: Some(about), bundle: Some(bundle) }) = evidence else { return Ok(None) };
+        let Some(Evidence { about: Some(about), bundle: Some(bundle) }) = evidence else {
+            return Ok(None);
+        };
         let metadata = &self.inner.metadata;
         let subject = metadata.file(key, about).await.map_err(|error| store_problem(&error))?;
         let is_here = subject.is_some();
@@ -254,6 +259,7 @@ pub(crate) fn subject_among(references: &[Reference]) -> Option<FileName> {
 }
 
 pub(crate) fn missing_reference(key: &PackageKey, target: &FileName) -> Problem {
-    let message = format!("it needs {target}, which is not in {} yet; push that first", key.package);
+    let message =
+        format!("it needs {target}, which is not in {} yet; push that first", key.package);
     Problem::new(ProblemCode::MissingReference, message)
 }

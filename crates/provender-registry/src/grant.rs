@@ -200,8 +200,8 @@ impl Registry {
             .state()
             .repository(repository)
             .is_some_and(|found| found.repository.visibility == Visibility::Public);
-        let may = (scope == Scope::Read && is_public)
-            || caller.holds(scope, Some(&name), Some(package));
+        let may =
+            (scope == Scope::Read && is_public) || caller.holds(scope, Some(&name), Some(package));
         let rule = "it does not open this";
         may.then_some(name).ok_or(NameError::Malformed { what: "access token", rule })
     }

@@ -40,14 +40,16 @@ mod names;
 mod options;
 mod publish;
 mod read;
+mod referrers;
 mod remote;
 mod resolve;
-mod signing;
-mod referrers;
+mod retention;
 mod signature;
+mod signing;
 mod state;
 mod stream;
 mod tagged;
+mod untag;
 mod upload;
 
 pub use access::{Authorized, Caller};
@@ -66,6 +68,7 @@ pub use names::Namesake;
 pub use options::{Clock, DEFAULT_ORIGIN, Options, SystemClock, Tuning};
 pub use publish::Published;
 pub use read::{Answer, FileAnswer};
+pub use retention::{Expired, ExpiredFile, ExpiredTag};
 pub use stream::{CutOff, FileStream};
 pub use upload::{Begun, Upload};
 

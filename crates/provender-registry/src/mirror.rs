@@ -135,7 +135,8 @@ impl Registry {
             let request = match self.remote_of(&upstream)? {
                 None => None,
                 Some(remote) => {
-                    let request = query.ecosystem.upstream_file(remote.base(), &query.package, name);
+                    let request =
+                        query.ecosystem.upstream_file(remote.base(), &query.package, name);
                     if request.is_none() {
                         continue;
                     }
@@ -318,7 +319,8 @@ impl Registry {
         let file = errand.file.name.clone();
         let inspect = move || {
             let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
-            let expected = Expected { package: &package, version: None, file: &file, attributes: None };
+            let expected =
+                Expected { package: &package, version: None, file: &file, attributes: None };
             let inspected = ecosystem.inspect(&expected, &mut archive, Depth::Structure);
             Ok((blob, inspected))
         };
@@ -417,8 +419,7 @@ impl Registry {
         let checks: Vec<&str> = checks.iter().map(|check| check.as_str()).collect();
         event.detail.0.insert(CHECKS.to_owned(), checks.into());
         let task = Task::summary(&errand.query.key(), &kept);
-        let kept =
-            self.record_mirrored(errand, kept, references, Some(event), Some(&task)).await?;
+        let kept = self.record_mirrored(errand, kept, references, Some(event), Some(&task)).await?;
         self.wake_signing();
         Ok(kept)
     }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use provender_domain::{
-    BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode,
+    BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Scope,
     Timestamp, Upstream,
 };
 use provender_ecosystem::{Delivery, Document, Operation, Rendition, Subject, View};
-use provender_store::OpenBlob;
+use provender_store::{OpenBlob, Write};
 
 use crate::access::Authorized;
 use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Wanted};
@@ -231,6 +231,7 @@ impl Registry {
         let caller = &authorized.caller;
         match companion {
             None if query.ecosystem.delivery(&name) == Delivery::WhileFetched => {
+                self.keep_for_publisher(&query, &name, caller).await;
                 self.file_or_stream(&query, &name, caller).await
             }
             None => {
@@ -284,6 +285,22 @@ impl Registry {
         match refusal(&decide(&facts)) {
             Some(problem) => Err(problem),
             None => Ok(Some(kept)),
+        }
+    }
+
+    /// Somebody who may publish was told that a file is here, and will publish what needs it: it is
+    /// no orphan for now.
+    async fn keep_for_publisher(&self, query: &Query, name: &FileName, caller: &Caller) {
+        let (repository, package) = (&query.repository.repository.name, &query.package);
+        if !caller.holds(Scope::Publish, Some(repository), Some(package)) {
+            return;
+        }
+        let (metadata, key) = (&self.inner.metadata, query.key());
+        if matches!(metadata.is_orphan(&key, name).await, Ok(true)) {
+            let clear = Write::ClearOrphan { key, file: name.clone() };
+            if let Err(error) = metadata.commit(vec![clear], Vec::new()).await {
+                tracing::warn!(%error, file = %name, "an orphan's mark could not be taken away");
+            }
         }
     }
 

@@ -107,8 +107,7 @@ impl Registry {
                 link: None,
             };
             let listed = ecosystem.read_upstream_referrers(&document).map_err(|error| {
-                let message =
-                    format!("upstream {} sent a list that makes no sense", upstream.name);
+                let message = format!("upstream {} sent a list that makes no sense", upstream.name);
                 Problem::new(ProblemCode::UpstreamFailed, message).because(&error)
             });
             let listed = listed.inspect_err(|problem| {

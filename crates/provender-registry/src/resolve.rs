@@ -229,9 +229,8 @@ impl Registry {
                 .filter(|entry| decide(&entry.facts).is_served())
                 .map(|entry| entry.file)
                 .collect();
-            let listing = resolution
-                .is_known
-                .then(|| Arc::new(Listing { files, tags, attributes }));
+            let listing =
+                resolution.is_known.then(|| Arc::new(Listing { files, tags, attributes }));
             Ok(Offer {
                 listing,
                 is_exclusive: resolution.is_exclusive,

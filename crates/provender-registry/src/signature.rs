@@ -24,7 +24,8 @@ impl Query {
     fn signature_rules(&self) -> impl Iterator<Item = &SignatureRule> {
         let ecosystem = self.ecosystem.id().as_str();
         let rules = self.repository.repository.policy.signatures.iter();
-        rules.filter(move |rule| rule.ecosystem == ecosystem && rule.packages.matches(&self.package))
+        rules
+            .filter(move |rule| rule.ecosystem == ecosystem && rule.packages.matches(&self.package))
     }
 
     pub(crate) fn asks_for_signatures(&self) -> bool {

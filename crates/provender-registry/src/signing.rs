@@ -157,7 +157,8 @@ impl Registry {
         attestation: &Attestation,
     ) -> Result<Vec<Write>, SigningFailure> {
         let package = &task.file.package;
-        let ecosystem = self.ecosystem(&package.ecosystem).ok_or(SigningFailure::UnknownEcosystem)?;
+        let ecosystem =
+            self.ecosystem(&package.ecosystem).ok_or(SigningFailure::UnknownEcosystem)?;
         let key = PackageKey {
             repository: package.repository.clone(),
             ecosystem: ecosystem.id(),

@@ -102,8 +102,7 @@ impl<'a> Broadcast<'a> {
     pub(crate) fn open(&self, tail: Tail, size_bytes: Option<u64>) {
         *self.lock() = Some(tail.clone());
         let mut streams = self.streams.lock();
-        let sender =
-            streams.entry(self.key.clone()).or_insert_with(|| watch::Sender::new(None));
+        let sender = streams.entry(self.key.clone()).or_insert_with(|| watch::Sender::new(None));
         sender.send_replace(Some(Open { tail, size_bytes }));
     }
 

@@ -8,12 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    Digest, EventKind, FileName, NewEvent, Origin, PackageName, Problem, ProblemCode, RepositoryPolicy, Tag,
-    TagRule, Timestamp, Upstream, UpstreamTarget,
+    Digest, EventKind, FileName, NewEvent, Origin, PackageName, Problem, ProblemCode,
+    RepositoryPolicy, Tag, TagRule, Timestamp, Upstream, UpstreamTarget,
 };
-use provender_ecosystem::{
-    Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View,
-};
+use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
 use provender_store::{StoreError, TagRow, Write};
 use provender_upstream::{Head, Remote, Wanted as WantedFields};
 
@@ -145,7 +143,10 @@ impl Registry {
             },
         };
         let file = ecosystem.tagged_file(&digest).ok_or_else(|| {
-            let message = format!("upstream {} names {tag} by a digest of no kind that is known here", upstream.name);
+            let message = format!(
+                "upstream {} names {tag} by a digest of no kind that is known here",
+                upstream.name
+            );
             Problem::new(ProblemCode::UpstreamFailed, message)
         })?;
         Ok(Some(file))
@@ -158,7 +159,11 @@ impl Registry {
         remote: &Remote,
     ) -> Result<Answered, Problem> {
         let Some(field) = request.digest_field else { return Ok(Answered::Unsaid) };
-        let wanted = WantedFields { accept: request.accept, fields: &[field], realm_key: request.access.as_deref() };
+        let wanted = WantedFields {
+            accept: request.accept,
+            fields: &[field],
+            realm_key: request.access.as_deref(),
+        };
         match self.inner.remotes.client.head(remote, &request.url, wanted).await {
             Ok(Head::Found { fields }) => {
                 self.upstream_answered(upstream);
@@ -240,12 +245,7 @@ impl Registry {
     }
 
     /// Keeping what an upstream says of a tag is a convenience: a full disk must not stop reading.
-    async fn commit_tag(
-        &self,
-        writes: Vec<Write>,
-        events: Vec<NewEvent>,
-        query: &Query,
-    ) {
+    async fn commit_tag(&self, writes: Vec<Write>, events: Vec<NewEvent>, query: &Query) {
         let moves = writes.iter().any(|write| matches!(write, Write::PutTag { .. }));
         match self.inner.metadata.commit(writes, events).await {
             // Gone meanwhile: it is asked for again.
@@ -307,9 +307,12 @@ impl Registry {
             if !resolution.is_known {
                 return Err(no_package(&query));
             }
-            tags.extend(resolution.tags.into_iter().filter(|tag| {
-                after.is_none_or(|after| tag.as_str() > after)
-            }));
+            tags.extend(
+                resolution
+                    .tags
+                    .into_iter()
+                    .filter(|tag| after.is_none_or(|after| tag.as_str() > after)),
+            );
             tags.sort();
             tags.dedup();
             (fresh_until, stale) = (resolution.fresh_until, resolution.stale);

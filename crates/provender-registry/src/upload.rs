@@ -7,9 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use provender_domain::{
-    File, FileName, FileState, KeptFile, Origin, Problem, ProblemCode, Scope,
-};
+use provender_domain::{File, FileName, FileState, KeptFile, Origin, Problem, ProblemCode, Scope};
 use provender_ecosystem::{Delivery, MountSource, Operation, SessionId, UploadStep};
 use provender_store::{Blob, BlobError, PackageKey, StoreError, Verified, Write};
 
@@ -87,9 +85,8 @@ impl Registry {
             return Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER));
         }
         let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| {
-            Problem::internal(&std::io::Error::other(error.to_string()))
-        })?;
+        getrandom::fill(&mut random)
+            .map_err(|error| Problem::internal(&std::io::Error::other(error.to_string())))?;
         let session = SessionId::from_random(random);
         let bytes = blobs.create_upload(&owner(&key), session.as_str()).await;
         let bytes = bytes.map_err(|error| blob_problem(&error))?;
@@ -206,11 +203,8 @@ impl Registry {
     /// A file of which only its digest says what it is: it is no event and is not signed, as what
     /// refers to it by that digest will be. The caller holds the garbage gate.
     async fn record_content(&self, key: &PackageKey, kept: KeptFile) -> Result<(), Problem> {
-        let bind = Write::BindName {
-            key: key.clone(),
-            origin: Origin::Published,
-            at: kept.recorded_at,
-        };
+        let bind =
+            Write::BindName { key: key.clone(), origin: Origin::Published, at: kept.recorded_at };
         let keep = Write::KeepFile { key: key.clone(), file: kept };
         match self.inner.metadata.commit(vec![bind, keep], Vec::new()).await {
             Ok(_) => Ok(()),
@@ -264,8 +258,7 @@ impl Registry {
         source: &MountSource,
     ) -> Result<Option<KeptFile>, Problem> {
         let caller = &operation.caller;
-        let Ok(repository) =
-            self.readable(caller, &source.repository, Some(&source.package))
+        let Ok(repository) = self.readable(caller, &source.repository, Some(&source.package))
         else {
             return Ok(None);
         };

@@ -144,7 +144,7 @@ impl Registry {
     }
 
     /// A token for some names may read those names only, also in reports.
-    fn check_readable(
+    pub(crate) fn check_readable(
         &self,
         caller: &Caller,
         repository: &Repository,
