@@ -29,7 +29,7 @@ fn catalogue(names: &[PackageName]) -> Document {
 
 /// The manifests of an image, which no client asks for: a list in the form that clients know.
 fn package(view: &PackageView) -> Document {
-    index(view.files.iter().filter_map(descriptor).collect())
+    index(view.files.iter())
 }
 
 fn tags(view: &TagsView) -> Document {
@@ -47,7 +47,7 @@ fn referrers(view: &ReferrersView) -> Document {
         view.kind.is_none()
             || file.attributes.text(attribute::ARTIFACT_TYPE) == view.kind.as_deref()
     };
-    let mut document = index(view.files.iter().filter(is_wanted).filter_map(descriptor).collect());
+    let mut document = index(view.files.iter().filter(is_wanted));
     if view.kind.is_some() {
         document.fields.push(("oci-filters-applied", "artifactType".to_owned()));
     }
@@ -81,7 +81,8 @@ fn descriptor(file: &File) -> Option<Value> {
     Some(descriptor.into())
 }
 
-fn index(manifests: Vec<Value>) -> Document {
+fn index<'a>(files: impl Iterator<Item = &'a File>) -> Document {
+    let manifests: Vec<Value> = files.filter_map(descriptor).collect();
     let index = json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_INDEX,

@@ -76,8 +76,10 @@ fn unknown(about: Option<&Operation>) -> &'static str {
         _ => MANIFEST_UNKNOWN,
     };
     match about {
-        Some(Operation::File { file, .. }) => of_file(file),
-        Some(Operation::Change { selection: Selection::File(file), .. }) => of_file(file),
+        Some(
+            Operation::File { file, .. }
+            | Operation::Change { selection: Selection::File(file), .. },
+        ) => of_file(file),
         Some(Operation::Tagged { .. } | Operation::Change { .. }) => MANIFEST_UNKNOWN,
         Some(Operation::Upload { step, .. }) => match step {
             UploadStep::Append { .. }

@@ -68,12 +68,9 @@ fn scope(text: &str) -> Option<TokenScope> {
 pub(crate) fn challenge(endpoint: &Endpoint<'_>, about: Option<&Operation>) -> String {
     let origin = endpoint.origin;
     let service = origin.split_once("://").map_or(origin, |(_, host)| host);
-    let mut challenge =
-        format!("Bearer realm=\"{origin}/{ROOT_SEGMENT}/-/token\",service=\"{service}\"");
-    if let Some(scope) = about.and_then(|operation| wanted_scope(endpoint, operation)) {
-        challenge.push_str(&format!(",scope=\"{scope}\""));
-    }
-    challenge
+    let scope = about.and_then(|operation| wanted_scope(endpoint, operation));
+    let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
+    format!("Bearer realm=\"{origin}/{ROOT_SEGMENT}/-/token\",service=\"{service}\"{scope}")
 }
 
 fn wanted_scope(endpoint: &Endpoint<'_>, operation: &Operation) -> Option<String> {

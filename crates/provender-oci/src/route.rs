@@ -16,9 +16,7 @@
 
 mod upload;
 
-use std::borrow::Cow;
-
-use provender_domain::{Digest, PackageName, Problem, ProblemCode, Tag};
+use provender_domain::{Digest, FileName, PackageName, Problem, ProblemCode, Tag};
 use provender_ecosystem::{
     Change, Form, Framing, Method, Operation, Rendition, RequestHead, Selection, Subject,
 };
@@ -177,7 +175,7 @@ fn digest(raw: &str) -> Result<Digest, Problem> {
 }
 
 /// The file that a digest in the query names.
-fn file_of_query(text: &Cow<'_, str>) -> Result<provender_domain::FileName, Problem> {
+fn file_of_query(text: &str) -> Result<FileName, Problem> {
     digest(text).map(|digest| file_name::name(Kind::Blob, &digest))
 }
 
