@@ -1,6 +1,6 @@
 # cosign, by the server's own Sigstore: what it signs is kept beside the image, as a referrer.
 
-# cosign_by TOKEN_FILE COMMAND…: signs as the token's holder.
+# cosign_signs_by COMMAND…: signs as the holder of $TOKEN.
 cosign_signs_by() {
   identity_token | tr -d '\n' >token.jwt
   cosign "$1" --yes --allow-http-registry --identity-token token.jwt \
@@ -35,7 +35,7 @@ cosign_attests() {
 }
 
 cosign_tree() {
-  says "$REG/cosign/app" cosign tree --allow-http-registry "$REG/cosign/app:1"
+  says sigstore.bundle cosign tree --allow-http-registry "$REG/cosign/app:1"
 }
 
 # Every image that is pushed gets the server's word for it, without anybody asking.
