@@ -35,7 +35,7 @@ cosign_attests() {
 }
 
 cosign_tree() {
-  says sigstore.bundle cosign tree --allow-http-registry "$REG/cosign/app:1"
+  says sigstore.dev/cosign/sign cosign tree --allow-http-registry "$REG/cosign/app:1"
 }
 
 # Every image that is pushed gets the server's word for it, without anybody asking.
