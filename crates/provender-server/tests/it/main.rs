@@ -5,6 +5,10 @@
 mod demo;
 mod reading;
 mod refusing;
+mod rooted;
+mod shelf;
 mod sigstore;
+mod steps;
+mod streaming;
 mod support;
 mod uploading;

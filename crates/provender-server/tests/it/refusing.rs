@@ -115,6 +115,15 @@ async fn methods() {
     check("TRACE", "/main/demo/", "GET, HEAD, POST, PUT, PATCH, DELETE").await;
     check("POST", "/-/health", "GET, HEAD").await;
     check("POST", "/", "GET, HEAD").await;
+    check("DELETE", "/-/api/v1/whoami", "GET, HEAD").await;
+    check("DELETE", "/-/api/v1/repositories", "GET, HEAD, POST").await;
+    check("DELETE", "/-/api/v1/openapi.json", "GET, HEAD").await;
+    check("DELETE", "/shelf/", "GET, HEAD").await;
+    check("DELETE", "/shelf/token", "GET, HEAD").await;
+    check("TRACE", "/shelf/", "GET, HEAD, POST, PUT, PATCH, DELETE").await;
+    check("POST", "/shelf/main/pkg/tags", "GET, HEAD").await;
+    check("POST", "/shelf/main/pkg/heads/a", "GET, HEAD, PUT, DELETE").await;
+    check("PUT", "/shelf/main/pkg/uploads/", "POST").await;
     server.stop().await;
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::demo::Demo;
+use crate::shelf::Shelf;
 
 /// A running server with the public repository `main` and the private one `secret`.
 pub(crate) struct TestServer {
@@ -37,7 +38,8 @@ impl TestServer {
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServerOptions)) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut options = Options::new(data.path().join("data"), vec![Arc::new(Demo)]);
+        let mut options =
+            Options::new(data.path().join("data"), vec![Arc::new(Demo), Arc::new(Shelf)]);
         // Every request asks upstreams anew.
         options.tuning.listing_fresh = Duration::ZERO;
         options.tuning.stale_retry = Duration::ZERO;
@@ -78,6 +80,11 @@ impl TestServer {
     /// One GET on a connection of its own.
     pub(crate) async fn get(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.connect().await.request("GET", path, fields).await
+    }
+
+    /// One request with a body, by whoever may publish, on a connection of its own.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        self.connect().await.ask(method, path, &self.token, body).await
     }
 
     /// Publishes a file through the front door.
@@ -190,6 +197,28 @@ impl Client {
         self.answer(method != "HEAD").await
     }
 
+    /// A request with a body, by the bearer of this token.
+    pub(crate) async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &[u8],
+    ) -> Answer {
+        self.begin(method, path, token, body.len()).await;
+        self.send(body).await;
+        self.answer(method != "HEAD").await
+    }
+
+    /// The head of a request whose body is to follow.
+    pub(crate) async fn begin(&mut self, method: &str, path: &str, token: &str, length: usize) {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: test.example\r\nAuthorization: Bearer {token}\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        self.send(head.as_bytes()).await;
+    }
+
     /// Waits until a response has begun, without taking any of it.
     pub(crate) async fn answer_begun(&mut self) {
         assert!(!self.reader.fill_buf().await.unwrap().is_empty());
@@ -216,12 +245,37 @@ impl Client {
             .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
             .collect();
         let mut answer = Answer { status, reason, fields, body: Vec::new() };
-        if has_body && status >= 200 && status != 304 {
+        if has_body && answer.field("transfer-encoding").is_some() {
+            self.read_chunks(&mut answer.body).await;
+        } else if has_body && status >= 200 && status != 204 && status != 304 {
             let length = answer.field("content-length").expect("every response has a length");
             answer.body = vec![0; length.parse().unwrap()];
             self.reader.read_exact(&mut answer.body).await.unwrap();
         }
         answer
+    }
+
+    async fn read_chunks(&mut self, body: &mut Vec<u8>) {
+        loop {
+            let mut size = String::new();
+            self.reader.read_line(&mut size).await.unwrap();
+            let size = usize::from_str_radix(size.trim_end(), 16).expect("another chunk");
+            let start = body.len();
+            body.resize(start + size + 2, 0);
+            self.reader.read_exact(&mut body[start..]).await.unwrap();
+            body.truncate(start + size);
+            if size == 0 {
+                return;
+            }
+        }
+    }
+
+    /// All that still comes before the server closes the connection.
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let reading = self.reader.read_to_end(&mut rest);
+        let _ = tokio::time::timeout(Duration::from_secs(30), reading).await.expect("it closes");
+        rest
     }
 
     /// Whether the server closes the connection, without another byte.
