@@ -169,7 +169,8 @@ fn notes(upstream: &Upstream) -> String {
         (upstream.watch_names, "names watched"),
         (upstream.allow_private_addresses, "private addresses allowed"),
     ];
-    let true_ones = notes.into_iter().filter_map(|(holds, note)| holds.then(|| note.to_owned()));
+    let true_ones = notes.into_iter().filter(|(holds, _)| *holds);
+    let true_ones = true_ones.map(|(_, note)| note.to_owned());
     let realm = upstream.token_realm.iter().map(|realm| format!("tokens from {realm}"));
     true_ones.chain(realm).collect::<Vec<_>>().join(", ")
 }
