@@ -6,6 +6,7 @@
 
 mod archives;
 mod attestations;
+mod containers;
 mod ecosystems;
 mod forms;
 mod logs;
@@ -42,6 +43,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "index_json", run: ecosystems::index_json },
     Target { name: "catalogue", run: ecosystems::catalogue },
     Target { name: "problem", run: ecosystems::problem },
+    Target { name: "oci_manifest", run: containers::manifest },
+    Target { name: "oci_route", run: containers::route },
+    Target { name: "oci_upstream", run: containers::upstream },
+    Target { name: "oci_publication", run: containers::publication },
+    Target { name: "oci_probe", run: containers::probe },
     Target { name: "publication", run: forms::publication },
     Target { name: "multipart", run: forms::multipart },
     Target { name: "range", run: forms::range },

@@ -60,15 +60,18 @@ fn compiled_in(text: &str) -> Vec<String> {
     distinct(std::iter::once(address.to_owned()))
 }
 
-/// Those that are web addresses, each once, without a slash at the end, at most [`URLS_LIMIT`].
+/// Those that are web addresses, in their normal form, each once, without a slash at the end, at
+/// most [`URLS_LIMIT`].
 fn distinct(candidates: impl Iterator<Item = String>) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for candidate in candidates {
-        let candidate = candidate.trim_end_matches('/');
-        let is_web = Url::parse(candidate)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if is_web && urls.len() < URLS_LIMIT && urls.iter().all(|known| known != candidate) {
-            urls.push(candidate.to_owned());
+        let Ok(url) = Url::parse(&candidate) else { continue };
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            continue;
+        }
+        let url = url.as_str().trim_end_matches('/');
+        if urls.len() < URLS_LIMIT && urls.iter().all(|known| known != url) {
+            urls.push(url.to_owned());
         }
     }
     urls

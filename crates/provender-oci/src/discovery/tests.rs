@@ -14,6 +14,7 @@ fn docker() {
         "https://mirror.upstream.example/\nhttp://b.example:5000\n\n",
         &[mirror, "http://b.example:5000"],
     );
+    check(mirrors, "HTTPS://Mirror.Upstream.example:443", &[mirror]);
     check(mirrors, "", &[]);
     check(mirrors, "Cannot connect to the Docker daemon", &[]);
     check(

@@ -1,4 +1,5 @@
-use provender_ecosystem::{Depth, InspectError, InspectErrorClass, Inspection, ReferenceRole};
+use provender_ecosystem::InspectErrorClass::{self, Contradiction, Damaged, Hostile, Limit};
+use provender_ecosystem::{Depth, InspectError, Inspection, ReferenceRole};
 use serde_json::{Value, json};
 
 use super::{ANNOTATIONS_LIMIT_BYTES, LAYERS_LIMIT, read};
@@ -143,7 +144,6 @@ fn what_is_refused() {
         assert_eq!(error.class, class, "{manifest}: {error}");
         assert!(error.message.contains(word), "{manifest}: {error}");
     };
-    use InspectErrorClass::{Contradiction, Damaged, Hostile, Limit};
     // CVE-2021-41190.
     check(&with(image(), "manifests", json!([])), None, Hostile, "manifests");
     check(&with(index(), "layers", json!([])), None, Hostile, "layers");
