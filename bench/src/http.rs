@@ -3,7 +3,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a server may be silent.
 const SILENCE_LIMIT: Duration = Duration::from_mins(1);
@@ -32,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// How long the body was.
     pub(crate) body_bytes: u64,
+    /// Where the answer sends its reader.
+    pub(crate) location: Option<String>,
     length: Length,
     closes: bool,
 }
@@ -87,9 +89,45 @@ impl Connection {
         headers: &str,
         body: &[u8],
     ) -> io::Result<Answer> {
-        let headers = format!("{headers}Content-Length: {}\r\n", body.len());
-        self.request(method, path, &headers, body)?;
+        self.send_parts(method, path, headers, &[body])
+    }
+
+    /// Sends a body that stands in several places, one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::discard`].
+    pub(crate) fn send_parts(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        parts: &[&[u8]],
+    ) -> io::Result<Answer> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let headers = format!("{headers}Content-Length: {length}\r\n");
+        if length > BUFFER_BYTES {
+            self.request(method, path, &headers, &[])?;
+            parts.iter().try_for_each(|part| self.stream.write_all(part))?;
+        } else {
+            self.request(method, path, &headers, &parts.concat())?;
+        }
         self.answer(true)
+    }
+
+    /// How long it takes until an answer's head is there; its body is read, and thrown away.
+    ///
+    /// # Errors
+    /// As [`Self::discard`].
+    pub(crate) fn until_head(
+        &mut self,
+        path: &str,
+        headers: &str,
+    ) -> io::Result<(Duration, Answer)> {
+        let start = Instant::now();
+        self.request("GET", path, headers, &[])?;
+        self.fill()?;
+        let elapsed = start.elapsed();
+        Ok((elapsed, self.answer(false)?))
     }
 
     fn request(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> io::Result<()> {
@@ -202,12 +240,13 @@ fn parse_head(head: &str) -> io::Result<Answer> {
     let bad = || io::Error::other(format!("no HTTP answer: {}", head.lines().next().unwrap_or("")));
     let status: u16 =
         head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(bad)?;
-    let header = |wanted: &str| {
+    let value = |wanted: &str| {
         head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_ascii_lowercase())
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
         })
     };
+    let header = |wanted: &str| value(wanted).map(|value| value.to_ascii_lowercase());
     let length = match header("content-length") {
         _ if status == 204 || status == 304 => Length::Known(0),
         Some(length) => Length::Known(length.parse().map_err(io::Error::other)?),
@@ -217,7 +256,8 @@ fn parse_head(head: &str) -> io::Result<Answer> {
         None => Length::UntilClosed,
     };
     let closes = header("connection").is_some_and(|value| value == "close");
-    Ok(Answer { status, body: Vec::new(), body_bytes: 0, length, closes })
+    let location = value("location");
+    Ok(Answer { status, body: Vec::new(), body_bytes: 0, location, length, closes })
 }
 
 #[cfg(test)]

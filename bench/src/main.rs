@@ -6,6 +6,7 @@
 //! this machine's own client is set up to use. Results go to `target/bench/results.json`.
 
 mod http;
+mod images;
 mod machine;
 mod measure;
 mod peers;
@@ -35,12 +36,12 @@ fn main() -> ExitCode {
 /// Runs the measurements that are named, or all of them.
 fn run(names: &[String]) -> anyhow::Result<ExitCode> {
     if names.iter().any(|name| name == "--list") {
-        for measurement in measure::ALL {
-            println!("{:<10} {}", measurement.name, measurement.title);
+        for measurement in measure::all() {
+            println!("{:<14} {}", measurement.name, measurement.title);
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(unknown) = names.iter().find(|name| measure::ALL.iter().all(|m| m.name != **name)) {
+    if let Some(unknown) = names.iter().find(|name| measure::all().all(|m| m.name != **name)) {
         eprintln!("there is no measurement {unknown}; --list names them");
         return Ok(ExitCode::from(2));
     }
@@ -49,7 +50,7 @@ fn run(names: &[String]) -> anyhow::Result<ExitCode> {
     let workplace = Workplace::prepare(root)?;
     println!("{}", workplace.facts());
     let mut report = Report::default();
-    for measurement in measure::ALL {
+    for measurement in measure::all() {
         if !names.is_empty() && !names.iter().any(|name| name == measurement.name) {
             continue;
         }

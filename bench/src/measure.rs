@@ -5,6 +5,7 @@ mod index;
 mod install;
 mod log;
 mod memory;
+mod oci;
 mod publish;
 mod sign;
 mod start;
@@ -21,8 +22,13 @@ pub(crate) struct Measurement {
     pub(crate) run: fn(&Workplace) -> anyhow::Result<Table>,
 }
 
-/// Every measurement, the quick ones first.
-pub(crate) const ALL: &[Measurement] = &[
+/// Every measurement.
+pub(crate) fn all() -> impl Iterator<Item = &'static Measurement> {
+    ALL.iter().chain(oci::ALL)
+}
+
+/// Those of packages, the quick ones first.
+const ALL: &[Measurement] = &[
     Measurement {
         name: "index",
         title: "a cached index of 27 KB, 32 connections",

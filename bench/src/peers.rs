@@ -7,6 +7,7 @@ mod nginx;
 mod nora;
 mod provender;
 mod proxpi;
+mod registry;
 
 use anyhow::{Context as _, ensure};
 
@@ -14,9 +15,10 @@ use crate::http::Connection;
 use crate::machine::Workplace;
 use crate::program::Program;
 
-pub(crate) use install::{real_upstream, sigstore, uv};
+pub(crate) use install::{packaged, real_upstream, sigstore, uv};
 pub(crate) use nginx::serve as serve_folder;
 pub(crate) use provender::{Provender, UPLOADS};
+pub(crate) use registry::{DOCKER, Registry};
 
 /// What Provender is called in every table.
 pub(crate) const OURS: &str = "provender";

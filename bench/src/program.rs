@@ -106,9 +106,19 @@ impl Program {
 
     /// Resident memory of all its processes, in megabytes.
     pub(crate) fn memory_mb(&self) -> f64 {
+        self.status_mb("VmRSS:")
+    }
+
+    /// The most resident memory that its processes ever had, in megabytes.
+    pub(crate) fn peak_memory_mb(&self) -> f64 {
+        self.status_mb("VmHWM:")
+    }
+
+    /// The sum of one line of its processes' status.
+    fn status_mb(&self, name: &str) -> f64 {
         let kilobytes = |id: &u32| {
             let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-            let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+            let line = status.lines().find(|line| line.starts_with(name))?;
             line.split_whitespace().nth(1)?.parse::<f64>().ok()
         };
         self.processes().iter().filter_map(kilobytes).sum::<f64>() / KB_PER_MB

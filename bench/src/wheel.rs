@@ -50,7 +50,7 @@ fn file_seed(name: &str, version: &str) -> u64 {
 }
 
 /// Bytes that do not compress (xorshift64).
-fn noise(seed: u64, count: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, count: usize) -> Vec<u8> {
     let mut state = seed | 1;
     let mut bytes = Vec::with_capacity(count + 8);
     while bytes.len() < count {

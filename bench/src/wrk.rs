@@ -16,20 +16,34 @@ pub(crate) struct Asked {
     pub(crate) server_us: f64,
 }
 
-/// Asks for one path for `secs` seconds on `connections` connections.
+/// Asks for one page for `secs` seconds on `connections` connections.
 ///
 /// # Errors
-/// Where wrk is missing, or an answer was no success.
+/// As [`ask_for`].
 pub(crate) fn ask(
     server: &Program,
     path: &str,
     connections: usize,
     secs: u32,
 ) -> anyhow::Result<Asked> {
+    ask_for(server, path, "text/html", connections, secs)
+}
+
+/// Asks for one path, wanting the media type `accept`.
+///
+/// # Errors
+/// Where wrk is missing, or an answer was no success.
+pub(crate) fn ask_for(
+    server: &Program,
+    path: &str,
+    accept: &str,
+    connections: usize,
+    secs: u32,
+) -> anyhow::Result<Asked> {
     let before = server.processor_secs();
     let output = Command::new("wrk")
         .args([format!("-t{THREADS}"), format!("-c{connections}"), format!("-d{secs}s")])
-        .args(["--header", "Accept: text/html"])
+        .args(["--header", &format!("Accept: {accept}")])
         .arg(format!("http://{}{path}", server.address()))
         .output()
         .context("wrk could not be started")?;

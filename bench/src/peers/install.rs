@@ -1,6 +1,8 @@
 //! Installing the peers and the client, each in a place of its own in `target/bench/`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
@@ -22,6 +24,33 @@ pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
         .status()
         .with_context(|| format!("{} could not be started", command.get_program().display()))?;
     ensure!(status.success(), "{} failed", command.get_program().display());
+    Ok(())
+}
+
+/// Makes sure that Debian's packages are there, each of which brings a program of its name.
+///
+/// # Errors
+/// Where one is missing and cannot be installed.
+pub(crate) fn packaged(programs: &[&str]) -> anyhow::Result<()> {
+    let is_there = |program: &&str| {
+        answer(Command::new("sh").args(["-c", &format!("command -v {program}")])).is_some()
+            || Path::new("/usr/sbin").join(program).exists()
+    };
+    if programs.iter().all(is_there) {
+        return Ok(());
+    }
+    let as_root = fs::metadata("/proc/self")?.uid() == 0;
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new(if as_root { "env" } else { "sudo" });
+        command.args(if as_root { &[][..] } else { &["-n", "env"][..] });
+        // A package's own service is not started: only ours is.
+        command.args(["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "--quiet"]);
+        run(command.args(arguments))
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "--yes", "--no-install-recommends"], programs].concat())?;
+    let missing: Vec<_> = programs.iter().filter(|program| !is_there(program)).collect();
+    ensure!(missing.is_empty(), "could not be installed: {missing:?}");
     Ok(())
 }
 

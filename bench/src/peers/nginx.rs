@@ -5,10 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::ensure;
-
 use super::{NGINX, Subject, install};
-use crate::machine::{Workplace, answer};
+use crate::machine::Workplace;
 use crate::program::{Program, free_address};
 
 /// Installs the static server and the load generator, if they are missing.
@@ -16,25 +14,7 @@ use crate::program::{Program, free_address};
 /// # Errors
 /// Where they are missing and cannot be installed.
 pub(crate) fn install() -> anyhow::Result<()> {
-    let is_there = |program: &str| {
-        answer(Command::new("sh").args(["-c", &format!("command -v {program}")])).is_some()
-            || Path::new("/usr/sbin").join(program).exists()
-    };
-    if is_there("nginx") && is_there("wrk") {
-        return Ok(());
-    }
-    let as_root = fs::metadata("/proc/self")?.uid() == 0;
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new(if as_root { "env" } else { "sudo" });
-        command.args(if as_root { &[][..] } else { &["-n", "env"][..] });
-        // The package's own service is not started: only ours is.
-        command.args(["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "--quiet"]);
-        install::run(command.args(arguments))
-    };
-    apt(&["update"])?;
-    apt(&["install", "--yes", "--no-install-recommends", "nginx", "wrk"])?;
-    ensure!(is_there("nginx") && is_there("wrk"), "nginx and wrk could not be installed");
-    Ok(())
+    install::packaged(&["nginx", "wrk"])
 }
 
 /// Serves a folder: `simple/` in it is a simple index. `name` tells apart the folders that it

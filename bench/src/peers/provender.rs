@@ -19,13 +19,20 @@ pub(crate) struct Provender {
     program: PathBuf,
     data: PathBuf,
     upstream: Option<String>,
+    ecosystem: &'static str,
 }
 
 impl Provender {
     /// On the data directory `data`, which need not be there yet, with the given upstream or none.
     pub(crate) fn new(workplace: &Workplace, data: &Path, upstream: Option<&str>) -> Self {
         let upstream = upstream.map(str::to_owned);
-        Self { program: workplace.provender(), data: data.to_owned(), upstream }
+        let (program, data) = (workplace.provender(), data.to_owned());
+        Self { program, data, upstream, ecosystem: "pypi" }
+    }
+
+    /// The same, whose upstream holds packages of another ecosystem.
+    pub(crate) fn of(self, ecosystem: &'static str) -> Self {
+        Self { ecosystem, ..self }
     }
 
     /// Starts it, and waits until it answers.
@@ -38,7 +45,7 @@ impl Provender {
         command.arg("serve").arg("--data").arg(&self.data).args(["--listen", &address]);
         command.arg("--no-discover");
         if let Some(upstream) = &self.upstream {
-            command.args(["--upstream", &format!("pypi={upstream}")]);
+            command.args(["--upstream", &format!("{}={upstream}", self.ecosystem)]);
         }
         let log = self.data.with_extension("log");
         let server = Program::start(&mut command, &address, HEALTH, &log)?;
