@@ -10,6 +10,7 @@ mod ecosystems;
 mod forms;
 mod logs;
 mod server;
+mod upstreams;
 mod words;
 
 use server::limits;
@@ -44,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "publication", run: forms::publication },
     Target { name: "multipart", run: forms::multipart },
     Target { name: "range", run: forms::range },
+    Target { name: "challenge", run: upstreams::challenge },
     Target { name: "words", run: words::words },
     Target { name: "bundle", run: attestations::bundle },
     Target { name: "statement", run: attestations::statement },

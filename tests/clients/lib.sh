@@ -12,6 +12,7 @@
 #   PROVENDER        the program under test (default: the workspace's debug build)
 #   CLIENTS          folder of the clients' programs, put first in PATH
 #   OFFLINE          1 where no public upstream can be reached
+#   WITHOUT          names of clients that are left out: their cases are skipped, and counted so
 #
 # What the script may use:
 #   $SCRATCH         an empty folder, removed at the end; also the HOME of every client
@@ -25,6 +26,7 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PROVENDER=${PROVENDER:-$project/target/debug/provender}
 CLIENTS=${CLIENTS:-$project/target/clients/venv/bin}
 OFFLINE=${OFFLINE:-0}
+WITHOUT=${WITHOUT:-}
 PATH=$CLIENTS:$PATH
 
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/provender-clients-XXXXXX")
@@ -123,6 +125,30 @@ it_online() {
   else
     it "$@"
   fi
+}
+
+# with CLIENTS NAME COMMAND…: a case that needs these clients; skipped where one is left out.
+with() {
+  local client
+  for client in $1; do
+    case " $WITHOUT " in
+      *" $client "*)
+        echo "skip $2: $client is left out"
+        return
+        ;;
+    esac
+  done
+  it "${@:2}"
+}
+
+# json PATH…: prints one value of the JSON on standard input.
+json() {
+  python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+for step in sys.argv[1:]:
+    value = value[int(step) if isinstance(value, list) else step]
+print(value if isinstance(value, str) else json.dumps(value))' "$@"
 }
 
 # says TEXT COMMAND…: runs the command, and succeeds if it prints TEXT, whatever its exit status.

@@ -5,7 +5,9 @@
 //! failure, unless `--without` names it: nothing passes because something was not there.
 
 mod clients;
+mod containers;
 mod doctor;
+mod go;
 mod options;
 mod postgres;
 mod process;

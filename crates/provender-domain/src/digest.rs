@@ -107,6 +107,11 @@ impl Digest {
         Self::new(algorithm, &hex::encode(bytes))
     }
 
+    /// The blob that it names: only SHA-256 does.
+    pub fn blob_id(&self) -> Option<BlobId> {
+        (self.algorithm == Algorithm::Sha256).then(|| self.hex.parse().ok()).flatten()
+    }
+
     /// Which hash function.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

@@ -87,12 +87,15 @@ pub struct Problem {
     pub internal: Option<String>,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
+    /// What its protocol calls it, where the ecosystem that found it knows more than `code` says.
+    /// Only that ecosystem reads it.
+    pub term: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem whose cause the caller knows already.
     pub fn new(code: ProblemCode, public: impl Into<String>) -> Self {
-        Self { code, public: public.into(), internal: None, retry_after: None }
+        Self { code, public: public.into(), internal: None, retry_after: None, term: None }
     }
 
     /// Nothing here by that name.
@@ -120,6 +123,13 @@ impl Problem {
             source = cause.source();
         }
         self.internal = Some(chain);
+        self
+    }
+
+    /// Says what its protocol calls it.
+    #[must_use]
+    pub fn in_terms_of(mut self, term: &'static str) -> Self {
+        self.term = Some(term);
         self
     }
 

@@ -73,13 +73,18 @@ pub enum UpstreamTarget {
     Remote {
         /// Its base URL, as that ecosystem's clients are configured with it, without user and password.
         url: String,
-        /// Basic credentials, `user:password`, sent to this URL's origin only. Secret.
+        /// Basic credentials, `user:password`, sent to this URL's origin and that of `token_realm` only.
+        /// Secret.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         credentials: Option<String>,
         /// Whether files and redirects elsewhere may lead to private addresses too; the base URL
         /// itself always may, since the operator named it.
         #[serde(default)]
         allow_private_addresses: bool,
+        /// The origin elsewhere that may be given these credentials for a token, where the
+        /// upstream says that tokens are to be had there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_realm: Option<String>,
     },
     /// Another repository of this server.
     Repository {
@@ -91,11 +96,12 @@ pub enum UpstreamTarget {
 impl fmt::Debug for UpstreamTarget {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Remote { url, credentials, allow_private_addresses } => formatter
+            Self::Remote { url, credentials, allow_private_addresses, token_realm } => formatter
                 .debug_struct("Remote")
                 .field("url", url)
                 .field("credentials", &credentials.as_ref().map(|_| "***"))
                 .field("allow_private_addresses", allow_private_addresses)
+                .field("token_realm", token_realm)
                 .finish(),
             Self::Repository { repository } => {
                 formatter.debug_tuple("Repository").field(repository).finish()
@@ -133,6 +139,7 @@ mod tests {
             url: "https://upstream.example/simple/".to_owned(),
             credentials: Some("user:secret".to_owned()),
             allow_private_addresses: false,
+            token_realm: None,
         };
         let text = format!("{target:?}");
         assert!(text.contains("***") && !text.contains("secret"), "{text}");

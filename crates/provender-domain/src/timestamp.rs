@@ -50,6 +50,20 @@ impl Timestamp {
         Self::from_microseconds(self.0.saturating_add(microseconds))
     }
 
+    /// This moment and so much less.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let microseconds = i64::try_from(duration.as_micros()).unwrap_or(LAST_MICROSECOND);
+        Self::from_microseconds(self.0.saturating_sub(microseconds))
+    }
+
+    /// RFC 3339 in whole seconds, for documents whose readers expect no more.
+    pub fn to_seconds(self) -> String {
+        let moment = jiff::Timestamp::from_microsecond(self.0)
+            .expect("clamped to the range of RFC 3339 when it was made");
+        format!("{moment:.0}")
+    }
+
     /// How long ago `earlier` was; zero if it was not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))

@@ -11,19 +11,35 @@
 mod archives;
 mod attestations;
 mod documents;
+mod made;
 mod names;
+mod receipts;
 mod requests;
 mod upstreams;
 
-use provender_domain::{FileName, PackageName, Version};
+use provender_domain::{File, FileName, PackageName, Version};
 
 use crate::{
-    Attested, Document, Ecosystem, Form, InspectErrorClass, PackageView, Publication, Rendition,
-    UpstreamDocument,
+    Attested, Document, Ecosystem, Endpoint, Form, InspectErrorClass, Mount, PackageView,
+    Publication, Rendition, UpstreamDocument,
 };
 
+/// The server that the samples are on.
+const ORIGIN: &str = "http://server.example";
+/// The repository that the samples are in.
+const REPOSITORY: &str = "repository";
+
 /// What stands before the path that an ecosystem sees: the root of the sample's view.
-pub const ROOT: &str = "http://server.example/repository/ecosystem/";
+pub fn root(ecosystem: &dyn Ecosystem) -> String {
+    match ecosystem.mount() {
+        Mount::UnderRepository => format!("{ORIGIN}/{REPOSITORY}/ecosystem/"),
+        Mount::Root { segment } => format!("{ORIGIN}/{segment}/{REPOSITORY}/"),
+    }
+}
+
+fn endpoint() -> Endpoint<'static> {
+    Endpoint { origin: ORIGIN, repository: REPOSITORY }
+}
 
 /// What the ecosystem's own tests know.
 pub struct Samples {
@@ -35,9 +51,13 @@ pub struct Samples {
     pub versions: Vec<(&'static str, &'static str)>,
     /// Texts that are no versions.
     pub wrong_versions: Vec<&'static str>,
-    /// The path of `view`'s index behind `/<repository>/<ecosystem>/`: `simple/demo/`.
+    /// Tags; empty where there are none.
+    pub tags: Vec<&'static str>,
+    /// Texts that are no tags.
+    pub wrong_tags: Vec<&'static str>,
+    /// The path of an index about `view`'s package, behind [`root`]: `simple/demo/`.
     pub index_path: &'static str,
-    /// A package with files in every condition that an index can show, its root [`ROOT`].
+    /// A package with files in every condition that an index can show, its root [`root`].
     pub view: PackageView,
     /// Every rendering there is.
     pub renditions: Vec<Rendition>,
@@ -49,6 +69,8 @@ pub struct Samples {
     pub catalogues: Vec<(UpstreamDocument, usize)>,
     /// A publication's form, and what it says.
     pub publication: Option<(Form, Publication)>,
+    /// A file about which something is signed, where the protocol has files for that.
+    pub signed: Option<File>,
     /// Verified attestations, which [`Ecosystem::render_attestations`] can hold; empty where the
     /// protocol passes none on.
     pub attestations: Vec<Attested>,
@@ -63,8 +85,8 @@ pub struct Samples {
 pub struct ArchiveSample {
     /// Of this package.
     pub package: PackageName,
-    /// Of this version.
-    pub version: Version,
+    /// Of this version, where there are any.
+    pub version: Option<Version>,
     /// Under this name.
     pub file: FileName,
     /// Its bytes.
@@ -76,6 +98,8 @@ pub fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     names::check(ecosystem, samples);
     requests::check(ecosystem, samples);
     documents::check(ecosystem, samples);
+    receipts::check(ecosystem, samples);
+    made::check(ecosystem, samples);
     upstreams::check(ecosystem, samples);
     attestations::check(ecosystem, samples);
     archives::check(ecosystem, samples);

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use provender_domain::{Attributes, FileName, PackageName, Version};
+use provender_domain::{Attributes, FileName, PackageName, Reference, Version};
 
 /// An archive's bytes, wherever they are.
 pub trait Archive: Read + Seek + Send {}
@@ -28,6 +28,9 @@ pub struct Expected<'a> {
     pub version: Option<&'a Version>,
     /// Under this name.
     pub file: &'a FileName,
+    /// What its publication's form says that only the ecosystem understands; `None` for a file of
+    /// an upstream.
+    pub attributes: Option<&'a Attributes>,
 }
 
 /// A small file to keep beside the archive.
@@ -39,32 +42,12 @@ pub struct CompanionBytes {
     pub bytes: Vec<u8>,
 }
 
-/// What one file has to do with another of its package that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReferenceRole {
-    /// It needs it: it can't be published without, and keeps it from being collected.
-    Required,
-    /// It may have it, or somebody else has: it keeps it from being collected, where it is here.
-    Optional,
-    /// It is about it; that one need not be here.
-    Subject,
-}
-
-/// Another file of the same package that a file names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    /// Which file.
-    pub file: FileName,
-    /// What it has to do with it.
-    pub role: ReferenceRole,
-}
-
 /// A file that is a statement about another: a signature, an attestation. No statement is made
 /// about such a file in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// What it is about.
-    pub about: FileName,
+    /// What it is about, where it says so.
+    pub about: Option<FileName>,
     /// The file, of the same package, that holds a Sigstore bundle, where it is of that form and
     /// can be verified.
     pub bundle: Option<FileName>,

@@ -28,8 +28,7 @@ pub use form::{
     ATTESTATION_LIMIT_BYTES, ATTESTATIONS_LIMIT, AttestationClaim, Attested, Form, Publication,
 };
 pub use inspect::{
-    Archive, CompanionBytes, Depth, Evidence, Expected, InspectError, InspectErrorClass,
-    Inspection, Reference, ReferenceRole,
+    Archive, CompanionBytes, Depth, Evidence, Expected, InspectError, InspectErrorClass, Inspection,
 };
 pub use mount::{Mount, RootOperation, TokenRequest, TokenScope};
 pub use operation::{
@@ -37,6 +36,7 @@ pub use operation::{
     Selection, SessionId, Subject, UploadStep,
 };
 pub use path::{PATH_LIMIT_BYTES, PATH_SEGMENT_LIMIT, Path, PathError};
+pub use provender_domain::{Reference, ReferenceRole};
 pub use purl::PurlSubject;
 pub use upstream::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
 

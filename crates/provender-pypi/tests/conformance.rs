@@ -22,6 +22,8 @@ fn samples() -> Samples {
         wrong_names: vec!["", "-a", "a-", "a b", "a/b", "ä", "a@b"],
         versions: vec![("1.0", "1.0"), ("v1.0-RC1", "1.0rc1"), ("1!1.0+A.b", "1!1.0+a.b")],
         wrong_versions: vec!["", "one", "1.0/1", "1..0", "1.0+"],
+        tags: Vec::new(),
+        wrong_tags: vec!["latest", ""],
         index_path: "simple/demo/",
         view: view(),
         renditions: vec![Rendition(0), Rendition(1), Rendition(2)],
@@ -29,6 +31,7 @@ fn samples() -> Samples {
         indexes: indexes(),
         catalogues: catalogues(),
         publication: Some(publication()),
+        signed: None,
         attestations: vec![Attested {
             bundle: bundle(),
             identity: "somebody@packages.example".to_owned(),
@@ -75,7 +78,7 @@ fn view() -> PackageView {
     (bare.digests, bare.size_bytes, bare.uploaded_at) = (Vec::new(), None, None);
     let odd = file("50% \u{e4}\"'<&#?;+!.zip");
     let files = vec![wheel, yanked, bare, odd];
-    let root = conformance::ROOT.to_owned();
+    let root = conformance::root(&Pypi);
     PackageView { root, package: name("demo"), files, attributes: Attributes::default() }
 }
 
@@ -180,7 +183,7 @@ fn publication() -> (Form, Publication) {
 fn sample(distribution: &Distribution) -> ArchiveSample {
     ArchiveSample {
         package: name(&distribution.project),
-        version: Pypi.version(&distribution.version).unwrap(),
+        version: Some(Pypi.version(&distribution.version).unwrap()),
         file: FileName::new(&distribution.file_name).unwrap(),
         bytes: distribution.bytes.to_vec(),
     }

@@ -15,15 +15,21 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::Registry;
+use crate::grant::{self, Opened};
 use crate::state::{RepositoryState, State};
 
 /// What every token begins with, so that scanners for leaked secrets know one when they see it.
 pub(crate) const TOKEN_PREFIX: &str = "pvd_";
 
 #[derive(Debug, Clone)]
-enum Identity {
+pub(crate) enum Identity {
     Anonymous,
     Token(Arc<Token>),
+    /// By an access token: no more than it opens, and no more than whom it was given to may have.
+    Access {
+        token: Option<Arc<Token>>,
+        opens: Arc<[Opened]>,
+    },
     Operator,
     System,
 }
@@ -44,8 +50,8 @@ impl Caller {
     /// Who they are, for events.
     pub fn actor(&self) -> Actor {
         match &self.identity {
-            Identity::Anonymous => Actor::Anonymous,
-            Identity::Token(token) => {
+            Identity::Anonymous | Identity::Access { token: None, .. } => Actor::Anonymous,
+            Identity::Token(token) | Identity::Access { token: Some(token), .. } => {
                 Actor::Token { id: token.id.clone(), name: token.name.clone() }
             }
             Identity::Operator => Actor::Operator,
@@ -55,13 +61,13 @@ impl Caller {
 
     /// Whether they showed no token.
     pub fn is_anonymous(&self) -> bool {
-        matches!(self.identity, Identity::Anonymous)
+        matches!(self.identity, Identity::Anonymous | Identity::Access { token: None, .. })
     }
 
     /// Whether they may publish anything anywhere: then they may also sign what they made.
     pub fn may_publish(&self) -> bool {
         match &self.identity {
-            Identity::Anonymous => false,
+            Identity::Anonymous | Identity::Access { .. } => false,
             Identity::Operator | Identity::System => true,
             Identity::Token(token) => token.scope >= Scope::Publish,
         }
@@ -71,7 +77,10 @@ impl Caller {
     pub fn token_repository(&self) -> Option<&RepositoryName> {
         match &self.identity {
             Identity::Token(token) => token.repository.as_ref(),
-            Identity::Anonymous | Identity::Operator | Identity::System => None,
+            Identity::Anonymous
+            | Identity::Access { .. }
+            | Identity::Operator
+            | Identity::System => None,
         }
     }
 
@@ -92,6 +101,43 @@ impl Caller {
             Identity::Anonymous => false,
             Identity::Operator | Identity::System => true,
             Identity::Token(token) => token_holds(token, scope, repository, package),
+            Identity::Access { token, opens } => {
+                let holds = token
+                    .as_ref()
+                    .is_some_and(|token| token_holds(token, scope, repository, package));
+                holds && opens.iter().any(|opened| opened.covers(scope, repository, package))
+            }
+        }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whether they may read every package of a repository: for lists, which no access token is
+    /// asked for.
+    pub(crate) fn reads_all_of(&self, repository: &RepositoryName) -> bool {
+        match &self.identity {
+            Identity::Access { token: Some(token), .. } => {
+                token_holds(token, Scope::Read, Some(repository), None)
+            }
+            _ => self.holds(Scope::Read, Some(repository), None),
+        }
+    }
+
+    /// Whether an access token stands between them and a right that they have: then they are to
+    /// ask for another one.
+    fn could_hold(
+        &self,
+        scope: Scope,
+        repository: &RepositoryName,
+        package: Option<&PackageName>,
+    ) -> bool {
+        match &self.identity {
+            Identity::Access { token: Some(token), .. } => {
+                token_holds(token, scope, Some(repository), package)
+            }
+            _ => false,
         }
     }
 
@@ -200,6 +246,10 @@ impl Registry {
             return Ok(Caller { identity: Identity::Anonymous, client });
         };
         let refused = |message| Problem::new(ProblemCode::AuthenticationRequired, message);
+        if credential.starts_with(grant::PREFIX) {
+            let identity = self.access_identity(credential).map_err(refused)?;
+            return Ok(Caller { identity, client });
+        }
         let token = find_token(&self.state(), credential).map_err(refused)?;
         let ended = check_end(&token, self.now());
         let caller = Caller { identity: Identity::Token(token), client };
@@ -208,6 +258,20 @@ impl Registry {
             return Err(refused(message));
         }
         Ok(caller)
+    }
+
+    fn access_identity(&self, credential: &str) -> Result<Identity, &'static str> {
+        let now = self.now();
+        let claims = self.inner.access_key.read(credential, now)?;
+        let token = match claims.token {
+            None => None,
+            Some(id) => {
+                let token = self.state().token(&id).cloned().ok_or(UNKNOWN_TOKEN)?;
+                check_end(&token, now)?;
+                Some(token)
+            }
+        };
+        Ok(Identity::Access { token, opens: claims.opens })
     }
 
     /// Somebody holds the whole of a token that opens nothing any more: it may have leaked.
@@ -220,7 +284,9 @@ impl Registry {
 
     /// Whether what a caller proved still holds, for work that began some time ago.
     pub(crate) fn check_still_valid(&self, caller: &Caller) -> Result<(), Problem> {
-        let Identity::Token(token) = &caller.identity else {
+        let (Identity::Token(token) | Identity::Access { token: Some(token), .. }) =
+            &caller.identity
+        else {
             return Ok(());
         };
         let state = self.state();
@@ -264,7 +330,11 @@ impl Registry {
             .ok_or_else(|| Problem::not_found("this server has no such ecosystem"))?
             .clone();
         if !is_allowed(caller, &repository, &operation) {
-            return Err(self.denied(caller, &repository.repository.name, operation.scope()));
+            let (name, scope) = (&repository.repository.name, operation.scope());
+            if caller.could_hold(scope, name, operation.package()) {
+                return Err(another_access_token(scope));
+            }
+            return Err(self.denied(caller, name, scope));
         }
         let caller = caller.clone();
         Ok(Authorized { operation, caller, repository, ecosystem, wanted_host: None })
@@ -283,6 +353,9 @@ impl Registry {
             let is_public = found.repository.visibility == Visibility::Public;
             if is_public || caller.holds(Scope::Read, Some(name), package) {
                 return Ok(found.clone());
+            }
+            if caller.could_hold(Scope::Read, name, package) {
+                return Err(another_access_token(Scope::Read));
             }
             // A token for some names may know the repository; each operation is checked again.
             if package.is_none() && caller.reaches(name) {
@@ -373,7 +446,7 @@ impl Caller {
         match &self.identity {
             Identity::Token(token) => covers_repository(token, Some(repository)),
             Identity::Operator | Identity::System => true,
-            Identity::Anonymous => false,
+            Identity::Anonymous | Identity::Access { .. } => false,
         }
     }
 }
@@ -381,7 +454,7 @@ impl Caller {
 fn is_allowed(caller: &Caller, repository: &RepositoryState, operation: &Operation) -> bool {
     let name = &repository.repository.name;
     match operation {
-        Operation::Publish { .. } => caller.may_begin_publishing(name),
+        Operation::Publish { package: None, .. } => caller.may_begin_publishing(name),
         _ if operation.scope() > Scope::Read => {
             caller.holds(operation.scope(), Some(name), operation.package())
         }
@@ -395,6 +468,12 @@ fn is_allowed(caller: &Caller, repository: &RepositoryState, operation: &Operati
 
 fn authentication_required() -> Problem {
     Problem::new(ProblemCode::AuthenticationRequired, "this needs a token")
+}
+
+fn another_access_token(scope: Scope) -> Problem {
+    let message =
+        format!("this access token does not open scope {}; ask for one that does", scope.as_str());
+    Problem::new(ProblemCode::AuthenticationRequired, message)
 }
 
 fn permission_denied(scope: Scope) -> Problem {

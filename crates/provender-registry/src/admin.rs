@@ -7,6 +7,7 @@ pub(crate) mod evidence;
 pub(crate) mod issuers;
 pub(crate) mod owned;
 pub(crate) mod packages;
+mod policy;
 pub(crate) mod repositories;
 pub(crate) mod status;
 pub(crate) mod tokens;

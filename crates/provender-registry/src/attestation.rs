@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use provender_attest::{Artifact, Bundle, Policy, SignedBy, Statement, TrustRoot, Verifier};
-use provender_domain::{BlobId, Companion, KeptFile, Problem, ProblemCode, Timestamp};
+use provender_domain::{BlobId, Companion, FileName, KeptFile, Problem, ProblemCode, Timestamp};
 use provender_ecosystem::{AttestationClaim, Attested, Ecosystem, Publication};
 use provender_store::{Attestation, AttestationSource, FileKey, PackageKey, Write};
 
@@ -25,9 +25,19 @@ pub(crate) struct PublisherAttestation {
 impl PublisherAttestation {
     /// Keeps it, behind the file's own row in the same commit.
     pub(crate) fn record(&self, key: &PackageKey, kept: &KeptFile) -> Write {
+        self.record_about(key, Some(&kept.file.name), kept.blob)
+    }
+
+    /// Keeps it as being about these bytes, and about a file where that is recorded.
+    pub(crate) fn record_about(
+        &self,
+        key: &PackageKey,
+        file: Option<&FileName>,
+        blob: BlobId,
+    ) -> Write {
         Write::RecordAttestation(Attestation {
-            blob: kept.blob,
-            file: Some(FileKey::new(key, kept.file.name.clone())),
+            blob,
+            file: file.map(|name| FileKey::new(key, name.clone())),
             source: AttestationSource::Publisher,
             predicate_type: self.predicate_type.clone(),
             bundle: self.bundle.clone(),
@@ -66,7 +76,7 @@ impl Registry {
             let bundle = self.timestamped(claim).map_err(refused)?;
             let (verifier, file) = (verifier.clone(), publication.file.clone());
             let verifying = tokio::task::spawn_blocking(move || {
-                verify(&verifier, &bundle, file.as_str(), blob)
+                verify(&verifier, &bundle, Some(file.as_str()), blob)
             });
             let found = verifying.await.map_err(|error| Problem::internal(&error))?;
             attested.push(self.publisher_attestation(found.map_err(refused)?));
@@ -75,7 +85,7 @@ impl Registry {
     }
 
     /// Whom publishers' certificates, log entries and timestamps are believed from: this server.
-    fn attestation_verifier(&self) -> Result<Arc<Verifier>, Problem> {
+    pub(crate) fn attestation_verifier(&self) -> Result<Arc<Verifier>, Problem> {
         let root = self.authority().trusted_root().to_string();
         let root = TrustRoot::parse(root.as_bytes()).map_err(|error| Problem::internal(&error))?;
         Verifier::new(&root).map(Arc::new).map_err(|error| Problem::internal(&error))
@@ -92,7 +102,7 @@ impl Registry {
         Ok(bundle)
     }
 
-    fn publisher_attestation(&self, found: Found) -> PublisherAttestation {
+    pub(crate) fn publisher_attestation(&self, found: Found) -> PublisherAttestation {
         let Found { bundle, statement, identity, issuer, log, index } = found;
         let is_ours = log.starts_with(&self.inner.origin);
         PublisherAttestation {
@@ -128,7 +138,7 @@ impl Registry {
 }
 
 /// What one attestation turned out to say.
-struct Found {
+pub(crate) struct Found {
     bundle: Bundle,
     statement: Statement,
     identity: String,
@@ -138,10 +148,12 @@ struct Found {
     index: Option<u64>,
 }
 
-fn verify(
+/// Verifies a bundle that says something about these bytes, and about this file's name where
+/// names do not follow from bytes.
+pub(crate) fn verify(
     verifier: &Verifier,
     bundle: &Bundle,
-    file: &str,
+    file: Option<&str>,
     blob: BlobId,
 ) -> Result<Found, Problem> {
     let digest = blob.digest();
@@ -152,10 +164,11 @@ fn verify(
     let hex = blob.to_hex();
     let is_about = statement.subjects.iter().any(|subject| {
         let is_digest = subject.digest.get("sha256").is_some_and(|sha256| *sha256 == hex);
-        is_digest && subject.name.as_deref() == Some(file)
+        is_digest && file.is_none_or(|file| subject.name.as_deref() == Some(file))
     });
     if !is_about {
-        return Err(refused(&format!("its statement is not about {file} with these bytes")));
+        let what = file.unwrap_or("a file");
+        return Err(refused(&format!("its statement is not about {what} with these bytes")));
     }
     let SignedBy::Certificate { identity, issuer, .. } = proved.signed_by else {
         return Err(refused("it is signed without a certificate"));

@@ -13,8 +13,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use provender_domain::{BlobId, EcosystemId, PackageName, RepositoryName, Timestamp, UpstreamName};
-use provender_ecosystem::{Document, Rendition, Subject};
+use provender_domain::{
+    BlobId, EcosystemId, FileName, PackageName, RepositoryName, Tag, Timestamp, UpstreamName,
+};
+use provender_ecosystem::{Document, Presentation, Rendition, Subject};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
@@ -51,6 +53,19 @@ pub struct RenderedIndex {
 const GZIP_LEVEL: u32 = 2;
 
 impl RenderedIndex {
+    /// A small kept file, sent as it is: what its head says of its digest holds.
+    pub(crate) fn of_file(presentation: Presentation, blob: BlobId, bytes: Bytes) -> Self {
+        Self {
+            content_type: presentation.content_type,
+            fields: presentation.fields,
+            is_compressible: false,
+            etag: format!("\"{}\"", blob.to_hex()),
+            identity: bytes,
+            stale: None,
+            gzip: OnceLock::new(),
+        }
+    }
+
     pub(crate) fn new(document: Document, stale: Option<Stale>) -> Self {
         let digest: [u8; 32] = Sha256::digest(&document.body).into();
         let etag = format!("\"{}\"", &BlobId::from_bytes(digest).to_hex()[..32]);
@@ -80,20 +95,41 @@ impl RenderedIndex {
     }
 }
 
+/// What is kept ready in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Wanted {
+    /// A rendered index.
+    Index { subject: Subject, rendition: Rendition },
+    /// The small file that a tag points to.
+    Tagged { package: PackageName, tag: Tag },
+    /// A small file by its name.
+    Document { package: PackageName, file: FileName },
+}
+
+impl Wanted {
+    fn package(&self) -> Option<&PackageName> {
+        match self {
+            Self::Index { subject, .. } => subject.package(),
+            Self::Tagged { package, .. } | Self::Document { package, .. } => Some(package),
+        }
+    }
+}
+
 /// What a rendered index is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct IndexKey {
     pub(crate) repository: RepositoryName,
     pub(crate) ecosystem: EcosystemId,
-    pub(crate) subject: Subject,
-    pub(crate) rendition: Rendition,
+    pub(crate) wanted: Wanted,
+    /// The host of the upstream that alone may answer.
+    pub(crate) host: Option<Arc<str>>,
 }
 
 /// The counters as they were before something was resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     settings: u64,
-    subject: u64,
+    package: u64,
 }
 
 #[derive(Clone)]
@@ -139,8 +175,7 @@ impl IndexCache {
 
     pub(crate) fn find(&self, key: &IndexKey, now: Timestamp) -> Option<Arc<RenderedIndex>> {
         let entry = self.entries.get(key)?;
-        let is_true =
-            now < entry.valid_until && entry.stamp == self.stamp(key.ecosystem, &key.subject);
+        let is_true = now < entry.valid_until && entry.stamp == self.stamp(key);
         is_true.then_some(entry.rendered)
     }
 
@@ -154,10 +189,10 @@ impl IndexCache {
         self.entries.insert(key, Entry { rendered, stamp, valid_until });
     }
 
-    pub(crate) fn stamp(&self, ecosystem: EcosystemId, subject: &Subject) -> Stamp {
+    pub(crate) fn stamp(&self, key: &IndexKey) -> Stamp {
         Stamp {
             settings: self.settings.load(Ordering::Acquire),
-            subject: self.slot(ecosystem, subject).load(Ordering::Acquire),
+            package: self.slot(key.ecosystem, key.wanted.package()).load(Ordering::Acquire),
         }
     }
 
@@ -167,18 +202,18 @@ impl IndexCache {
 
     /// Repositories may be upstreams of each other, so the package changed in all of them.
     pub(crate) fn package_changed(&self, ecosystem: EcosystemId, package: &PackageName) {
-        let subject = Subject::Package(package.clone());
-        self.slot(ecosystem, &subject).fetch_add(1, Ordering::AcqRel);
+        self.slot(ecosystem, Some(package)).fetch_add(1, Ordering::AcqRel);
         self.catalogue_changed(ecosystem);
     }
 
     /// A package was first heard of.
     pub(crate) fn catalogue_changed(&self, ecosystem: EcosystemId) {
-        self.slot(ecosystem, &Subject::Catalogue).fetch_add(1, Ordering::AcqRel);
+        self.slot(ecosystem, None).fetch_add(1, Ordering::AcqRel);
     }
 
-    fn slot(&self, ecosystem: EcosystemId, subject: &Subject) -> &AtomicU64 {
-        let hash = self.hasher.hash_one((ecosystem, subject));
+    /// Of one package, or of the list of all.
+    fn slot(&self, ecosystem: EcosystemId, package: Option<&PackageName>) -> &AtomicU64 {
+        let hash = self.hasher.hash_one((ecosystem, package));
         let index = usize::try_from(hash % SLOTS as u64).expect("less than SLOTS");
         &self.slots[index]
     }
@@ -192,14 +227,17 @@ mod tests {
     use provender_domain::{EcosystemId, PackageName, RepositoryName, Timestamp};
     use provender_ecosystem::{Document, Rendition, Subject};
 
-    use super::{IndexCache, IndexKey, RenderedIndex};
+    use super::{IndexCache, IndexKey, RenderedIndex, Wanted};
 
     fn key(package: &str) -> IndexKey {
         IndexKey {
             repository: RepositoryName::new("main").unwrap(),
             ecosystem: EcosystemId::new("demo"),
-            subject: Subject::Package(PackageName::new(package).unwrap()),
-            rendition: Rendition(0),
+            wanted: Wanted::Index {
+                subject: Subject::Package(PackageName::new(package).unwrap()),
+                rendition: Rendition(0),
+            },
+            host: None,
         }
     }
 
@@ -213,7 +251,7 @@ mod tests {
         let cache = IndexCache::new(1 << 20);
         let (early, late) = (Timestamp::from_microseconds(1), Timestamp::from_microseconds(9));
         let keep = |key: &IndexKey| {
-            let stamp = cache.stamp(key.ecosystem, &key.subject);
+            let stamp = cache.stamp(key);
             cache.keep(key.clone(), rendered("a"), stamp, late);
         };
         keep(&key("a"));
@@ -231,7 +269,7 @@ mod tests {
     fn a_change_while_rendering_makes_the_entry_false_at_birth() {
         let cache = IndexCache::new(1 << 20);
         let key = key("a");
-        let stamp = cache.stamp(key.ecosystem, &key.subject);
+        let stamp = cache.stamp(&key);
         cache.package_changed(key.ecosystem, &PackageName::new("a").unwrap());
         cache.keep(key.clone(), rendered("old"), stamp, Timestamp::from_microseconds(9));
         assert!(cache.find(&key, Timestamp::from_microseconds(1)).is_none());

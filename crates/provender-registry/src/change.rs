@@ -37,7 +37,17 @@ impl Registry {
         };
         let key = authorized.key(package);
         let _gate = self.inner.changes_gate.lock().await;
-        let selected = self.selected(&key, selection).await?;
+        if *change == Change::Remove {
+            self.check_removal(authorized, &key)?;
+        }
+        if let Selection::Tag(tag) = selection {
+            return self.remove_tag(authorized, &key, tag, change).await;
+        }
+        let mut selected = self.selected(&key, selection).await?;
+        if *change == Change::Remove {
+            self.check_not_needed(&key, &selected).await?;
+            selected.extend(self.made_about(&key, &selected).await?);
+        }
         let mut names = Vec::new();
         let mut writes = Vec::new();
         let mut events = Vec::new();
@@ -48,12 +58,18 @@ impl Registry {
                 continue;
             };
             names.push(before.file.name.clone());
+            if is_removal(change) {
+                let (removals, told) =
+                    self.tag_removals(authorized, &key, &before.file.name).await?;
+                writes.extend(removals);
+                events.extend(told);
+            }
             events.push(self.change_event(authorized, &key, change, &before));
             writes.push(match outcome {
                 Outcome::Updated(file) => Write::UpdateFile { key: key.clone(), file: *file },
                 Outcome::Forgotten(name) => Write::RemoveFile { key: key.clone(), name },
             });
-            if matches!(change, Change::Delete { .. } | Change::Remove) {
+            if is_removal(change) {
                 freed.push(before.blob);
             }
         }
@@ -161,6 +177,10 @@ impl Registry {
         event.detail.set_text("sha256", before.blob.to_hex());
         event
     }
+}
+
+fn is_removal(change: &Change) -> bool {
+    matches!(change, Change::Delete { .. } | Change::Remove)
 }
 
 fn nothing_to_do(change: &Change) -> &'static str {

@@ -151,6 +151,7 @@ impl Registry {
             query: query.clone(),
             file: file.clone(),
             upstream: upstream.clone().into(),
+            request: None,
             caller: caller.clone(),
         };
         let kept = self.mirror(errand).await?;

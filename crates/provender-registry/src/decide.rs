@@ -1,6 +1,8 @@
 //! Facts → verdict: the one place that says whether a file may be listed and served.
 
-use provender_domain::{Facts, FileState, Origin, Problem, ProblemCode, Reason, Verdict};
+use provender_domain::{
+    Facts, FileState, Origin, Problem, ProblemCode, Reason, SignatureRule, Verdict,
+};
 
 /// What policy says of a file with these facts.
 pub(crate) fn decide(facts: &Facts) -> Verdict {
@@ -10,14 +12,22 @@ pub(crate) fn decide(facts: &Facts) -> Verdict {
         Some(FileState::Present) | None => {}
     }
     match &facts.name_origin {
-        Some(bound) if *bound != facts.origin => Verdict::Deny(vec![foreign(bound)]),
-        _ => Verdict::Allow,
+        Some(bound) if *bound != facts.origin => return Verdict::Deny(vec![foreign(bound)]),
+        _ => {}
+    }
+    let is_met = |rule: &&SignatureRule| facts.signers.iter().any(|signer| rule.is_met_by(signer));
+    let missing: Vec<Reason> =
+        facts.signatures_asked.iter().filter(|rule| !is_met(rule)).map(unsigned).collect();
+    match missing.is_empty() {
+        true => Verdict::Allow,
+        false => Verdict::Deny(missing),
     }
 }
 
 const DELETED: &str = "deleted";
 const QUARANTINED: &str = "quarantined";
 const FOREIGN_ORIGIN: &str = "foreign-origin";
+const UNSIGNED: &str = "unsigned";
 
 fn with_cause(message: &str, cause: Option<&str>) -> String {
     cause.map_or_else(|| message.to_owned(), |cause| format!("{message}: {cause}"))
@@ -44,6 +54,14 @@ fn foreign(bound: &Origin) -> Reason {
         }
     };
     Reason { code: FOREIGN_ORIGIN, message }
+}
+
+fn unsigned(rule: &SignatureRule) -> Reason {
+    let message = format!(
+        "this repository asks for a signature by {} (issuer {}) and there is none",
+        rule.identity, rule.issuer
+    );
+    Reason { code: UNSIGNED, message }
 }
 
 /// What a refused client is told.

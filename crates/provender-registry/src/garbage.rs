@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
 use provender_domain::{BlobId, Problem, Scope};
-use provender_store::BlobFacts;
+use provender_ecosystem::{Delivery, Ecosystem};
+use provender_store::{BlobFacts, StoreError, Write};
 use serde::Serialize;
 
 use crate::error::{blob_problem, store_problem};
@@ -21,6 +22,12 @@ pub struct Collected {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Files forgotten because nothing has referred to them for a day, or that would be: layers of
+    /// images that were deleted or never came to be. Their blobs are counted where nobody else
+    /// has them.
+    pub files: u64,
+    /// Uploads that nobody went on with for a day.
+    pub uploads: u64,
     /// Whether nothing was really removed.
     pub dry_run: bool,
 }
@@ -41,6 +48,13 @@ impl Registry {
         caller.require(Scope::Admin, None)?;
         let before = self.now().to_system().checked_sub(GRACE).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut collected = Collected { dry_run, ..Collected::default() };
+        if !dry_run {
+            let (uploads, bytes) = self.remove_abandoned_uploads().await?;
+            (collected.uploads, collected.bytes) = (uploads, bytes);
+        }
+        for ecosystem in self.ecosystems() {
+            self.forget_orphans(&**ecosystem, &mut collected).await?;
+        }
         let blobs = self.inner.blobs.list();
         let mut batches = std::pin::pin!(blobs.chunks(BATCH));
         while let Some(batch) = batches.next().await {
@@ -53,6 +67,63 @@ impl Registry {
             self.collect_batch(&old, before, &mut collected).await?;
         }
         Ok(collected)
+    }
+
+    /// Marks what nothing refers to, and forgets what was marked long enough ago and is still not
+    /// referred to. Two looks, so that a push that is under way finds what it was told is here.
+    async fn forget_orphans(
+        &self,
+        ecosystem: &dyn Ecosystem,
+        collected: &mut Collected,
+    ) -> Result<(), Problem> {
+        let metadata = &self.inner.metadata;
+        let limit = u32::try_from(BATCH).expect("a small number");
+        let now = self.now();
+        let mut after = None;
+        while !collected.dry_run {
+            let step = metadata.unreferenced(ecosystem.id(), "", after.as_ref(), limit).await;
+            let step = step.map_err(|error| store_problem(&error))?;
+            let marks = step.files.into_iter().filter_map(|(key, kept)| {
+                let file = kept.file.name;
+                let is_content = ecosystem.delivery(&file) == Delivery::WhileFetched;
+                is_content.then_some(Write::MarkOrphan { key, file, since: now })
+            });
+            let marks: Vec<Write> = marks.collect();
+            if !marks.is_empty() {
+                metadata.commit(marks, Vec::new()).await.map_err(|error| store_problem(&error))?;
+            }
+            match step.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let before = now.before(self.inner.tuning.orphan_grace);
+        loop {
+            let old = metadata.orphaned_before(ecosystem.id(), before, limit).await;
+            let old = old.map_err(|error| store_problem(&error))?;
+            if collected.dry_run || old.is_empty() {
+                collected.files += old.len() as u64;
+                return Ok(());
+            }
+            for (key, name) in old {
+                let forget = Write::ForgetFile {
+                    key: key.clone(),
+                    name: name.clone(),
+                    marked_before: before,
+                };
+                match metadata.commit(vec![forget], Vec::new()).await {
+                    Ok(_) => collected.files += 1,
+                    // Somebody refers to it again.
+                    Err(StoreError::InUse { .. } | StoreError::Missing { .. }) => {
+                        let clear = Write::ClearOrphan { key: key.clone(), file: name };
+                        let cleared = metadata.commit(vec![clear], Vec::new()).await;
+                        cleared.map_err(|error| store_problem(&error))?;
+                    }
+                    Err(error) => return Err(store_problem(&error)),
+                }
+                self.package_changed(key.ecosystem, &key.package);
+            }
+        }
     }
 
     async fn collect_batch(

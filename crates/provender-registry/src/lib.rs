@@ -28,6 +28,7 @@ mod authority;
 mod cache;
 mod change;
 mod companion;
+mod composite;
 mod decide;
 mod error;
 mod garbage;
@@ -39,10 +40,16 @@ mod names;
 mod options;
 mod publish;
 mod read;
+mod referrers;
 mod remote;
 mod resolve;
+mod retention;
+mod signature;
 mod signing;
 mod state;
+mod stream;
+mod tagged;
+mod untag;
 mod upload;
 
 pub use access::{Authorized, Caller};
@@ -60,7 +67,9 @@ pub use grant::Grant;
 pub use names::Namesake;
 pub use options::{Clock, DEFAULT_ORIGIN, Options, SystemClock, Tuning};
 pub use publish::Published;
-pub use read::{Answer, CutOff, FileAnswer, FileStream};
+pub use read::{Answer, FileAnswer};
+pub use retention::{Expired, ExpiredFile, ExpiredTag};
+pub use stream::{CutOff, FileStream};
 pub use upload::{Begun, Upload};
 
 use std::sync::{Arc, MutexGuard, RwLock};
@@ -119,6 +128,7 @@ struct Inner {
     garbage_gate: Arc<tokio::sync::RwLock<()>>,
     background: std::sync::Mutex<Background>,
     denials: access::Denials,
+    access_key: grant::AccessKey,
     /// Wrong passwords lately.
     attempts: admin::accounts::Attempts,
     hashing: admin::accounts::Hashing,
@@ -167,6 +177,8 @@ impl Registry {
             metadata.commit(first_repository(now), vec![initialized(now)]).await?;
             settings = metadata.settings().await?;
         }
+        let access_key = grant::AccessKey::open(&data)
+            .map_err(|source| RegistryError::DataDirectory { path: data.clone(), source })?;
         let remotes = Remotes::new(tuning.upstream_breaker);
         let log_stores = Arc::new(authority::Stores::new(data.join("log"), metadata.clone()));
         let client = remotes.client.clone();
@@ -187,6 +199,7 @@ impl Registry {
             garbage_gate: Arc::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),
+            access_key,
             attempts: admin::accounts::Attempts::default(),
             hashing: admin::accounts::Hashing::default(),
             started_at: now,

@@ -8,22 +8,25 @@ use provender_domain::{
     NewEvent, Origin, Problem, ProblemCode, Upstream, UpstreamTarget, Version,
 };
 use provender_ecosystem::{
-    CompanionBytes, Depth, Expected, InspectError, InspectErrorClass, Inspection,
+    CompanionBytes, Delivery, Depth, Expected, InspectError, InspectErrorClass, Inspection,
+    Reference, ReferenceRole, UpstreamRequest,
 };
 use provender_store::{Blob, PackageKey, StoreError, Unverified, Verified, VerifyError, Write};
-use provender_upstream::SingleFlight;
+use provender_upstream::{SingleFlight, Wanted};
 use tokio::sync::Semaphore;
 
 use crate::error::{blob_problem, store_problem};
 use crate::listing::shared_problem;
+use crate::read::no_such_file;
 use crate::remote::fetch_problem;
 use crate::resolve::{Entry, Query, without_doubles};
 use crate::signing::{CHECKS, Check, Task};
+use crate::stream::{Broadcast, Streams};
 use crate::{Caller, Registry};
 
 /// What a file on its way in is known by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct MirrorKey {
+pub(crate) struct MirrorKey {
     package: PackageKey,
     file: FileName,
 }
@@ -32,11 +35,14 @@ struct MirrorKey {
 pub(crate) struct Mirrors {
     flights: SingleFlight<MirrorKey, KeptFile, Problem>,
     slots: Arc<Semaphore>,
+    /// Those of them that clients are sent meanwhile.
+    pub(crate) streams: Streams,
 }
 
 impl Mirrors {
     pub(crate) fn new(concurrent_fetches: usize) -> Self {
-        Self { flights: SingleFlight::new(), slots: Arc::new(Semaphore::new(concurrent_fetches)) }
+        let slots = Arc::new(Semaphore::new(concurrent_fetches));
+        Self { flights: SingleFlight::new(), slots, streams: Streams::default() }
     }
 }
 
@@ -46,6 +52,8 @@ pub(crate) struct Errand {
     pub(crate) query: Query,
     pub(crate) file: File,
     pub(crate) upstream: Arc<Upstream>,
+    /// The request for it, where its address follows from its name.
+    pub(crate) request: Option<UpstreamRequest>,
     /// Who asked first, for the event.
     pub(crate) caller: Caller,
 }
@@ -54,7 +62,40 @@ impl Errand {
     /// Brings in an entry of a resolution; `None` for one that only exists here.
     pub(crate) fn new(query: &Query, entry: Entry, caller: &Caller) -> Option<Self> {
         let upstream = entry.upstream?;
-        Some(Self { query: query.clone(), file: entry.file, upstream, caller: caller.clone() })
+        let (query, caller) = (query.clone(), caller.clone());
+        Some(Self { query, file: entry.file, upstream, request: None, caller })
+    }
+
+    /// Brings in a file whose name is its digest, listed or not.
+    fn by_digest(
+        query: &Query,
+        name: &FileName,
+        upstream: Arc<Upstream>,
+        request: Option<UpstreamRequest>,
+        caller: &Caller,
+    ) -> Self {
+        let file = File {
+            name: name.clone(),
+            version: None,
+            url: request.as_ref().map(|request| request.url.to_string()),
+            digests: query.ecosystem.digest_of_file(name).into_iter().collect(),
+            size_bytes: None,
+            uploaded_at: None,
+            yank: None,
+            attributes: Attributes::default(),
+            companions: Vec::new(),
+        };
+        Self { query: query.clone(), file, upstream, request, caller: caller.clone() }
+    }
+
+    pub(crate) fn key(&self) -> MirrorKey {
+        MirrorKey { package: self.query.key(), file: self.file.name.clone() }
+    }
+
+    /// Whether it is of a kind that only its digest says what it is: no event tells of it and
+    /// nothing is signed about it, as what refers to it by that digest is told of and signed.
+    fn is_content(&self) -> bool {
+        self.query.ecosystem.delivery(&self.file.name) == Delivery::WhileFetched
     }
 
     fn origin(&self) -> Origin {
@@ -81,8 +122,55 @@ impl Registry {
         Box::pin(self.mirror_once(errand))
     }
 
+    /// The errands to the upstreams that may have a file whose name is its digest, in order.
+    pub(crate) async fn errands_by_digest(
+        &self,
+        query: &Query,
+        name: &FileName,
+        caller: &Caller,
+    ) -> Result<Vec<Errand>, Problem> {
+        let bound = self.name_origin(query).await?;
+        let mut errands = Vec::new();
+        for upstream in query.eligible_upstreams(bound.as_ref()) {
+            let request = match self.remote_of(&upstream)? {
+                None => None,
+                Some(remote) => {
+                    let request =
+                        query.ecosystem.upstream_file(remote.base(), &query.package, name);
+                    if request.is_none() {
+                        continue;
+                    }
+                    request
+                }
+            };
+            errands.push(Errand::by_digest(query, name, upstream, request, caller));
+        }
+        Ok(errands)
+    }
+
+    /// Brings in a file whose name is its digest from the first upstream that has it. One that
+    /// fails ends the search, as for packages.
+    pub(crate) async fn bring_in_by_digest(
+        &self,
+        query: &Query,
+        name: &FileName,
+        caller: &Caller,
+    ) -> Result<KeptFile, Problem> {
+        for errand in self.errands_by_digest(query, name, caller).await? {
+            match self.mirror(errand).await {
+                Ok(_) => {
+                    let kept = self.kept_and_served(query, name).await?;
+                    return kept.ok_or_else(|| no_such_file(query, name));
+                }
+                Err(problem) if problem.code == ProblemCode::NotFound => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Err(no_such_file(query, name))
+    }
+
     async fn mirror_once(&self, errand: Errand) -> Result<KeptFile, Problem> {
-        let key = MirrorKey { package: errand.query.key(), file: errand.file.name.clone() };
+        let key = errand.key();
         let registry = self.clone();
         let flight = self.inner.mirrors.flights.run(key, move || async move {
             match &errand.upstream.target {
@@ -116,13 +204,26 @@ impl Registry {
             ..there
         };
         let message = format!("{} was taken over from repository {repository}", kept.file.name);
-        self.record_checked(&errand, kept, &[Check::CheckedBehind], message).await
+        let references = self.inner.metadata.references_of(&inner.key(), &errand.file.name).await;
+        let references = at_leisure(references.map_err(|error| store_problem(&error))?);
+        self.record_checked(&errand, kept, references, &[Check::CheckedBehind], message).await
     }
 
     async fn fetch_and_keep(&self, errand: Errand) -> Result<KeptFile, Problem> {
         let slots = self.inner.mirrors.slots.clone();
         let _slot = slots.acquire_owned().await.map_err(|error| Problem::internal(&error))?;
-        let staged = self.download(&errand).await?;
+        let broadcast = Broadcast::begin(&self.inner.mirrors.streams, errand.key());
+        let kept = self.fetch_and_keep_one(errand, &broadcast).await;
+        broadcast.end(kept.is_ok());
+        kept
+    }
+
+    async fn fetch_and_keep_one(
+        &self,
+        errand: Errand,
+        broadcast: &Broadcast<'_>,
+    ) -> Result<KeptFile, Problem> {
+        let staged = self.download(&errand, broadcast).await?;
         let blob = match staged.verify(&errand.file.digests).await {
             Ok(blob) => blob,
             Err(error) => return Err(self.refuse_mismatch(&errand, error).await),
@@ -134,7 +235,11 @@ impl Registry {
         }
     }
 
-    async fn download(&self, errand: &Errand) -> Result<Blob<Unverified>, Problem> {
+    async fn download(
+        &self,
+        errand: &Errand,
+        broadcast: &Broadcast<'_>,
+    ) -> Result<Blob<Unverified>, Problem> {
         let upstream = &errand.upstream;
         let remote = self.remote_of(upstream)?.expect("the caller matched a remote target");
         let url = errand
@@ -151,8 +256,17 @@ impl Registry {
             problem
         };
         let client = &self.inner.remotes.client;
-        let mut download = client.file(&remote, &url, limit).await.map_err(failed)?;
+        let request = errand.request.as_ref();
+        let wanted = request.map_or(Wanted::accepting("*/*"), |request| Wanted {
+            accept: request.accept,
+            fields: &[],
+            realm_key: request.access.as_deref(),
+        });
+        let mut download = client.file(&remote, &url, wanted, limit).await.map_err(failed)?;
         let mut staging = self.inner.blobs.stage().await.map_err(|error| blob_problem(&error))?;
+        if errand.is_content() {
+            broadcast.open(staging.tail(), download.content_length());
+        }
         while let Some(chunk) = download.chunk().await.map_err(failed)? {
             staging.write(chunk).await.map_err(|error| blob_problem(&error))?;
         }
@@ -186,7 +300,7 @@ impl Registry {
         };
         let message = format!("{name} was refused: {reason}");
         let event = errand.event(self, EventKind::DigestMismatch, message);
-        match self.record_mirrored(errand, kept, event, None).await {
+        match self.record_mirrored(errand, kept, Vec::new(), Some(event), None).await {
             Ok(_) => Problem::new(
                 ProblemCode::PolicyDenied,
                 format!("this file is in quarantine: {reason}"),
@@ -205,7 +319,8 @@ impl Registry {
         let file = errand.file.name.clone();
         let inspect = move || {
             let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
-            let expected = Expected { package: &package, version: None, file: &file };
+            let expected =
+                Expected { package: &package, version: None, file: &file, attributes: None };
             let inspected = ecosystem.inspect(&expected, &mut archive, Depth::Structure);
             Ok((blob, inspected))
         };
@@ -228,6 +343,7 @@ impl Registry {
         inspection: Inspection,
     ) -> Result<KeptFile, Problem> {
         let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        let references = at_leisure(inspection.references);
         let companions =
             self.keep_companions(inspection.companions, &errand.file.companions).await?;
         let file = kept_facts(errand, &blob, inspection.version, inspection.attributes, companions);
@@ -248,7 +364,8 @@ impl Registry {
         };
         let message =
             format!("{} was fetched from upstream {}: {how}", kept.file.name, errand.upstream.name);
-        self.record_checked(errand, kept, &[check, Check::ArchiveInspected], message).await
+        let checks = &[check, Check::ArchiveInspected];
+        self.record_checked(errand, kept, references, checks, message).await
     }
 
     /// An archive that is hostile or contradicts its index: kept as evidence, never served.
@@ -277,7 +394,7 @@ impl Registry {
             kept.file.name, errand.upstream.name
         );
         let event = errand.event(self, EventKind::ArchiveRefused, message);
-        match self.record_mirrored(errand, kept, event, None).await {
+        match self.record_mirrored(errand, kept, Vec::new(), Some(event), None).await {
             Ok(_) => Problem::new(
                 ProblemCode::PolicyDenied,
                 format!("this file is in quarantine: {reason}"),
@@ -291,14 +408,18 @@ impl Registry {
         &self,
         errand: &Errand,
         kept: KeptFile,
+        references: Vec<Reference>,
         checks: &[Check],
         message: String,
     ) -> Result<KeptFile, Problem> {
+        if errand.is_content() {
+            return self.record_mirrored(errand, kept, references, None, None).await;
+        }
         let mut event = errand.event(self, EventKind::Mirrored, message);
         let checks: Vec<&str> = checks.iter().map(|check| check.as_str()).collect();
         event.detail.0.insert(CHECKS.to_owned(), checks.into());
         let task = Task::summary(&errand.query.key(), &kept);
-        let kept = self.record_mirrored(errand, kept, event, Some(&task)).await?;
+        let kept = self.record_mirrored(errand, kept, references, Some(event), Some(&task)).await?;
         self.wake_signing();
         Ok(kept)
     }
@@ -308,20 +429,27 @@ impl Registry {
         &self,
         errand: &Errand,
         kept: KeptFile,
-        mut event: NewEvent,
+        references: Vec<Reference>,
+        mut event: Option<NewEvent>,
         task: Option<&Task>,
     ) -> Result<KeptFile, Problem> {
         let key = errand.query.key();
-        event.detail.set_text("sha256", kept.blob.to_hex());
-        if let Some(url) = &kept.file.url {
-            event.detail.set_text("url", url.as_str());
+        if let Some(event) = &mut event {
+            event.detail.set_text("sha256", kept.blob.to_hex());
+            if let Some(url) = &kept.file.url {
+                event.detail.set_text("url", url.as_str());
+            }
         }
         let bind =
             Write::BindName { key: key.clone(), origin: errand.origin(), at: kept.recorded_at };
         let record = Write::RecordFile { key: key.clone(), file: kept.clone() };
         let mut writes = vec![bind, record];
+        if !references.is_empty() {
+            let (key, file) = (key.clone(), kept.file.name.clone());
+            writes.push(Write::RecordReferences { key, file, references });
+        }
         writes.extend(task.map(|task| task.queue(kept.recorded_at)));
-        let outcome = self.inner.metadata.commit(writes, vec![event]).await;
+        let outcome = self.inner.metadata.commit(writes, event.into_iter().collect()).await;
         self.catalogue_changed(key.ecosystem);
         let is_as_listed =
             outcome.is_ok() && kept.state == FileState::Present && kept.file == errand.file;
@@ -387,6 +515,16 @@ impl Registry {
         let id = blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
         Ok(id.digest())
     }
+}
+
+/// What a mirrored file refers to comes in when somebody asks for it.
+fn at_leisure(mut references: Vec<Reference>) -> Vec<Reference> {
+    for reference in &mut references {
+        if reference.role == ReferenceRole::Required {
+            reference.role = ReferenceRole::Optional;
+        }
+    }
+    references
 }
 
 fn kept_facts(

@@ -37,6 +37,10 @@ pub struct Tuning {
     pub listing_fresh: Duration,
     /// How long "there is no such package" from an upstream counts as fresh.
     pub missing_fresh: Duration,
+    /// How long what an upstream says of a tag, or of what refers to a file, counts as fresh.
+    pub tag_fresh: Duration,
+    /// How long a file that nothing refers to is kept, so that a push under way finds it.
+    pub orphan_grace: Duration,
     /// How long a stale index is served before the failing upstream is tried again.
     pub stale_retry: Duration,
     /// Largest index that is read from an upstream, in bytes, decoded.
@@ -66,6 +70,8 @@ impl Default for Tuning {
         Self {
             listing_fresh: Duration::from_mins(10),
             missing_fresh: Duration::from_mins(1),
+            tag_fresh: Duration::from_mins(1),
+            orphan_grace: Duration::from_hours(24),
             stale_retry: Duration::from_secs(30),
             document_limit_bytes: 128 << 20,
             catalogue_limit_bytes: 256 << 20,

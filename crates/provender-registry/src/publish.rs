@@ -6,7 +6,8 @@ use provender_domain::{
     Origin, PackageName, Problem, ProblemCode, Scope, Tag, Timestamp, Version,
 };
 use provender_ecosystem::{
-    CompanionBytes, Depth, Expected, Form, InspectErrorClass, Inspection, Operation, Publication,
+    CompanionBytes, Depth, Expected, Form, Framing, InspectErrorClass, Inspection, Operation,
+    Publication,
 };
 use provender_store::{
     Attestation, AttestationSource, Blob, PackageKey, Staging, StoreError, Unverified, Verified,
@@ -17,9 +18,11 @@ use serde::Serialize;
 use crate::Registry;
 use crate::access::Authorized;
 use crate::attestation::{PublisherAttestation, check_kept_already};
+use crate::composite::{missing_reference, subject_among};
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
 use crate::resolve::{bound_origin, without_doubles};
+use crate::signature::EVIDENCE;
 use crate::signing::{Task, not_signed};
 
 /// What was published.
@@ -76,7 +79,14 @@ impl Registry {
         form: &Form,
         blob: Blob<Unverified>,
     ) -> Result<Published, Problem> {
-        let publication = operation.ecosystem.read_publication(form)?;
+        let publication = match &operation.operation {
+            Operation::Publish { framing: Framing::Whole { .. }, .. } => {
+                let mut form = form.clone();
+                form.fields.push((Form::SHA256.to_owned(), blob.id().to_hex()));
+                operation.ecosystem.read_publication(&form)?
+            }
+            _ => operation.ecosystem.read_publication(form)?,
+        };
         let outcome = self.admit(operation, &publication, blob).await;
         if let Err(problem) = &outcome
             && is_worth_telling(problem.code)
@@ -97,13 +107,17 @@ impl Registry {
             return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
         }
         self.check_origin(operation, &key).await?;
+        self.check_tag(operation, &key, publication).await?;
         let blob = blob.verify(&publication.digests).await.map_err(|error| mismatch(&error))?;
-        if let Some(kept) = self.is_there_already(&key, publication, blob.id()).await? {
+        if let Some(kept) = self.is_there_already(operation, &key, publication, blob.id()).await? {
+            let subject = self.subject_of(&key, &kept.file.name).await?;
             self.complete(&key, &kept, publication).await?;
-            return Ok(published(publication, kept.blob, true));
+            self.point(operation, &key, publication).await?;
+            return Ok(published(publication, kept.blob, subject, true));
         }
         let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
+        self.check_references(&key, &inspection.references).await?;
         self.record(operation, key, publication, Checked { blob, inspection, attested }).await
     }
 
@@ -117,7 +131,8 @@ impl Registry {
         let attestations = self.inner.metadata.attestations_of_file(key, &kept.file.name).await;
         let attestations = attestations.map_err(|error| store_problem(&error))?;
         check_kept_already(publication, &attestations)?;
-        if attestations.iter().any(is_release) {
+        let is_evidence = kept.file.attributes.0.contains_key(EVIDENCE);
+        if is_evidence || attestations.iter().any(is_release) {
             return Ok(());
         }
         let task = Task::release(key, kept);
@@ -128,7 +143,7 @@ impl Registry {
 
     /// A name that was mirrored first stays its upstream's until somebody claims it: else a
     /// publication could silently replace what everybody has been installing.
-    async fn check_origin(
+    pub(crate) async fn check_origin(
         &self,
         operation: &Authorized<Operation>,
         key: &PackageKey,
@@ -143,10 +158,12 @@ impl Registry {
 
     async fn is_there_already(
         &self,
+        operation: &Authorized<Operation>,
         key: &PackageKey,
         publication: &Publication,
         blob: BlobId,
     ) -> Result<Option<KeptFile>, Problem> {
+        let is_digest = operation.ecosystem.digest_of_file(&publication.file).is_some();
         let existing = self.inner.metadata.file(key, &publication.file).await;
         match existing.map_err(|error| store_problem(&error))? {
             None => Ok(None),
@@ -156,6 +173,12 @@ impl Registry {
                     && kept.origin == Origin::Published =>
             {
                 Ok(Some(kept))
+            }
+            // The same bytes come back, or stay when their name was claimed.
+            Some(kept)
+                if is_digest && kept.blob == blob && kept.state != FileState::Quarantined =>
+            {
+                Ok(None)
             }
             Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
         }
@@ -171,28 +194,56 @@ impl Registry {
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let now = self.now();
         let Checked { blob, inspection, attested } = checked;
-        let Inspection { attributes, companions, .. } = inspection;
+        let Inspection { mut attributes, companions, references, evidence, .. } = inspection;
+        let is_evidence = evidence.is_some();
+        if is_evidence {
+            attributes.0.insert(EVIDENCE.to_owned(), true.into());
+        }
+        let subject = subject_among(&references);
         let mut kept = Self::kept_facts(operation, publication, &blob, attributes, now);
         let id = kept.blob;
-        let event = self.published_event(operation, &key, publication, id, &attested);
+        let mut events = vec![self.published_event(operation, &key, publication, id, &attested)];
         let task = Task::release(&key, &kept);
         let bytes = self.keep_all_bytes(operation, blob, companions, &attested);
-        let (companions, signed) = tokio::join!(bytes, self.attest(&task, &kept));
+        let signing = async {
+            // Nothing is said about what is itself a statement.
+            match is_evidence {
+                true => Ok(None),
+                false => self.attest(&task, &kept).await.map(Some),
+            }
+        };
+        let (companions, signed) = tokio::join!(bytes, signing);
         kept.file.companions = companions?;
         let failure = signed.as_ref().err().map(|failure| not_signed(&task, failure));
         self.note_signing(&task, signed.as_ref().err());
         let mut writes = vec![
             Write::BindName { key: key.clone(), origin: Origin::Published, at: now },
-            Write::RecordFile { key: key.clone(), file: kept.clone() },
-            signed.map_or_else(|_| task.queue(now), Write::RecordAttestation),
+            self.recording(operation, &key, &kept),
         ];
+        if !references.is_empty() {
+            let (key, file) = (key.clone(), kept.file.name.clone());
+            writes.push(Write::RecordReferences { key, file, references });
+        }
+        match signed {
+            Ok(None) => {}
+            Ok(Some(attestation)) => {
+                writes.extend(self.made_evidence(&key, &kept, &attestation).await?);
+                writes.push(Write::RecordAttestation(attestation));
+            }
+            Err(_) => writes.push(task.queue(now)),
+        }
         writes.extend(attested.iter().map(|one| one.record(&key, &kept)));
-        let outcome = self.inner.metadata.commit(writes, vec![event]).await;
+        writes.extend(self.verify_evidence(&key, evidence.as_ref(), &*operation.ecosystem).await?);
+        if let Some((put, moved)) = self.pointing(operation, &key, publication).await? {
+            writes.push(put);
+            events.extend(moved);
+        }
+        let outcome = self.inner.metadata.commit(writes, events).await;
         drop(gate);
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
             Ok(_) => match failure {
-                None => Ok(published(publication, id, false)),
+                None => Ok(published(publication, id, subject, false)),
                 Some(problem) => {
                     self.wake_signing();
                     Err(problem)
@@ -201,15 +252,47 @@ impl Registry {
             // Somebody else published the same at the same time.
             Err(StoreError::SameFile) => {
                 self.complete(&key, &kept, publication).await?;
-                Ok(published(publication, id, true))
+                Ok(published(publication, id, subject, true))
             }
-            Err(StoreError::FileExists { state, existing }) => {
-                Err(name_taken(&publication.file, state, existing == id))
+            Err(error) => Err(self.refused_by_store(operation, &key, publication, id, error)),
+        }
+    }
+
+    /// Where names are digests the same bytes may come again, and come back.
+    fn recording(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        kept: &KeptFile,
+    ) -> Write {
+        let (key, file) = (key.clone(), kept.clone());
+        match operation.ecosystem.digest_of_file(&file.file.name) {
+            Some(_) => Write::KeepFile { key, file },
+            None => Write::RecordFile { key, file },
+        }
+    }
+
+    /// A condition that came about since it was checked.
+    fn refused_by_store(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        publication: &Publication,
+        id: BlobId,
+        error: StoreError,
+    ) -> Problem {
+        match error {
+            StoreError::FileExists { state, existing } => {
+                name_taken(&publication.file, state, existing == id)
             }
-            Err(StoreError::OriginBound { bound: Origin::Mirrored { upstream } }) => {
-                Err(claim_first(&key, upstream.as_str()))
+            StoreError::OriginBound { bound: Origin::Mirrored { upstream } } => {
+                claim_first(key, upstream.as_str())
             }
-            Err(error) => Err(store_problem(&error)),
+            StoreError::MissingReference { target } => missing_reference(key, &target),
+            StoreError::TagTaken { file } => {
+                self.immutable_tag_problem(operation, key, publication, &file)
+            }
+            error => store_problem(&error),
         }
     }
 
@@ -298,7 +381,13 @@ impl Registry {
 
 /// Refusals that somebody should know of; a lack of rights has an event of its own.
 fn is_worth_telling(code: ProblemCode) -> bool {
-    matches!(code, ProblemCode::Conflict | ProblemCode::InvalidPackage | ProblemCode::TooLarge)
+    matches!(
+        code,
+        ProblemCode::Conflict
+            | ProblemCode::InvalidPackage
+            | ProblemCode::DigestMismatch
+            | ProblemCode::TooLarge
+    )
 }
 
 /// A publication that may be recorded.
@@ -312,14 +401,19 @@ fn is_release(attestation: &Attestation) -> bool {
     attestation.source == AttestationSource::Ours && attestation.predicate_type == PREDICATE_RELEASE
 }
 
-fn published(publication: &Publication, blob: BlobId, already_there: bool) -> Published {
+fn published(
+    publication: &Publication,
+    blob: BlobId,
+    subject: Option<FileName>,
+    already_there: bool,
+) -> Published {
     Published {
         package: publication.package.clone(),
         version: publication.version.clone(),
         file: publication.file.clone(),
         blob,
         tag: publication.tag.clone(),
-        subject: None,
+        subject,
         already_there,
     }
 }
@@ -347,13 +441,13 @@ fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
     Problem::new(ProblemCode::Conflict, message)
 }
 
-fn mismatch(error: &VerifyError) -> Problem {
+pub(crate) fn mismatch(error: &VerifyError) -> Problem {
     match error {
         VerifyError::Mismatch { expected, actual, .. } => {
             let message = format!(
                 "the upload arrived with {actual}, its form says {expected}; nothing was stored, try again"
             );
-            Problem::new(ProblemCode::InvalidPackage, message)
+            Problem::new(ProblemCode::DigestMismatch, message)
         }
         VerifyError::Io(source) => blob_problem(source),
     }
@@ -371,6 +465,7 @@ async fn inspect(
             package: &publication.package,
             version: publication.version.as_ref(),
             file: &publication.file,
+            attributes: Some(&publication.attributes),
         };
         let inspection = ecosystem.inspect(&expected, &mut archive, Depth::Full);
         inspection.map(|inspection| (blob, inspection)).map_err(|error| match error.class {

@@ -4,18 +4,19 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use provender_domain::{
-    BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode,
+    BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Scope,
     Timestamp, Upstream,
 };
-use provender_ecosystem::{Document, Operation, Rendition, Subject, View};
-use provender_store::OpenBlob;
+use provender_ecosystem::{Delivery, Document, Operation, Rendition, Subject, View};
+use provender_store::{OpenBlob, Write};
 
 use crate::access::Authorized;
-use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp};
+use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Wanted};
 use crate::decide::{decide, refusal};
 use crate::error::{blob_problem, store_problem};
 use crate::mirror::Errand;
 use crate::resolve::{Entry, Query};
+use crate::stream::FileStream;
 use crate::{Caller, Registry};
 
 /// What a read returns.
@@ -55,32 +56,8 @@ pub struct FileAnswer {
     pub evidence: Option<BlobId>,
 }
 
-/// A file that is being fetched from an upstream, of a kind whose clients hash what they get.
-#[derive(Debug)]
-pub struct FileStream {
-    /// Its size, where the upstream says it.
-    pub size_bytes: Option<u64>,
-    /// Its name.
-    pub name: FileName,
-    /// Never a type that a browser would run.
-    pub content_type: Cow<'static, str>,
-    /// Further header fields, names in lower case.
-    pub fields: Vec<(&'static str, String)>,
-}
-
-/// The bytes of such a file will not come to their end: its client must not take it for whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CutOff;
-
-impl FileStream {
-    /// The next bytes, when they are there; `None` at the end, when all were verified and kept.
-    pub async fn next(&mut self) -> Option<Result<bytes::Bytes, CutOff>> {
-        std::future::ready(Some(Err(CutOff))).await
-    }
-}
-
-/// Every file but a companion leaves as bytes to keep, never as a page to show.
-const FILE_CONTENT_TYPE: &str = "application/octet-stream";
+/// Largest file that is kept in memory, in bytes; ecosystems take no larger ones of that kind.
+const DOCUMENT_LIMIT_BYTES: u64 = 16 << 20;
 
 impl Registry {
     /// Carries out a reading operation.
@@ -88,15 +65,25 @@ impl Registry {
         match &authorized.operation {
             Operation::Index { subject, rendition } => {
                 let (subject, rendition) = (subject.clone(), *rendition);
-                self.index(&authorized, subject, rendition).await.map(Answer::Index)
+                let wanted = Wanted::Index { subject, rendition };
+                self.ready(&authorized, wanted).await.map(Answer::Index)
+            }
+            Operation::Tagged { package, tag } => {
+                let wanted = Wanted::Tagged { package: package.clone(), tag: tag.clone() };
+                self.ready(&authorized, wanted).await.map(Answer::Index)
             }
             Operation::File { package, file, companion } => {
                 let (package, file, companion) = (package.clone(), file.clone(), *companion);
+                if companion.is_none()
+                    && authorized.ecosystem.delivery(&file) == Delivery::FromMemory
+                {
+                    let wanted = Wanted::Document { package, file };
+                    return self.ready(&authorized, wanted).await.map(Answer::Index);
+                }
                 let authorized = self.renewed(&authorized);
-                self.file(&authorized, package, file, companion).await.map(Answer::File)
+                self.file(&authorized, package, file, companion).await
             }
             Operation::Redirect { location } => Ok(Answer::Redirect { location: location.clone() }),
-            Operation::Tagged { .. } => Err(Problem::not_found("there are no tags here")),
             Operation::Publish { .. } | Operation::Upload { .. } | Operation::Change { .. } => {
                 let message = "this operation changes something and is not a read";
                 Err(Problem::new(ProblemCode::MethodNotAllowed, message))
@@ -104,24 +91,24 @@ impl Registry {
         }
     }
 
-    async fn index(
+    /// From memory while it is true, else made once however many wait for it.
+    async fn ready(
         &self,
         authorized: &Authorized<Operation>,
-        subject: Subject,
-        rendition: Rendition,
+        wanted: Wanted,
     ) -> Result<Arc<RenderedIndex>, Problem> {
         let key = IndexKey {
             repository: authorized.repository.repository.name.clone(),
             ecosystem: authorized.ecosystem.id(),
-            subject,
-            rendition,
+            wanted,
+            host: authorized.wanted_host.clone(),
         };
         if let Some(rendered) = self.inner.index_cache.find(&key, self.now()) {
             return Ok(rendered);
         }
         // Both taken before anything is looked up, the counters first, so that a change of files or
         // of settings meanwhile is noticed.
-        let stamp = self.inner.index_cache.stamp(key.ecosystem, &key.subject);
+        let stamp = self.inner.index_cache.stamp(&key);
         let (registry, authorized) = (self.clone(), self.renewed(authorized));
         let flight = self.inner.index_flights.run((key.clone(), stamp), move || async move {
             registry.render(&authorized, key, stamp).await
@@ -143,29 +130,69 @@ impl Registry {
         key: IndexKey,
         stamp: Stamp,
     ) -> Result<Arc<RenderedIndex>, Problem> {
-        let (document, fresh_until, stale) = match &key.subject {
-            Subject::Catalogue => self.render_catalogue(authorized, &key).await?,
-            Subject::Package(package) => {
-                self.render_package(authorized, package, key.rendition).await?
+        let (rendered, fresh_until) = match &key.wanted {
+            Wanted::Index { subject, rendition } => {
+                let (document, fresh_until, stale) =
+                    self.render_index(authorized, subject, *rendition).await?;
+                (RenderedIndex::new(document, stale), fresh_until)
             }
-            Subject::Tags { .. } | Subject::Referrers { .. } => {
-                return Err(Problem::not_found("there are no tags here"));
+            Wanted::Tagged { package, tag } => {
+                let query = authorized.query(package);
+                let pointed = self.pointed(&query, tag, &authorized.caller).await?;
+                let document = self.document(&query, &pointed.file, &authorized.caller).await?;
+                (RenderedIndex { stale: pointed.stale, ..document }, pointed.fresh_until)
+            }
+            Wanted::Document { package, file } => {
+                let query = authorized.query(package);
+                let document = self.document(&query, file, &authorized.caller).await?;
+                (document, Timestamp::from_microseconds(i64::MAX))
             }
         };
-        let rendered = Arc::new(RenderedIndex::new(document, stale));
+        let rendered = Arc::new(rendered);
         self.inner.index_cache.keep(key, rendered.clone(), stamp, fresh_until);
         Ok(rendered)
+    }
+
+    async fn render_index(
+        &self,
+        authorized: &Authorized<Operation>,
+        subject: &Subject,
+        rendition: Rendition,
+    ) -> Result<(Document, Timestamp, Option<Stale>), Problem> {
+        match subject {
+            Subject::Catalogue => self.render_catalogue(authorized, rendition).await,
+            Subject::Package(package) => self.render_package(authorized, package, rendition).await,
+            Subject::Tags { package, page } => self.render_tags(authorized, package, page).await,
+            Subject::Referrers { package, of, kind } => {
+                self.render_referrers(authorized, package, of, kind.as_deref()).await
+            }
+        }
+    }
+
+    /// A small kept file, whole.
+    async fn document(
+        &self,
+        query: &Query,
+        name: &FileName,
+        caller: &Caller,
+    ) -> Result<RenderedIndex, Problem> {
+        let kept = self.kept_file(query, name, caller).await?;
+        let bytes = self.inner.blobs.read(&kept.blob, DOCUMENT_LIMIT_BYTES).await;
+        let bytes = bytes.map_err(|error| blob_problem(&error))?;
+        let bytes = bytes.ok_or_else(|| bytes_are_missing(&kept))?;
+        Ok(RenderedIndex::of_file(query.ecosystem.presentation(&kept.file), kept.blob, bytes))
     }
 
     async fn render_catalogue(
         &self,
         authorized: &Authorized<Operation>,
-        key: &IndexKey,
+        rendition: Rendition,
     ) -> Result<(Document, Timestamp, Option<Stale>), Problem> {
-        let packages = self.inner.metadata.packages(&key.repository, key.ecosystem).await;
+        let repository = &authorized.repository.repository.name;
+        let packages = self.inner.metadata.packages(repository, authorized.ecosystem.id()).await;
         let packages = packages.map_err(|error| store_problem(&error))?;
         let names: Vec<PackageName> = packages.into_iter().map(|package| package.name).collect();
-        let document = authorized.ecosystem.render(&View::Catalogue(&names), key.rendition);
+        let document = authorized.ecosystem.render(&View::Catalogue(&names), rendition);
         Ok((document, Timestamp::from_microseconds(i64::MAX), None))
     }
 
@@ -199,15 +226,19 @@ impl Registry {
         package: PackageName,
         name: FileName,
         companion: Option<&'static str>,
-    ) -> Result<FileAnswer, Problem> {
+    ) -> Result<Answer, Problem> {
         let query = authorized.query(&package);
         let caller = &authorized.caller;
         match companion {
+            None if query.ecosystem.delivery(&name) == Delivery::WhileFetched => {
+                self.keep_for_publisher(&query, &name, caller).await;
+                self.file_or_stream(&query, &name, caller).await
+            }
             None => {
                 let kept = self.kept_file(&query, &name, caller).await?;
-                self.open_kept(kept).await
+                self.open_kept(&query, kept).await.map(Answer::File)
             }
-            Some(kind) => self.companion_answer(&query, name, kind, caller).await,
+            Some(kind) => self.companion_answer(&query, name, kind, caller).await.map(Answer::File),
         }
     }
 
@@ -221,6 +252,9 @@ impl Registry {
         if let Some(kept) = self.kept_and_served(query, name).await? {
             return Ok(kept);
         }
+        if query.ecosystem.digest_of_file(name).is_some() {
+            return self.bring_in_by_digest(query, name, caller).await;
+        }
         let entry = self.listed_entry(query, name).await?;
         match Errand::new(query, entry, caller) {
             Some(errand) => self.mirror(errand).await,
@@ -229,7 +263,7 @@ impl Registry {
     }
 
     /// A file that is here already: no upstream is asked anything.
-    async fn kept_and_served(
+    pub(crate) async fn kept_and_served(
         &self,
         query: &Query,
         name: &FileName,
@@ -238,18 +272,35 @@ impl Registry {
         let Some(kept) = kept.map_err(|error| store_problem(&error))? else {
             return Ok(None);
         };
+        let (signatures_asked, signers) = self.signature_facts(query, &kept).await?;
         let facts = Facts {
             origin: kept.origin.clone(),
             name_origin: self.name_origin(query).await?,
             state: Some(kept.state),
             state_reason: kept.state_reason.clone(),
             uploaded_at: kept.file.uploaded_at,
-            signatures_asked: Vec::new(),
-            signers: Vec::new(),
+            signatures_asked,
+            signers,
         };
         match refusal(&decide(&facts)) {
             Some(problem) => Err(problem),
             None => Ok(Some(kept)),
+        }
+    }
+
+    /// Somebody who may publish was told that a file is here, and will publish what needs it: it is
+    /// no orphan for now.
+    async fn keep_for_publisher(&self, query: &Query, name: &FileName, caller: &Caller) {
+        let (repository, package) = (&query.repository.repository.name, &query.package);
+        if !caller.holds(Scope::Publish, Some(repository), Some(package)) {
+            return;
+        }
+        let (metadata, key) = (&self.inner.metadata, query.key());
+        if matches!(metadata.is_orphan(&key, name).await, Ok(true)) {
+            let clear = Write::ClearOrphan { key, file: name.clone() };
+            if let Err(error) = metadata.commit(vec![clear], Vec::new()).await {
+                tracing::warn!(%error, file = %name, "an orphan's mark could not be taken away");
+            }
         }
     }
 
@@ -263,20 +314,23 @@ impl Registry {
         }
     }
 
-    async fn open_kept(&self, kept: KeptFile) -> Result<FileAnswer, Problem> {
+    pub(crate) async fn open_kept(
+        &self,
+        query: &Query,
+        kept: KeptFile,
+    ) -> Result<FileAnswer, Problem> {
         debug_assert_eq!(kept.state, FileState::Present, "policy serves nothing else");
         let open = self.inner.blobs.open_blob(&kept.blob).await;
-        let open = open.map_err(|error| blob_problem(&error))?.ok_or_else(|| {
-            tracing::error!(blob = %kept.blob, file = %kept.file.name, "a recorded file's bytes are missing from the store");
-            Problem::new(ProblemCode::Internal, "this file's bytes are missing from the server's store")
-        })?;
+        let open = open.map_err(|error| blob_problem(&error))?;
+        let open = open.ok_or_else(|| bytes_are_missing(&kept))?;
+        let presentation = query.ecosystem.presentation(&kept.file);
         Ok(FileAnswer {
             blob: kept.blob,
             size_bytes: open.size_bytes,
             open,
             name: kept.file.name,
-            content_type: FILE_CONTENT_TYPE.into(),
-            fields: Vec::new(),
+            content_type: presentation.content_type,
+            fields: presentation.fields,
             origin: kept.origin,
             evidence: Some(kept.blob),
         })
@@ -323,6 +377,7 @@ impl Authorized<Operation> {
             ecosystem: self.ecosystem.clone(),
             package: package.clone(),
             depth: 0,
+            host: self.wanted_host.clone(),
         }
     }
 }
@@ -336,6 +391,11 @@ fn upstream_of(query: &Query, origin: &Origin) -> Option<Arc<Upstream>> {
     query.repository.upstreams_of(ecosystem).find(|upstream| upstream.name == *name).cloned()
 }
 
-fn no_such_file(query: &Query, name: &FileName) -> Problem {
+fn bytes_are_missing(kept: &KeptFile) -> Problem {
+    tracing::error!(blob = %kept.blob, file = %kept.file.name, "a recorded file's bytes are missing from the store");
+    Problem::new(ProblemCode::Internal, "this file's bytes are missing from the server's store")
+}
+
+pub(crate) fn no_such_file(query: &Query, name: &FileName) -> Problem {
     Problem::not_found(format!("no file {name} of {}", query.package))
 }

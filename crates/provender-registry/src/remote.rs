@@ -121,7 +121,8 @@ impl Registry {
     /// The remote registry behind an upstream, with what the operator allowed of it; `None` for
     /// another repository of this server.
     pub(crate) fn remote_of(&self, upstream: &Upstream) -> Result<Option<Remote>, Problem> {
-        let UpstreamTarget::Remote { url, credentials, allow_private_addresses } = &upstream.target
+        let UpstreamTarget::Remote { url, credentials, allow_private_addresses, token_realm } =
+            &upstream.target
         else {
             return Ok(None);
         };
@@ -143,6 +144,10 @@ impl Registry {
             let credentials =
                 Credentials::Basic { user: user.to_owned(), password: password.to_owned() };
             remote = remote.credentials(credentials).map_err(|error| broken(&error))?;
+        }
+        if let Some(realm) = token_realm {
+            let realm = Url::parse(realm).map_err(|error| broken(&error))?;
+            remote = remote.token_realm(&realm).map_err(|error| broken(&error))?;
         }
         Ok(Some(remote))
     }

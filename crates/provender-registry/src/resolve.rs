@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use provender_domain::{
     Attributes, Digest, Facts, File, KeptFile, Listing, Origin, PackageName, Problem, ProblemCode,
-    Timestamp, Upstream, UpstreamTarget,
+    Tag, Timestamp, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::{Ecosystem, PackageView};
 use provender_store::{PackageKey, PackageRow};
@@ -30,6 +30,8 @@ pub(crate) struct Resolution {
     pub(crate) is_exclusive: bool,
     /// Its files, each with its facts; policy has not been asked yet.
     pub(crate) entries: Vec<Entry>,
+    /// The tags that an upstream lists.
+    pub(crate) tags: Vec<Tag>,
     /// What only the ecosystem understands.
     pub(crate) attributes: Attributes,
     /// When time itself may change the answer.
@@ -64,6 +66,8 @@ pub(crate) struct Query {
     pub(crate) ecosystem: Arc<dyn Ecosystem>,
     pub(crate) package: PackageName,
     pub(crate) depth: usize,
+    /// The host of the upstream that alone may answer.
+    pub(crate) host: Option<Arc<str>>,
 }
 
 impl Query {
@@ -75,7 +79,21 @@ impl Query {
         }
     }
 
-    fn owns(&self) -> bool {
+    /// The upstreams that may be asked, in order: the bound one alone where the name is bound.
+    pub(crate) fn eligible_upstreams(&self, bound: Option<&Origin>) -> Vec<Arc<Upstream>> {
+        let is_eligible = |upstream: &&Arc<Upstream>| {
+            let is_bound = match bound {
+                Some(Origin::Mirrored { upstream: name }) => *name == upstream.name,
+                Some(Origin::Published) => false,
+                None => true,
+            };
+            is_bound && self.host.as_deref().is_none_or(|host| is_at(upstream, host))
+        };
+        let upstreams = self.repository.upstreams_of(self.ecosystem.id().as_str());
+        upstreams.filter(is_eligible).cloned().collect()
+    }
+
+    pub(crate) fn owns(&self) -> bool {
         self.repository.owns(self.ecosystem.id().as_str(), &self.package)
     }
 }
@@ -146,14 +164,7 @@ impl Registry {
         bound: Option<&Origin>,
     ) -> Result<(Option<Arc<Upstream>>, Offer), (Arc<Upstream>, Problem)> {
         let mut fresh_until = Timestamp::from_microseconds(i64::MAX);
-        for upstream in query.repository.upstreams_of(query.ecosystem.id().as_str()) {
-            let is_eligible = match bound {
-                Some(Origin::Mirrored { upstream: name }) => *name == upstream.name,
-                _ => true,
-            };
-            if !is_eligible {
-                continue;
-            }
+        for upstream in &query.eligible_upstreams(bound) {
             let offer = self.offer(query, upstream).await;
             let offer = offer.map_err(|problem| (upstream.clone(), problem))?;
             fresh_until = fresh_until.min(offer.fresh_until);
@@ -211,16 +222,15 @@ impl Registry {
         Box::pin(async move {
             let inner = self.nested(query, name)?;
             let resolution = self.resolve(&inner).await?;
-            let attributes = resolution.attributes;
+            let (attributes, tags) = (resolution.attributes, resolution.tags);
             let files = resolution
                 .entries
                 .into_iter()
                 .filter(|entry| decide(&entry.facts).is_served())
                 .map(|entry| entry.file)
                 .collect();
-            let listing = resolution
-                .is_known
-                .then(|| Arc::new(Listing { files, attributes, ..Listing::default() }));
+            let listing =
+                resolution.is_known.then(|| Arc::new(Listing { files, tags, attributes }));
             Ok(Offer {
                 listing,
                 is_exclusive: resolution.is_exclusive,
@@ -261,6 +271,19 @@ impl Resolution {
     }
 }
 
+/// Whether an upstream is at this host, or this host and port.
+fn is_at(upstream: &Upstream, host: &str) -> bool {
+    let UpstreamTarget::Remote { url, .. } = &upstream.target else {
+        // The repository behind chooses among its own.
+        return true;
+    };
+    let Ok(url) = url::Url::parse(url) else { return false };
+    let Some(name) = url.host_str() else { return false };
+    let with_port = url.port_or_known_default().map(|port| format!("{name}:{port}"));
+    host.eq_ignore_ascii_case(name)
+        || with_port.is_some_and(|with_port| host.eq_ignore_ascii_case(&with_port))
+}
+
 fn here_alone(kept: Vec<KeptFile>) -> Resolution {
     let entries: Vec<Entry> =
         kept.into_iter().map(|kept| kept_entry(kept, Some(&Origin::Published), None)).collect();
@@ -268,6 +291,7 @@ fn here_alone(kept: Vec<KeptFile>) -> Resolution {
         is_known: entries.iter().any(|entry| entry.facts.origin == Origin::Published),
         is_exclusive: true,
         entries,
+        tags: Vec::new(),
         attributes: Attributes::default(),
         fresh_until: Timestamp::from_microseconds(i64::MAX),
         stale: None,
@@ -323,6 +347,7 @@ fn merge(
         is_known,
         is_exclusive: offer.is_exclusive,
         entries,
+        tags: listing.map(|listing| listing.tags.clone()).unwrap_or_default(),
         attributes: listing.map(|listing| listing.attributes.clone()).unwrap_or_default(),
         fresh_until: offer.fresh_until,
         stale: offer.stale,

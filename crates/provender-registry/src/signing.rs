@@ -138,12 +138,34 @@ impl Registry {
 
     async fn sign_and_record(&self, task: &Task, kept: &KeptFile) -> Result<(), SigningFailure> {
         let attestation = self.attest(task, kept).await?;
-        let writes = vec![task.end(), Write::RecordAttestation(attestation)];
+        let _gate = self.inner.garbage_gate.clone().read_owned().await;
+        let mut writes = vec![task.end()];
+        writes.extend(self.evidence_of(task, kept, &attestation).await?);
+        writes.push(Write::RecordAttestation(attestation));
         match self.inner.metadata.commit(writes, Vec::new()).await {
             // Missing: another server ended the task, and its attestation stands.
             Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What to write so that clients find the attestation beside its file.
+    async fn evidence_of(
+        &self,
+        task: &Task,
+        kept: &KeptFile,
+        attestation: &Attestation,
+    ) -> Result<Vec<Write>, SigningFailure> {
+        let package = &task.file.package;
+        let ecosystem =
+            self.ecosystem(&package.ecosystem).ok_or(SigningFailure::UnknownEcosystem)?;
+        let key = PackageKey {
+            repository: package.repository.clone(),
+            ecosystem: ecosystem.id(),
+            package: package.package.clone(),
+        };
+        let made = self.made_evidence(&key, kept, attestation).await;
+        made.map_err(SigningFailure::Evidence)
     }
 
     /// Signs; what is returned is in the log for ever, and still to be kept. To be called while
@@ -182,7 +204,9 @@ impl Registry {
         let version = kept.file.version.as_ref();
         match task.kind {
             SigningKind::Release => {
-                statement::release(&ecosystem.purl(&package.package, version, None), kept)
+                // Where there are no versions, the release is that of the file.
+                let file = version.is_none().then_some(&kept.file.name);
+                statement::release(&ecosystem.purl(&package.package, version, file), kept)
             }
             SigningKind::VerificationSummary => {
                 let file = Some(&kept.file.name);

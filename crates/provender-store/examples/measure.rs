@@ -10,7 +10,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use provender_domain::{
     Actor, BlobId, Companion, EcosystemId, EventKind, File, FileName, FileState, KeptFile,
-    NewEvent, Origin, PackageName, Repository, RepositoryName, Timestamp, Version, Visibility,
+    NewEvent, Origin, PackageName, Repository, RepositoryName, RepositoryPolicy, Timestamp,
+    Version, Visibility,
 };
 use provender_store::{Blobs, DatabaseUrl, LogTiles, Metadata, PackageKey, StoreError, Write};
 use provender_tlog::{Batch, Hash, LogState, StateStore as _, TileStore as _};
@@ -38,6 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         name: RepositoryName::new("main")?,
         visibility: Visibility::Public,
         created_at: moment(0),
+        policy: RepositoryPolicy::default(),
     };
     match metadata.commit(vec![Write::CreateRepository(repository)], vec![]).await {
         Ok(_) | Err(StoreError::Exists { .. }) => {}

@@ -3,14 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
-use provender_domain::{BlobId, Digest, FileState, Origin};
+use provender_domain::{BlobId, Digest, FileName, FileState, Origin};
 
 /// Why metadata was not read or written.
 ///
 /// When [`Metadata::commit`](crate::Metadata::commit) returns one of the conditions up to
-/// [`StoreError::OriginBound`], nothing was written. After any other error from `commit` the
-/// transaction is normally undone too, but if the failure hit the very moment of committing, it
-/// may have happened whole; repeating it is safe and then answers [`StoreError::SameFile`],
+/// [`StoreError::InUse`], nothing was written. After any other error from `commit` the transaction
+/// is normally undone too, but if the failure hit the very moment of committing, it may have
+/// happened whole; repeating it is safe and then answers [`StoreError::SameFile`],
 /// [`StoreError::Exists`] or [`StoreError::Missing`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -47,6 +47,21 @@ pub enum StoreError {
         /// The origin it is bound to.
         bound: Origin,
     },
+    /// The tag may not be moved, and points to another file.
+    #[error("the tag points to {file} and may not be moved")]
+    TagTaken {
+        /// Where it points.
+        file: FileName,
+    },
+    /// A file needs another of its package that is not there.
+    #[error("{target}, which the file needs, is not there")]
+    MissingReference {
+        /// What it needs.
+        target: FileName,
+    },
+    /// A tag or another file refers to the file, or it was not unreferred to for long enough.
+    #[error("the file is in use")]
+    InUse,
     /// The database was written by a newer version of this program.
     #[error(
         "the database has schema {found}, this version knows only up to {known}; run the newer version again"

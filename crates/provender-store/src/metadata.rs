@@ -2,7 +2,8 @@
 //!
 //! One SQL text serves both, through sqlx's driver for any database: numbered places, columns of
 //! BIGINT and TEXT (and one of bytes), compound facts as JSON. Both sort texts differently, so what
-//! is promised sorted is sorted here. What has no common words (the schema's triggers, the type of
+//! is promised sorted is sorted here, or asked for in pages by the collation "binary", which the
+//! schema makes where there is none. What has no common words (the schema's triggers, the type of
 //! bytes, how a transaction begins) is in `schema` and in `connect`, nowhere else.
 
 use std::collections::HashSet;
@@ -23,6 +24,7 @@ use crate::StoreError;
 use crate::steps::Steps;
 
 mod apply;
+mod catalogue;
 mod codec;
 mod commit;
 mod connect;
@@ -32,17 +34,22 @@ mod file_facts;
 mod identities;
 mod listing_body;
 mod log;
+mod orphans;
 mod read;
+mod references;
 mod rows;
 mod schema;
+mod tags;
 mod url;
 mod write;
 
+pub use orphans::Unreferenced;
 pub use rows::{
     Account, Attestation, AttestationSource, Counts, EventFilter, FileKey, Issuer, ListingOutcome,
     NamedPackage, PackageKey, PackageRow, Settings, SigningKind, SigningTask, StoredKey,
     StoredListing, Token,
 };
+pub use tags::{TagChange, TagRow};
 pub use url::DatabaseUrl;
 pub use write::{Committed, Write};
 

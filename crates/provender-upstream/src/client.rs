@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reqwest::Method;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
 };
@@ -13,8 +14,8 @@ use crate::hops::{Ask, Network};
 use crate::origins::Origins;
 use crate::transport::Transport;
 use crate::{
-    BreakerOptions, BreakerState, Document, Download, FetchError, OriginHealth, Proxies, Remote,
-    Validators, document,
+    BreakerOptions, BreakerState, Document, Download, FetchError, Fields, Head, OriginHealth,
+    Proxies, Remote, Validators, Wanted, document,
 };
 
 /// Requests that may be under way at one origin.
@@ -57,7 +58,7 @@ impl Client {
     pub fn new(options: ClientOptions) -> Self {
         let transport = Transport::new(options.user_agent, options.proxies);
         let origins = Origins::new(options.breaker, options.requests_per_origin_max);
-        Self { network: Arc::new(Network { transport, origins }) }
+        Self { network: Arc::new(Network::new(transport, origins)) }
     }
 
     /// Fetches a document whole, or learns that it has not changed or does not exist.
@@ -68,38 +69,68 @@ impl Client {
     /// # Errors
     /// Every status but 200, 304 and those of [`Document::Missing`] is one, and whatever else
     /// [`FetchError`] lists. An error never means that the document does not exist.
-    pub async fn document(
+    pub async fn document<'a>(
         &self,
         remote: &Remote,
         url: &Url,
-        accept: &str,
+        wanted: impl Into<Wanted<'a>>,
         validators: Option<&Validators>,
         max_bytes: u64,
     ) -> Result<Document, FetchError> {
+        let wanted = wanted.into();
         let timeouts = remote.limits();
         let deadline = Some(Instant::now() + timeouts.document);
-        let headers = document_headers(accept, validators);
+        let headers = document_headers(wanted.accept, validators);
         let conditional =
             headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE);
-        let ask = Ask { remote, headers, retry: true, deadline };
-        let arrived = self.network.fetch(&ask, url).await?;
+        let ask = Ask { retry: true, deadline, ..Ask::new(remote, headers) };
+        let arrived = self.network.fetch(ask, wanted.realm_key, url).await?;
         match arrived.response.status().as_u16() {
             200 => {
                 let body = Body::new(arrived, timeouts, deadline, max_bytes)?;
-                Ok(Document::Modified(Box::new(document::read(body, max_bytes).await?)))
+                let page = document::read(body, wanted.fields, max_bytes).await?;
+                Ok(Document::Modified(Box::new(page)))
             }
             304 if conditional => {
-                arrived.pass.succeed();
+                arrived.leave();
                 Ok(Document::NotModified)
             }
             status @ (404 | 410) => {
-                arrived.pass.succeed();
+                arrived.leave();
                 Ok(Document::Missing { status })
             }
-            status => {
-                arrived.pass.succeed();
-                Err(FetchError::Status { url: arrived.url.into(), status, retry_after: None })
+            _ => Err(arrived.refused()),
+        }
+    }
+
+    /// Asks for the head of an answer alone: whether something exists, and what its header fields
+    /// say of it. Where an upstream counts what it serves, this costs nothing.
+    ///
+    /// # Errors
+    /// Every status but 200 and those of [`Head::Missing`] is one, and whatever else
+    /// [`FetchError`] lists. An error never means that it does not exist.
+    pub async fn head<'a>(
+        &self,
+        remote: &Remote,
+        url: &Url,
+        wanted: impl Into<Wanted<'a>>,
+    ) -> Result<Head, FetchError> {
+        let wanted = wanted.into();
+        let deadline = Some(Instant::now() + remote.limits().document);
+        let headers = identity_headers(wanted.accept);
+        let ask = Ask { method: Method::HEAD, retry: true, deadline, ..Ask::new(remote, headers) };
+        let arrived = self.network.fetch(ask, wanted.realm_key, url).await?;
+        match arrived.response.status().as_u16() {
+            200 => {
+                let fields = Fields::of(arrived.response.headers(), wanted.fields);
+                arrived.leave();
+                Ok(Head::Found { fields })
             }
+            status @ (404 | 410) => {
+                arrived.leave();
+                Ok(Head::Missing { status })
+            }
+            _ => Err(arrived.refused()),
         }
     }
 
@@ -107,28 +138,25 @@ impl Client {
     ///
     /// # Errors
     /// [`FetchError::Missing`] where it does not exist, and whatever else [`FetchError`] lists.
-    pub async fn file(
+    pub async fn file<'a>(
         &self,
         remote: &Remote,
         url: &Url,
+        wanted: impl Into<Wanted<'a>>,
         max_bytes: u64,
     ) -> Result<Download, FetchError> {
-        let headers = HeaderMap::from_iter([
-            (ACCEPT, HeaderValue::from_static("*/*")),
-            (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
-        ]);
-        let ask = Ask { remote, headers, retry: false, deadline: None };
-        let arrived = self.network.fetch(&ask, url).await?;
-        let status = arrived.response.status().as_u16();
-        if status == 200 {
-            return Download::new(arrived, remote.limits(), max_bytes);
+        let wanted = wanted.into();
+        let ask = Ask::new(remote, identity_headers(wanted.accept));
+        let arrived = self.network.fetch(ask, wanted.realm_key, url).await?;
+        match arrived.response.status().as_u16() {
+            200 => Download::new(arrived, remote.limits(), wanted.fields, max_bytes),
+            status @ (404 | 410) => {
+                let url = (&arrived.url).into();
+                arrived.leave();
+                Err(FetchError::Missing { url, status })
+            }
+            _ => Err(arrived.refused()),
         }
-        arrived.pass.succeed();
-        let url = arrived.url.into();
-        Err(match status {
-            404 | 410 => FetchError::Missing { url, status },
-            _ => FetchError::Status { url, status, retry_after: None },
-        })
     }
 
     /// How each origin that was asked lately is doing.
@@ -148,19 +176,27 @@ impl std::fmt::Debug for Client {
     }
 }
 
+fn identity_headers(accept: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    put(&mut headers, ACCEPT, Some(accept));
+    headers
+}
+
 fn document_headers(accept: &str, validators: Option<&Validators>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    let mut put = |name: HeaderName, value: Option<&str>| {
-        // What came from a header fits one; anything else is not worth failing for.
-        if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
-            headers.insert(name, value);
-        }
-    };
-    put(ACCEPT, Some(accept));
+    put(&mut headers, ACCEPT, Some(accept));
     if let Some(validators) = validators {
-        put(IF_NONE_MATCH, validators.etag.as_deref());
-        put(IF_MODIFIED_SINCE, validators.last_modified.as_deref());
+        put(&mut headers, IF_NONE_MATCH, validators.etag.as_deref());
+        put(&mut headers, IF_MODIFIED_SINCE, validators.last_modified.as_deref());
     }
     headers
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
+    // What came from a header fits one; anything else is not worth failing for.
+    if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
+        headers.insert(name, value);
+    }
 }

@@ -11,7 +11,7 @@ use reqwest::header::{
 use url::Url;
 
 use crate::body::Body;
-use crate::{FetchError, PublicUrl};
+use crate::{FetchError, Fields, PublicUrl};
 
 /// What became of a request for a document.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Page {
     /// For how long the upstream holds it to be fresh in a shared cache; zero where it wants to
     /// be asked each time, `None` where it does not say (RFC 9111, section 5.2).
     pub max_age: Option<Duration>,
+    /// The header fields that were asked for.
+    pub fields: Fields,
     /// The body, decoded.
     pub body: Bytes,
 }
@@ -53,7 +55,11 @@ pub struct Validators {
 }
 
 /// Reads the body to its end.
-pub(crate) async fn read(mut body: Body, max_bytes: u64) -> Result<Page, FetchError> {
+pub(crate) async fn read(
+    mut body: Body,
+    fields: &[&str],
+    max_bytes: u64,
+) -> Result<Page, FetchError> {
     let mut decoder = Decoder::new(&body, max_bytes)?;
     while let Some(chunk) = body.chunk().await? {
         decoder.write(&chunk)?;
@@ -67,6 +73,7 @@ pub(crate) async fn read(mut body: Body, max_bytes: u64) -> Result<Page, FetchEr
             last_modified: text(headers, &LAST_MODIFIED),
         },
         max_age: max_age(headers),
+        fields: Fields::of(headers, fields),
         body: decoder.finish()?,
     })
 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::body::Body;
 use crate::hops::Arrived;
-use crate::{FetchError, Timeouts};
+use crate::{FetchError, Fields, Timeouts};
 
 /// A file on its way.
 ///
@@ -14,12 +14,14 @@ use crate::{FetchError, Timeouts};
 /// breaker learns how it ended.
 pub struct Download {
     body: Body,
+    fields: Fields,
 }
 
 impl Download {
     pub(crate) fn new(
         arrived: Arrived,
         timeouts: Timeouts,
+        fields: &[&str],
         max_bytes: u64,
     ) -> Result<Self, FetchError> {
         if let Some(encoding) = arrived.response.headers().get(CONTENT_ENCODING)
@@ -28,7 +30,8 @@ impl Download {
             let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
             return Err(FetchError::Encoding { url: arrived.url.into(), encoding });
         }
-        Ok(Self { body: Body::new(arrived, timeouts, None, max_bytes)? })
+        let fields = Fields::of(arrived.response.headers(), fields);
+        Ok(Self { body: Body::new(arrived, timeouts, None, max_bytes)?, fields })
     }
 
     /// The announced length in bytes, where there is one.
@@ -44,6 +47,11 @@ impl Download {
     /// The announced media type, where it is text.
     pub fn content_type(&self) -> Option<&str> {
         self.body.response().headers().get(CONTENT_TYPE)?.to_str().ok()
+    }
+
+    /// The header fields that were asked for.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
     }
 
     /// The next piece of the body; `None` when it is whole, and only then.

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -172,6 +173,29 @@ pub enum FetchError {
         #[source]
         source: io::Error,
     },
+    /// The upstream asks for a token, and where it is to be had there was none.
+    #[error("{realm}, where {upstream} says that tokens are to be had, gave none")]
+    Token {
+        /// Where it was asked for.
+        realm: PublicUrl,
+        /// The base URL of the upstream that wanted it.
+        upstream: PublicUrl,
+        /// The cause; others who wanted the same token have it too.
+        #[source]
+        source: Arc<FetchError>,
+    },
+    /// What was to be a token is none.
+    #[error("{url} answered without a token that can be sent")]
+    NoToken {
+        /// Where it was asked for.
+        url: PublicUrl,
+    },
+    /// The shared work for a token ended without a result: the server is most likely stopping.
+    #[error("asking {url} for a token was broken off; is the server stopping?")]
+    TokenLost {
+        /// Where it was asked for.
+        url: PublicUrl,
+    },
     /// The upstream has been failing and is left alone for a while.
     #[error("{origin} has been failing; it is asked again in {retry_after:?}")]
     Suspended {
@@ -234,8 +258,12 @@ impl FetchError {
             | Self::TooManyRedirects { .. }
             | Self::RedirectNowhere { .. }
             | Self::Encoding { .. }
-            | Self::Undecodable { .. } => Class::Protocol,
-            Self::Suspended { .. } | Self::Congested { .. } => Class::Suspended,
+            | Self::Undecodable { .. }
+            | Self::NoToken { .. } => Class::Protocol,
+            Self::Token { source, .. } => source.class(),
+            Self::Suspended { .. } | Self::Congested { .. } | Self::TokenLost { .. } => {
+                Class::Suspended
+            }
             Self::Credentials | Self::Setup(_) => Class::Setup,
         }
     }
@@ -245,6 +273,7 @@ impl FetchError {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
             Self::Suspended { retry_after, .. } => Some(*retry_after),
+            Self::Token { source, .. } => source.retry_after(),
             _ => None,
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -12,8 +12,9 @@ use url::Url;
 use crate::error::is_failing_status;
 use crate::origins::{Origin, Origins};
 use crate::remote::strip;
+use crate::token::{Purpose, Token, Tokens};
 use crate::transport::Transport;
-use crate::{FetchError, Pass, Remote, guard};
+use crate::{FetchError, Pass, Remote, SingleFlight, guard};
 
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -23,11 +24,24 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// One thing to be fetched.
 pub(crate) struct Ask<'a> {
     pub(crate) remote: &'a Remote,
+    pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
+    pub(crate) showing: Showing,
     /// Whether a connection that broke before any answer is worth another try.
     pub(crate) retry: bool,
     /// When the whole must be done.
     pub(crate) deadline: Option<Instant>,
+}
+
+/// Who we say that we are, and so where we may go.
+pub(crate) enum Showing {
+    /// What the operator gave us for the upstream, if anything: at its own origin.
+    Credentials,
+    /// A token that the upstream asked for: at its own origin.
+    Token(Token),
+    /// The operator's credentials, to be given a token: at the upstream's own origin, and at the
+    /// one that the operator named for that.
+    CredentialsForToken,
 }
 
 /// An answer that is not a redirect and not a failure of the upstream. Its body is still to come.
@@ -39,21 +53,41 @@ pub(crate) struct Arrived {
     pub(crate) slot: OwnedSemaphorePermit,
 }
 
-/// What asking needs: connections, and what is known of origins.
+impl Arrived {
+    /// The answer was one, and nobody reads its body.
+    pub(crate) fn leave(self) {
+        self.pass.succeed();
+    }
+
+    /// The answer was none that can be used.
+    pub(crate) fn refused(self) -> FetchError {
+        let (url, status) = ((&self.url).into(), self.response.status().as_u16());
+        self.leave();
+        FetchError::Status { url, status, retry_after: None }
+    }
+}
+
+/// What asking needs: connections, what is known of origins, and tokens.
 pub(crate) struct Network {
     pub(crate) transport: Transport,
     pub(crate) origins: Origins,
+    pub(crate) tokens: Tokens,
+    pub(crate) token_flights: SingleFlight<Purpose, Token, FetchError>,
 }
 
 impl Network {
+    pub(crate) fn new(transport: Transport, origins: Origins) -> Self {
+        Self { transport, origins, tokens: Tokens::default(), token_flights: SingleFlight::new() }
+    }
+
     /// Asks for `url` and follows redirects.
-    pub(crate) async fn fetch(&self, ask: &Ask<'_>, url: &Url) -> Result<Arrived, FetchError> {
+    pub(crate) async fn follow(&self, ask: &Ask<'_>, url: &Url) -> Result<Arrived, FetchError> {
         let mut url = url.clone();
         strip(&mut url);
         let mut secure = ask.remote.base().scheme() == "https";
         let mut seen: Vec<Url> = Vec::new();
         loop {
-            check(ask.remote, &url, secure)?;
+            check(ask, &url, secure)?;
             secure = url.scheme() == "https";
             let arrived = self.hop(ask, &url).await?;
             if !is_redirect(arrived.response.status()) {
@@ -131,9 +165,10 @@ impl Network {
         url: &Url,
         origin: &Origin,
     ) -> Result<Response, FetchError> {
-        let client = self.transport.client(ask.remote.may_be_private(url))?;
-        let mut request = client.get(url.clone()).headers(ask.headers.clone());
-        if let Some(authorization) = ask.remote.authorization(url) {
+        let client = self.transport.client(ask.may_be_private(url))?;
+        let mut request = client.request(ask.method.clone(), url.clone());
+        request = request.headers(ask.headers.clone());
+        if let Some(authorization) = ask.authorization(url) {
             request = request.header(AUTHORIZATION, authorization);
         }
         let after = ask.patience();
@@ -144,7 +179,29 @@ impl Network {
     }
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    /// A GET without haste.
+    pub(crate) fn new(remote: &'a Remote, headers: HeaderMap) -> Self {
+        let showing = Showing::Credentials;
+        Self { remote, method: Method::GET, headers, showing, retry: false, deadline: None }
+    }
+
+    /// The `Authorization` for a request to `url`, on whatever way we came there.
+    fn authorization(&self, url: &Url) -> Option<HeaderValue> {
+        match &self.showing {
+            Showing::Credentials => self.remote.authorization(url),
+            Showing::Token(token) => self.remote.is_own_origin(url).then(|| token.header()),
+            Showing::CredentialsForToken => self.remote.realm_authorization(url),
+        }
+    }
+
+    fn may_be_private(&self, url: &Url) -> bool {
+        match self.showing {
+            Showing::Credentials | Showing::Token(_) => self.remote.may_be_private(url),
+            Showing::CredentialsForToken => self.remote.realm_may_be_private(url),
+        }
+    }
+
     /// How long the next answer may take.
     fn patience(&self) -> Duration {
         let response = self.remote.limits().response;
@@ -155,13 +212,13 @@ impl Ask<'_> {
 }
 
 /// Whether we may go to `url`, coming from a secure place or not.
-fn check(remote: &Remote, url: &Url, from_https: bool) -> Result<(), FetchError> {
+fn check(ask: &Ask<'_>, url: &Url, from_https: bool) -> Result<(), FetchError> {
     match url.scheme() {
         "http" if from_https => return Err(FetchError::Downgrade { url: url.into() }),
         "https" | "http" => {}
         _ => return Err(FetchError::Scheme { url: url.into() }),
     }
-    if remote.may_be_private(url) {
+    if ask.may_be_private(url) {
         return Ok(());
     }
     guard::check_literal(url)

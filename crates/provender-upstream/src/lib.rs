@@ -6,7 +6,8 @@
 //! **Suspicious.** Redirects are followed by hand, a few, never in a circle and never from https
 //! to http. Private addresses are refused, where they were not named by the operator, at the
 //! moment of connecting: what is checked is what is connected to. Credentials go to the
-//! upstream's own origin only. Every body has a limit, every silence a deadline.
+//! upstream's own origin only, and for a token to the one that the operator named; tokens that an
+//! upstream asks for go to its own origin, and are nobody else's. Every body has a limit, every silence a deadline.
 //!
 //! **Polite.** One request however many wait for its answer ([`SingleFlight`]), conditional
 //! requests ([`Validators`]), one connection for many requests, `Retry-After` honoured, and an
@@ -28,8 +29,10 @@
 //! # }
 //! ```
 
+mod authenticate;
 mod body;
 mod breaker;
+mod challenge;
 mod client;
 mod document;
 mod download;
@@ -41,7 +44,9 @@ mod origins;
 mod proxy;
 mod remote;
 mod roots;
+mod token;
 mod transport;
+mod wanted;
 
 pub use breaker::{Breaker, BreakerOptions, BreakerState, Pass};
 pub use client::{Client, ClientOptions};
@@ -53,3 +58,4 @@ pub use guard::AddressKind;
 pub use origins::OriginHealth;
 pub use proxy::Proxies;
 pub use remote::{Credentials, PrivateAddresses, Remote, Timeouts};
+pub use wanted::{Fields, Head, Wanted};

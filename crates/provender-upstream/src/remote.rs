@@ -1,12 +1,13 @@
 //! What the operator said of one upstream.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::FetchError;
 
@@ -24,14 +25,22 @@ const RATE_BYTES_PER_SECOND_MIN: u64 = 1024;
 /// One upstream: where it is, who we are there, and how far it is trusted.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    base: Url,
-    credentials: Option<Credentials>,
-    private_addresses: PrivateAddresses,
+    identity: Arc<Identity>,
     timeouts: Timeouts,
 }
 
+/// Where an upstream is, who we are there, and where it may send us: what is given to one of
+/// these is nobody else's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    base: Url,
+    credentials: Option<Credentials>,
+    token_realm: Option<Origin>,
+    private_addresses: PrivateAddresses,
+}
+
 /// Whether connections may go to addresses that are not on the public internet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PrivateAddresses {
     /// Never.
     #[default]
@@ -71,7 +80,7 @@ impl Default for Timeouts {
 }
 
 /// Who we are at an upstream. `Debug` shows no secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credentials {
     /// HTTP basic authentication (RFC 7617).
     Basic {
@@ -106,12 +115,13 @@ impl Remote {
         }
         let credentials = credentials_in(&base);
         strip(&mut base);
-        let remote = Self {
+        let identity = Identity {
             base,
             credentials: None,
+            token_realm: None,
             private_addresses: PrivateAddresses::Refused,
-            timeouts: Timeouts::default(),
         };
+        let remote = Self { identity: Arc::new(identity), timeouts: Timeouts::default() };
         match credentials {
             Some(credentials) => remote.credentials(credentials),
             None => Ok(remote),
@@ -124,14 +134,27 @@ impl Remote {
     /// [`FetchError::Credentials`] where they cannot be put into a header.
     pub fn credentials(mut self, credentials: Credentials) -> Result<Self, FetchError> {
         credentials.header().ok_or(FetchError::Credentials)?;
-        self.credentials = Some(credentials);
+        Arc::make_mut(&mut self.identity).credentials = Some(credentials);
+        Ok(self)
+    }
+
+    /// Names an origin elsewhere that may be shown the credentials when the upstream says that
+    /// tokens are to be had there. That origin may have a private address, as the upstream's own.
+    ///
+    /// # Errors
+    /// [`FetchError::Scheme`] for anything but http and https.
+    pub fn token_realm(mut self, realm: &Url) -> Result<Self, FetchError> {
+        if !matches!(realm.scheme(), "http" | "https") {
+            return Err(FetchError::Scheme { url: realm.into() });
+        }
+        Arc::make_mut(&mut self.identity).token_realm = Some(realm.origin());
         Ok(self)
     }
 
     /// Says where private addresses are allowed.
     #[must_use]
     pub fn private_addresses(mut self, allowed: PrivateAddresses) -> Self {
-        self.private_addresses = allowed;
+        Arc::make_mut(&mut self.identity).private_addresses = allowed;
         self
     }
 
@@ -144,7 +167,11 @@ impl Remote {
 
     /// The base URL, without credentials.
     pub fn base(&self) -> &Url {
-        &self.base
+        &self.identity.base
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.identity
     }
 
     pub(crate) fn limits(&self) -> Timeouts {
@@ -152,20 +179,46 @@ impl Remote {
     }
 
     pub(crate) fn may_be_private(&self, url: &Url) -> bool {
-        match self.private_addresses {
+        match self.identity.private_addresses {
             PrivateAddresses::Refused => false,
             PrivateAddresses::ThisOrigin => self.is_own_origin(url),
             PrivateAddresses::Anywhere => true,
         }
     }
 
-    /// The `Authorization` for a request to `url`: only at the base URL's own origin.
-    pub(crate) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
-        self.credentials.as_ref().filter(|_| self.is_own_origin(url))?.header()
+    /// Whether a token may be asked for at `url` although its address is private.
+    pub(crate) fn realm_may_be_private(&self, url: &Url) -> bool {
+        let is_named = self.identity.private_addresses != PrivateAddresses::Refused
+            && self.is_token_realm(url);
+        is_named || self.may_be_private(url)
     }
 
-    fn is_own_origin(&self, url: &Url) -> bool {
-        url.origin() == self.base.origin()
+    /// The `Authorization` for a request to `url`: only at the base URL's own origin.
+    pub(crate) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
+        self.header().filter(|_| self.is_own_origin(url))
+    }
+
+    /// The `Authorization` for asking for a token at `url`: at the base URL's own origin, and
+    /// where the operator said so.
+    pub(crate) fn realm_authorization(&self, url: &Url) -> Option<HeaderValue> {
+        self.header().filter(|_| self.is_own_origin(url) || self.is_token_realm(url))
+    }
+
+    /// Whether we may ask for a token: who was given one by the operator has no other.
+    pub(crate) fn may_ask_for_tokens(&self) -> bool {
+        !matches!(self.identity.credentials, Some(Credentials::Bearer(_)))
+    }
+
+    pub(crate) fn is_own_origin(&self, url: &Url) -> bool {
+        url.origin() == self.identity.base.origin()
+    }
+
+    fn is_token_realm(&self, url: &Url) -> bool {
+        self.identity.token_realm.as_ref() == Some(&url.origin())
+    }
+
+    fn header(&self) -> Option<HeaderValue> {
+        self.identity.credentials.as_ref()?.header()
     }
 }
 

@@ -6,7 +6,7 @@ use provender_ecosystem::Ecosystem;
 
 /// Every compiled-in ecosystem.
 pub(crate) fn all() -> Vec<Arc<dyn Ecosystem>> {
-    vec![Arc::new(provender_pypi::Pypi)]
+    vec![Arc::new(provender_pypi::Pypi), Arc::new(provender_oci::Oci)]
 }
 
 /// The one that the tour walks through.

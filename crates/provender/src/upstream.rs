@@ -72,6 +72,10 @@ pub(crate) struct Add {
     /// Let its files and redirects lead to private addresses; its own address always may be private
     #[arg(long)]
     allow_private_addresses: bool,
+    /// Where else the user and the password may be shown for a token, if it says so; only the URL's
+    /// origin counts
+    #[arg(long, value_name = "URL", conflicts_with = "from_repo")]
+    token_realm: Option<String>,
 }
 
 pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<()> {
@@ -107,6 +111,7 @@ async fn add(add: Add, api: &Api, output: Output) -> Result<()> {
         position: add.position,
         watch_names: add.watch_names,
         allow_private_addresses: add.allow_private_addresses,
+        token_realm: add.token_realm,
     };
     let added: Upstream = api.post(&["repositories", &add.place.repo, "upstreams"], &new).await?;
     output.done(&added, |added| format!("{} is an upstream of {}.", added.name, added.repository))
@@ -164,9 +169,9 @@ fn notes(upstream: &Upstream) -> String {
         (upstream.watch_names, "names watched"),
         (upstream.allow_private_addresses, "private addresses allowed"),
     ];
-    let true_ones: Vec<&str> =
-        notes.into_iter().filter_map(|(holds, note)| holds.then_some(note)).collect();
-    true_ones.join(", ")
+    let true_ones = notes.into_iter().filter_map(|(holds, note)| holds.then(|| note.to_owned()));
+    let realm = upstream.token_realm.iter().map(|realm| format!("tokens from {realm}"));
+    true_ones.chain(realm).collect::<Vec<_>>().join(", ")
 }
 
 fn namesakes(namesakes: &[Namesake]) -> String {

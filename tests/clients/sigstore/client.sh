@@ -4,14 +4,12 @@
 #
 # From the environment, beside what lib.sh takes:
 #   SIGSTORE_CLIENTS   where those clients are installed (default: target/clients/sigstore)
-#   WITHOUT            names of clients that are left out: their cases are skipped, and counted so
 
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
 SIGSTORE_CLIENTS=${SIGSTORE_CLIENTS:-$project/target/clients/sigstore}
-WITHOUT=${WITHOUT:-}
 PATH=$SIGSTORE_CLIENTS/venv/bin:$SIGSTORE_CLIENTS/bin:$SIGSTORE_CLIENTS/js/node_modules/.bin:$PATH
 export PYTHONDONTWRITEBYTECODE=1 NO_COLOR=1 COLUMNS=200
 # Nobody's mirrors, credentials or identities but the server's own.
@@ -23,30 +21,6 @@ cat >"$made/predicate.json" <<'JSON'
   "internalParameters": {}, "resolvedDependencies": []},
  "runDetails": {"builder": {"id": "https://build.example/runner"}, "metadata": {"invocationId": "1"}}}
 JSON
-
-# with CLIENTS NAME COMMAND…: a case that needs these clients; skipped where one is left out.
-with() {
-  local client
-  for client in $1; do
-    case " $WITHOUT " in
-      *" $client "*)
-        echo "skip $2: $client is left out"
-        return
-        ;;
-    esac
-  done
-  it "${@:2}"
-}
-
-# json PATH…: prints one value of the JSON on standard input.
-json() {
-  python3 -c '
-import json, sys
-value = json.load(sys.stdin)
-for step in sys.argv[1:]:
-    value = value[int(step) if isinstance(value, list) else step]
-print(value if isinstance(value, str) else json.dumps(value))' "$@"
-}
 
 # shellcheck source=identity.sh
 . "$here/identity.sh"

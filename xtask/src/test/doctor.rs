@@ -18,27 +18,67 @@ const PROBE_SECS: u32 = 30;
 
 /// Something that is needed, and Debian's packages that bring it.
 struct Needed {
-    /// What `--without` calls the part of the tests that needs it; empty where all need it.
-    part: &'static str,
+    /// What `--without` calls the parts of the tests that need it; empty where all need it.
+    parts: &'static [&'static str],
     is_there: fn() -> bool,
     packages: &'static [&'static str],
 }
 
+/// What is built from Go modules.
+const OF_GO: &[&str] = &["cosign", "crane", "oras", "helm", "conformance"];
+
+/// What Debian brings of the clients, each of which can be done without by itself.
+const PACKAGED: &[&str] = &["sigstore-js", "skopeo", "podman", "buildah", "docker-registry"];
+
 const NEEDED: &[Needed] = &[
-    Needed { part: "", is_there: || responds("git", "--version"), packages: &["git"] },
-    Needed { part: "clients", is_there: || responds("curl", "--version"), packages: &["curl"] },
+    Needed { parts: &[], is_there: || responds("git", "--version"), packages: &["git"] },
+    Needed { parts: &["clients"], is_there: || responds("curl", "--version"), packages: &["curl"] },
     Needed {
-        part: "clients",
+        parts: &["clients"],
         is_there: || {
             answer(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_some()
         },
         packages: &["python3", "python3-venv"],
     },
-    Needed { part: "clients", is_there: || responds("openssl", "version"), packages: &["openssl"] },
-    Needed { part: "sigstore-js", is_there: || responds("npm", "--version"), packages: &["npm"] },
-    Needed { part: "cosign", is_there: || responds("go", "version"), packages: &["golang-go"] },
     Needed {
-        part: "postgresql",
+        parts: &["clients"],
+        is_there: || responds("openssl", "version"),
+        packages: &["openssl"],
+    },
+    Needed {
+        parts: &["sigstore-js"],
+        is_there: || responds("npm", "--version"),
+        packages: &["npm"],
+    },
+    Needed { parts: OF_GO, is_there: || responds("go", "version"), packages: &["golang-go"] },
+    Needed {
+        parts: &["skopeo"],
+        is_there: || responds("skopeo", "--version"),
+        packages: &["skopeo"],
+    },
+    Needed {
+        parts: &["podman"],
+        is_there: || responds("podman", "--version"),
+        packages: &["podman", "crun"],
+    },
+    Needed {
+        parts: &["buildah"],
+        is_there: || responds("buildah", "--version"),
+        packages: &["buildah", "crun"],
+    },
+    Needed {
+        parts: &["docker-registry"],
+        is_there: || responds("docker-registry", "--version"),
+        packages: &["docker-registry"],
+    },
+    // Lets a server take it that time has passed, when its upstream's tags are to be asked for anew.
+    Needed {
+        parts: &["docker-registry"],
+        is_there: || responds("faketime", "--version"),
+        packages: &["faketime"],
+    },
+    Needed {
+        parts: &["postgresql"],
         is_there: || postgres::programs().is_some(),
         packages: &["postgresql"],
     },
@@ -49,11 +89,11 @@ const NEEDED: &[Needed] = &[
 /// # Errors
 /// Where something is missing and cannot be installed; the message names it.
 pub(super) fn install(options: &Options) -> anyhow::Result<()> {
-    let wanted = |needed: &&Needed| {
-        let of_clients = ["clients", "cosign", "sigstore-js"].contains(&needed.part);
-        let declined = options.declines(needed.part) || of_clients && options.declines("clients");
-        needed.part.is_empty() || !declined
+    let declined = |part: &&str| {
+        let of_clients = OF_GO.contains(part) || PACKAGED.contains(part);
+        options.declines(part) || of_clients && options.declines("clients")
     };
+    let wanted = |needed: &&Needed| needed.parts.is_empty() || !needed.parts.iter().all(&declined);
     let missing: Vec<&str> = NEEDED
         .iter()
         .filter(wanted)

@@ -3,20 +3,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
 use super::clients::{self, STAMP};
+use super::go::GoProgram;
 use super::options::Options;
-use super::process::{answer, bounded, shown};
+use super::process::{bounded, shown};
 
 /// Where the clients' lists stand.
 const LISTS: &str = "tests/clients/sigstore";
-/// The module that cosign is built from, and its version.
-const COSIGN: (&str, &str) = ("github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3");
-/// Seconds for building cosign from nothing: some eight hundred packages.
-const BUILD_SECS: u32 = 3600;
+/// The program that signs containers and files.
+const COSIGN: GoProgram =
+    GoProgram { package: "github.com/sigstore/cosign/v3/cmd/cosign", version: "v3.1.3" };
 /// Seconds for installing what npm brings.
 const INSTALL_SECS: u32 = 600;
 
@@ -36,8 +35,8 @@ const CLIENTS: &[Client] = &[
     Client { name: "sigstore-js", is_there: js_is_there, install: install_js },
     Client {
         name: "cosign",
-        is_there: |folders| Ok(cosign_is_there(folders)),
-        install: install_cosign,
+        is_there: |folders| Ok(COSIGN.is_there(&folders.programs())),
+        install: |folders| COSIGN.install(&folders.programs()),
     },
 ];
 
@@ -106,19 +105,5 @@ fn install_js(folders: &Folders) -> anyhow::Result<()> {
     install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
     ensure!(shown(install.current_dir(&folder))?.success, "npm did not install the clients");
     fs::copy(folders.lists.join("package-lock.json"), folder.join(STAMP))?;
-    Ok(())
-}
-
-fn cosign_is_there(folders: &Folders) -> bool {
-    let version = answer(Command::new(folders.programs().join("cosign")).arg("version"));
-    version.is_some_and(|said| said.split_whitespace().any(|word| word == COSIGN.1))
-}
-
-fn install_cosign(folders: &Folders) -> anyhow::Result<()> {
-    let (module, version) = COSIGN;
-    let mut install = bounded(BUILD_SECS, "go");
-    install.args(["install", "-trimpath"]).arg(format!("{module}@{version}"));
-    install.env("GOBIN", folders.programs()).env("CGO_ENABLED", "0");
-    ensure!(shown(&mut install)?.success, "cosign could not be built");
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::options::Options;
 use super::postgres::Postgres;
 use super::process::{Ran, answer, bounded, shown};
 use super::tally::Tally;
-use super::{clients, process, sigstore};
+use super::{clients, containers, process, sigstore};
 
 /// Seconds for building and running the workspace's tests from nothing.
 const BUILD_SECS: u32 = 2700;
@@ -151,7 +151,8 @@ fn fuzz(session: &mut Session) -> anyhow::Result<Tally> {
 
 fn real_clients(session: &mut Session) -> anyhow::Result<Tally> {
     let programs = clients::install(&session.root)?;
-    let left_out = sigstore::install(&session.root, &session.options)?;
+    let mut left_out = sigstore::install(&session.root, &session.options)?;
+    left_out.extend(containers::install(&session.root, &session.options)?);
     let offline = session.options.offline
         || session.options.declines("upstream")
         || !doctor::upstream_answers(&programs.join("pip"));

@@ -1,5 +1,6 @@
 //! Archives.
 
+use std::collections::HashSet;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use super::{ArchiveSample, Samples, mutations};
@@ -31,8 +32,12 @@ fn inspect(
     archive: &mut dyn Archive,
     depth: Depth,
 ) -> Result<Inspection, InspectError> {
-    let expected =
-        Expected { package: &sample.package, version: Some(&sample.version), file: &sample.file };
+    let expected = Expected {
+        package: &sample.package,
+        version: sample.version.as_ref(),
+        file: &sample.file,
+        attributes: None,
+    };
     ecosystem.inspect(&expected, archive, depth)
 }
 
@@ -46,19 +51,57 @@ fn right(ecosystem: &dyn Ecosystem, sample: &ArchiveSample) {
     assert!(is_told, "{} tells other packages than its own: {packages:?}", sample.file);
     let full = read(Depth::Full);
     assert_eq!(full, read(Depth::Full), "{} reads differently each time", sample.file);
-    assert_eq!(full, read(Depth::Structure), "{} has other facts when mirrored", sample.file);
+    let mirrored = read(Depth::Structure);
+    references(ecosystem, sample, &full, &mirrored);
+    let mirrored = Inspection { references: full.references.clone(), ..mirrored };
+    assert_eq!(full, mirrored, "{} has other facts when mirrored", sample.file);
     assert!(
-        full.version.is_none() || full.version.as_ref() == Some(&sample.version),
+        full.version.is_none() || full.version == sample.version,
         "{} says it is {:?}",
         sample.file,
         full.version
     );
 }
 
+/// What is mirrored refers to the same files, of which fewer may be required. No file twice in one
+/// role, and what is said about a file is said about one that its kind names.
+fn references(
+    ecosystem: &dyn Ecosystem,
+    sample: &ArchiveSample,
+    full: &Inspection,
+    mirrored: &Inspection,
+) {
+    let files = |inspection: &Inspection| {
+        let files: HashSet<_> =
+            inspection.references.iter().map(|reference| reference.file.clone()).collect();
+        files
+    };
+    assert_eq!(files(full), files(mirrored), "{} refers elsewhere when mirrored", sample.file);
+    for inspection in [full, mirrored] {
+        let roles: HashSet<_> = inspection
+            .references
+            .iter()
+            .map(|reference| (reference.file.clone(), reference.role))
+            .collect();
+        assert_eq!(roles.len(), inspection.references.len(), "{} refers twice", sample.file);
+        for reference in &inspection.references {
+            let is_named = ecosystem.digest_of_file(&reference.file).is_some();
+            assert!(is_named, "{} refers to {}, no name", sample.file, reference.file);
+            assert_ne!(reference.file, sample.file, "{} refers to itself", sample.file);
+        }
+    }
+    if let Some(evidence) = &full.evidence {
+        let named = files(full);
+        for file in evidence.about.iter().chain(&evidence.bundle) {
+            assert!(named.contains(file), "{} is evidence with {file}, unnamed", sample.file);
+        }
+    }
+}
+
 /// The same bytes under another version's claim.
 fn contradicted(ecosystem: &dyn Ecosystem, sample: &ArchiveSample) {
     let other = provender_domain::Version::new("987.654.321").expect("a version");
-    let changed = ArchiveSample { version: other, ..sample.clone() };
+    let changed = ArchiveSample { version: Some(other), ..sample.clone() };
     for depth in [Depth::Structure, Depth::Full] {
         let read = inspect(ecosystem, &changed, &mut Cursor::new(&sample.bytes), depth);
         let class = read.map_err(|error| error.class);

@@ -4,10 +4,10 @@ use provender_domain::{Attributes, File, Problem, ProblemCode};
 use url::Url;
 
 use super::requests::get;
-use super::{ROOT, Samples};
+use super::{Samples, root};
 use crate::{Ecosystem, Operation, PackageView, Rendition, View};
 
-const CODES: [ProblemCode; 16] = [
+const CODES: [ProblemCode; 19] = [
     ProblemCode::NotFound,
     ProblemCode::Gone,
     ProblemCode::AuthenticationRequired,
@@ -15,6 +15,9 @@ const CODES: [ProblemCode; 16] = [
     ProblemCode::PolicyDenied,
     ProblemCode::InvalidRequest,
     ProblemCode::InvalidPackage,
+    ProblemCode::DigestMismatch,
+    ProblemCode::MissingReference,
+    ProblemCode::OutOfOrder,
     ProblemCode::Conflict,
     ProblemCode::TooLarge,
     ProblemCode::MethodNotAllowed,
@@ -27,7 +30,9 @@ const CODES: [ProblemCode; 16] = [
 ];
 
 pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
-    let index = Url::parse(ROOT).and_then(|root| root.join(samples.index_path)).expect("a path");
+    let index = Url::parse(&root(ecosystem))
+        .and_then(|root| root.join(samples.index_path))
+        .expect("a path");
     assert!(!samples.renditions.is_empty(), "there is nothing to render");
     for &rendition in &samples.renditions {
         package(ecosystem, samples, &index, rendition);
@@ -40,7 +45,7 @@ pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
 
 fn package(ecosystem: &dyn Ecosystem, samples: &Samples, index: &Url, rendition: Rendition) {
     let view = &samples.view;
-    assert_eq!(view.root, ROOT, "the sample's root");
+    assert_eq!(view.root, root(ecosystem), "the sample's root");
     let document = ecosystem.render(&View::Package(view), rendition);
     let again = ecosystem.render(&View::Package(view), rendition);
     assert_eq!(document, again, "{rendition:?} differs from one time to the next");
@@ -89,6 +94,8 @@ fn problems(ecosystem: &dyn Ecosystem) {
         problem.internal = Some("words for the operator 43".to_owned());
         let rendered = ecosystem.render_problem(&problem, None);
         let text = String::from_utf8_lossy(&rendered.document.body);
+        let is_refusal = rendered.status.is_none_or(|status| (400..600).contains(&status));
+        assert!(is_refusal, "{code:?} is no refusal: {:?}", rendered.status);
         assert!(text.contains("words for everybody 42"), "{code:?} does not say what is wrong");
         assert!(!text.contains("operator"), "{code:?} tells what is the operator's");
 

@@ -1,14 +1,16 @@
 //! Names, patterns, versions, probes and setups.
 
-use provender_domain::{FileName, NamePattern, Purl};
+use provender_domain::{Algorithm, Digest, FileName, NamePattern, Purl};
 
 use super::{Samples, hostile_texts};
-use crate::{Ecosystem, Endpoint, PurlSubject};
+use crate::{ClientSetup, Ecosystem, Endpoint, PurlSubject};
 
 pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     names(ecosystem, samples);
     patterns(ecosystem, samples);
     versions(ecosystem, samples);
+    tags(ecosystem, samples);
+    digests(ecosystem, samples);
     purls(ecosystem, samples);
     probes(ecosystem);
     setups(ecosystem);
@@ -66,6 +68,45 @@ fn versions(ecosystem: &dyn Ecosystem, samples: &Samples) {
     }
 }
 
+fn tags(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    for raw in &samples.tags {
+        let tag = ecosystem.tag(raw).map(|tag| tag.as_str().to_owned());
+        assert_eq!(tag.as_deref(), Ok(*raw), "the tag {raw:?}");
+    }
+    for raw in &samples.wrong_tags {
+        assert!(ecosystem.tag(raw).is_err(), "{raw:?} is no tag");
+    }
+    for raw in hostile_texts() {
+        if let Ok(tag) = ecosystem.tag(&raw) {
+            assert!(!samples.tags.is_empty(), "{raw:?} is a tag, but there are none");
+            assert_eq!(tag.as_str(), raw, "a tag is checked, not changed");
+        }
+    }
+}
+
+/// A name that promises a digest is one name, and the only one; what a tag points to is such a file.
+fn digests(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    for algorithm in Algorithm::ALL {
+        let digest = Digest::from_bytes(algorithm, &vec![0x5a; algorithm.length_bytes()]);
+        let digest = digest.expect("of the right length");
+        if let Some(file) = ecosystem.tagged_file(&digest) {
+            let found = ecosystem.digest_of_file(&file);
+            assert_eq!(found.as_ref(), Some(&digest), "{file} promises another digest");
+            assert!(algorithm.is_collision_resistant(), "{file} promises what can be forged");
+        }
+    }
+    for file in &samples.view.files {
+        let digest = ecosystem.digest_of_file(&file.name);
+        let is_known = digest.as_ref().is_none_or(|digest| file.digests.contains(digest));
+        assert!(is_known, "{} promises a digest that it does not have", file.name);
+    }
+    for text in hostile_texts() {
+        let file = FileName::new(&text);
+        let digest = file.as_ref().ok().and_then(|file| ecosystem.digest_of_file(file));
+        assert_eq!(digest, None, "{text:?} promises a digest");
+    }
+}
+
 /// Whatever has a name has a package URL, which any reader takes apart again.
 fn purls(ecosystem: &dyn Ecosystem, samples: &Samples) {
     let files = samples.view.files.iter().map(|file| Some(&file.name)).chain([None]);
@@ -115,10 +156,13 @@ fn setups(ecosystem: &dyn Ecosystem) {
     let endpoint = Endpoint { origin: "http://127.0.0.1:8080", repository: "main" };
     let setups = ecosystem.client_setup(&endpoint);
     assert!(!setups.is_empty(), "there is no client to set up");
-    for setup in setups {
+    for setup in &setups {
         let command = &setup.command;
         assert!(command.contains("127.0.0.1:8080"), "{command:?} does not name the server");
-        assert!(command.contains("main"), "{command:?} does not name the repository");
+        // A login is one for all repositories.
+        let of_client = |other: &&ClientSetup| other.client == setup.client;
+        let is_named = setups.iter().filter(of_client).any(|one| one.command.contains("main"));
+        assert!(is_named, "{} is not told of the repository", setup.client);
         assert!(!command.contains('\n'), "{command:?} is more than a line");
     }
 }

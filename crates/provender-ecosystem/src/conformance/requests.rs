@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use provender_domain::{Problem, Scope};
 use url::Url;
 
-use super::{ROOT, Samples, hostile_texts};
-use crate::{Ecosystem, Form, Headers, Method, Operation, Path, RequestHead, Subject};
+use super::{Samples, hostile_texts, root};
+use crate::{
+    Ecosystem, Form, Headers, Method, Mount, Operation, Path, RequestHead, RootOperation,
+    UploadStep,
+};
 
 const METHODS: [Method; 5] =
     [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
@@ -26,9 +29,10 @@ pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     publication(ecosystem, samples);
 }
 
-/// Asks for the path of an absolute URL below [`ROOT`].
+/// Asks for the path of an absolute URL below [`root`].
 pub(super) fn get(ecosystem: &dyn Ecosystem, url: &Url) -> Result<Operation, Problem> {
-    let rest = url.as_str().strip_prefix(ROOT).unwrap_or_else(|| panic!("{url} leads outside"));
+    let root = root(ecosystem);
+    let rest = url.as_str().strip_prefix(&root).unwrap_or_else(|| panic!("{url} leads outside"));
     let (path, query) = match rest.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (rest, None),
@@ -45,10 +49,12 @@ pub(super) fn get(ecosystem: &dyn Ecosystem, url: &Url) -> Result<Operation, Pro
 }
 
 fn index(ecosystem: &dyn Ecosystem, samples: &Samples) {
-    let url = Url::parse(ROOT).and_then(|root| root.join(samples.index_path)).expect("a path");
+    let url = Url::parse(&root(ecosystem))
+        .and_then(|root| root.join(samples.index_path))
+        .expect("a path");
     let package = &samples.view.package;
     match get(ecosystem, &url) {
-        Ok(Operation::Index { subject: Subject::Package(found), .. }) if found == *package => {}
+        Ok(Operation::Index { subject, .. }) if subject.package() == Some(package) => {}
         other => panic!("{url} is not the index of {package}: {other:?}"),
     }
 }
@@ -100,8 +106,11 @@ fn request(ecosystem: &dyn Ecosystem, method: Method, path: &[String], trailing_
             query: noise,
             headers: &EveryField(noise),
         };
+        below_root_mount(ecosystem, &head);
         let Ok(operation) = ecosystem.route(&head) else { continue };
-        if method == Method::Get {
+        let only_asks =
+            matches!(operation, Operation::Upload { step: UploadStep::Status { .. }, .. });
+        if method == Method::Get && !only_asks {
             assert_eq!(operation.scope(), Scope::Read, "GET {path:?} changes something");
         }
         if let Some(package) = operation.package() {
@@ -114,9 +123,24 @@ fn request(ecosystem: &dyn Ecosystem, method: Method, path: &[String], trailing_
     }
 }
 
+/// Only a root mount has requests about no repository, and their names are normal.
+fn below_root_mount(ecosystem: &dyn Ecosystem, head: &RequestHead<'_>) {
+    let Some(Ok(operation)) = ecosystem.route_root(head) else { return };
+    let has_mount = matches!(ecosystem.mount(), Mount::Root { .. });
+    assert!(has_mount, "{:?} is routed without a root mount", head.segments);
+    if let RootOperation::Token(request) = operation {
+        for scope in request.scopes {
+            let again = ecosystem.package_name(&scope.package);
+            let again = again.as_ref().map(AsRef::as_ref);
+            assert_eq!(again, Ok(scope.package.as_str()), "a scope's name is not normal");
+        }
+    }
+}
+
 /// A redirect stays below the ecosystem's root and leads to where it ends.
 fn redirect(ecosystem: &dyn Ecosystem, head: &RequestHead<'_>, location: &str) {
-    let mut from = Url::parse(ROOT).expect("a URL");
+    let root = root(ecosystem);
+    let mut from = Url::parse(&root).expect("a URL");
     {
         let mut path = from.path_segments_mut().expect("a web address has a path");
         path.pop_if_empty().extend(head.segments.iter().map(AsRef::as_ref));
@@ -127,7 +151,7 @@ fn redirect(ecosystem: &dyn Ecosystem, head: &RequestHead<'_>, location: &str) {
     let is_clean = location.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(is_clean, "{location:?} does not belong into a header");
     let target = from.join(location).expect("a location is a URL reference");
-    let inside = target.as_str().starts_with(ROOT);
+    let inside = target.as_str().starts_with(&root);
     assert!(inside, "{from} is redirected by {location:?} to {target}, outside");
     let next = get(ecosystem, &target);
     assert!(!matches!(next, Ok(Operation::Redirect { .. })), "{from} is redirected twice");

@@ -6,18 +6,20 @@ use provender_domain::{Listing, PackageName};
 use url::Url;
 
 use super::{Samples, mutations};
-use crate::{Ecosystem, UpstreamDocument, UpstreamRequest};
+use crate::{Ecosystem, Mount, UpstreamDocument, UpstreamRequest};
 
 /// Changed documents tried of each sample.
 const MUTATIONS: usize = 1500;
 
 pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
-    requests(ecosystem, &samples.view.package);
+    requests(ecosystem, samples);
     for (package, document, files) in &samples.indexes {
         let listing = ecosystem.read_upstream_index(package, document);
         let listing = listing.unwrap_or_else(|error| panic!("{document:?}: {error}"));
         assert_eq!(listing.files.len(), *files, "files read from {:?}", document.content_type);
         for changed in changes(document) {
+            next_page_stays(ecosystem, &changed);
+            ecosystem.read_upstream_referrers(&changed).unwrap_or_default();
             if let Ok(listing) = ecosystem.read_upstream_index(package, &changed) {
                 promises_hold(ecosystem, package, &listing);
             }
@@ -36,14 +38,20 @@ pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     }
 }
 
-fn requests(ecosystem: &dyn Ecosystem, package: &PackageName) {
+fn requests(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    let package = &samples.view.package;
     let bases = ["https://upstream.example", "https://upstream.example/a/b", "http://127.0.0.1:1/"];
     for base in bases {
         let base = Url::parse(base).expect("a URL");
         let with_slash = Url::parse(&format!("{}/", base.as_str().trim_end_matches('/')));
         let with_slash = with_slash.expect("a URL");
         let stays = |request: &UpstreamRequest| {
-            assert!(request.url.as_str().starts_with(base.as_str()), "{} strays", request.url);
+            // Below a root mount the base's path stands behind the mount's segment.
+            let is_inside = match ecosystem.mount() {
+                Mount::UnderRepository => request.url.as_str().starts_with(base.as_str()),
+                Mount::Root { .. } => request.url.origin() == base.origin(),
+            };
+            assert!(is_inside, "{} strays", request.url);
             assert!(!request.accept.is_empty(), "{} accepts nothing", request.url);
         };
         let request = ecosystem.upstream_index(&base, package);
@@ -52,10 +60,29 @@ fn requests(ecosystem: &dyn Ecosystem, package: &PackageName) {
         if let Some(request) = ecosystem.upstream_catalogue(&base) {
             stays(&request);
         }
+        for file in &samples.view.files {
+            ecosystem.upstream_file(&base, package, &file.name).iter().for_each(stays);
+            ecosystem.upstream_referrers(&base, package, &file.name).iter().for_each(stays);
+        }
+        for tag in samples.tags.iter().filter_map(|raw| ecosystem.tag(raw).ok()) {
+            ecosystem.upstream_tag(&base, package, &tag).iter().for_each(stays);
+        }
     }
     let odd = Url::parse("mailto:nobody@upstream.example").expect("a URL");
     ecosystem.upstream_index(&odd, package);
     ecosystem.upstream_catalogue(&odd);
+}
+
+/// A link to the next page cannot lead a client, with its credentials, to another server.
+fn next_page_stays(ecosystem: &dyn Ecosystem, document: &UpstreamDocument) {
+    let links =
+        ["<?n=1>; rel=\"next\"", "<//elsewhere.example/>; rel=next", "<", "<>;rel=next,", ""];
+    for link in links {
+        let document = UpstreamDocument { link: Some(link.to_owned()), ..document.clone() };
+        if let Some(request) = ecosystem.upstream_next(&document) {
+            assert_eq!(request.url.origin(), document.url.origin(), "{} strays", request.url);
+        }
+    }
 }
 
 fn changes(document: &UpstreamDocument) -> impl Iterator<Item = UpstreamDocument> {
@@ -71,6 +98,11 @@ fn changes(document: &UpstreamDocument) -> impl Iterator<Item = UpstreamDocument
 
 fn promises_hold(ecosystem: &dyn Ecosystem, package: &PackageName, listing: &Listing) {
     let mut seen = HashSet::new();
+    let mut tags = HashSet::new();
+    for tag in &listing.tags {
+        assert!(tags.insert(tag), "{tag} is listed twice");
+        assert_eq!(ecosystem.tag(tag.as_str()).as_ref(), Ok(tag), "{tag} was not checked");
+    }
     for file in &listing.files {
         assert!(seen.insert(&file.name), "{} is listed twice", file.name);
         let version = ecosystem.version_of_file(package, &file.name);

@@ -12,7 +12,7 @@ use crate::name;
 fn read(file: &str, bytes: &[u8], depth: Depth) -> Result<Inspection, (InspectErrorClass, String)> {
     let package = name::normalize("demo").unwrap();
     let file = FileName::new(file).unwrap();
-    let expected = Expected { package: &package, version: None, file: &file };
+    let expected = Expected { package: &package, version: None, file: &file, attributes: None };
     inspect(&expected, &mut Cursor::new(bytes), depth).map_err(|error| (error.class, error.message))
 }
 
@@ -187,7 +187,8 @@ fn file_names() {
     let check = |file: &str, claimed: &str, expected: Option<&str>| {
         let package = name::normalize("demo").unwrap();
         let (file, version) = (FileName::new(file).unwrap(), Version::new(claimed).unwrap());
-        let expected_of = Expected { package: &package, version: Some(&version), file: &file };
+        let expected_of =
+            Expected { package: &package, version: Some(&version), file: &file, attributes: None };
         let found = inspect(&expected_of, &mut Cursor::new(&bytes), Depth::Full);
         let message = found.err().map(|error| error.message);
         let agrees = match (&message, expected) {

@@ -97,7 +97,7 @@ impl Registry {
         let package = ecosystem.package_name(package).map_err(|error| invalid(&error))?;
         let repository = self.readable(caller, repository, Some(&package))?;
         self.check_readable(caller, &repository.repository, Some(&package))?;
-        let query = Query { repository, ecosystem, package, depth: 0 };
+        let query = Query { repository, ecosystem, package, depth: 0, host: None };
         let key = query.key();
         let row = self.inner.metadata.package(&key).await.map_err(|error| store_problem(&error))?;
         let is_owned = query.repository.owns(key.ecosystem.as_str(), &key.package);
@@ -144,7 +144,7 @@ impl Registry {
     }
 
     /// A token for some names may read those names only, also in reports.
-    fn check_readable(
+    pub(crate) fn check_readable(
         &self,
         caller: &Caller,
         repository: &Repository,

@@ -35,6 +35,8 @@ pub struct NewUpstream {
     pub watch_names: bool,
     /// Whether its files and redirects may lead to private addresses of other origins too.
     pub allow_private_addresses: bool,
+    /// A URL of another origin that may be given the URL's user and password for a token.
+    pub token_realm: Option<String>,
 }
 
 /// An upstream without its secrets.
@@ -58,6 +60,8 @@ pub struct UpstreamSummary {
     pub watch_names: bool,
     /// Whether it may lead to private addresses of other origins.
     pub allow_private_addresses: bool,
+    /// The other origin that may be given its credentials for a token.
+    pub token_realm: Option<String>,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -131,7 +135,7 @@ impl Registry {
 
     fn target(&self, caller: &Caller, request: &NewUpstream) -> Result<UpstreamTarget, Problem> {
         match (&request.url, &request.from_repository) {
-            (Some(url), None) => remote_target(url, request.allow_private_addresses),
+            (Some(url), None) => remote_target(url, request),
             (None, Some(name)) => {
                 let behind = self.readable(caller, name, None)?;
                 Ok(UpstreamTarget::Repository { repository: behind.repository.name.clone() })
@@ -177,7 +181,7 @@ fn check_exposure(
     Ok(())
 }
 
-fn remote_target(url: &str, allow_private_addresses: bool) -> Result<UpstreamTarget, Problem> {
+fn remote_target(url: &str, request: &NewUpstream) -> Result<UpstreamTarget, Problem> {
     let refuse = |message: &str| Problem::new(ProblemCode::InvalidRequest, message);
     let mut url = Url::parse(url).map_err(|error| invalid(&error))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -196,7 +200,31 @@ fn remote_target(url: &str, allow_private_addresses: bool) -> Result<UpstreamTar
     // Both fail only for URLs without a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Ok(UpstreamTarget::Remote { url: url.into(), credentials, allow_private_addresses })
+    let named = request.token_realm.as_deref();
+    let token_realm = named.map(|realm| token_realm(realm, &url)).transpose()?;
+    let allow_private_addresses = request.allow_private_addresses;
+    Ok(UpstreamTarget::Remote {
+        url: url.into(),
+        credentials,
+        allow_private_addresses,
+        token_realm,
+    })
+}
+
+/// The origin of the URL at which an upstream has tokens given.
+fn token_realm(realm: &str, upstream: &Url) -> Result<String, Problem> {
+    let refuse = |message: &str| Problem::new(ProblemCode::InvalidRequest, message);
+    let realm = Url::parse(realm).map_err(|error| invalid(&error))?;
+    if !matches!(realm.scheme(), "http" | "https") || realm.host_str().is_none() {
+        return Err(refuse("a token realm's URL begins with http:// or https:// and names a host"));
+    }
+    if !realm.username().is_empty() || realm.password().is_some() {
+        return Err(refuse("a token realm is given the upstream's user and password, no others"));
+    }
+    if upstream.scheme() == "https" && realm.scheme() == "http" {
+        return Err(refuse("an https upstream's token realm is not asked over http"));
+    }
+    Ok(realm.origin().ascii_serialization())
 }
 
 /// No repository stands behind itself, however far away.
@@ -265,22 +293,31 @@ fn host_slug(url: &str) -> String {
 }
 
 fn summary(upstream: &Upstream) -> UpstreamSummary {
-    let (url, from_repository, has_credentials, allow_private_addresses) = match &upstream.target {
-        UpstreamTarget::Remote { url, credentials, allow_private_addresses } => {
-            (Some(url.clone()), None, credentials.is_some(), *allow_private_addresses)
-        }
-        UpstreamTarget::Repository { repository } => (None, Some(repository.clone()), false, false),
-    };
-    UpstreamSummary {
+    let shared = UpstreamSummary {
         repository: upstream.repository.clone(),
         ecosystem: upstream.ecosystem.clone(),
         name: upstream.name.clone(),
         position: upstream.position,
-        url,
-        from_repository,
-        has_credentials,
+        url: None,
+        from_repository: None,
+        has_credentials: false,
         watch_names: upstream.watch_names,
-        allow_private_addresses,
+        allow_private_addresses: false,
+        token_realm: None,
         created_at: upstream.created_at,
+    };
+    match upstream.target.clone() {
+        UpstreamTarget::Remote { url, credentials, allow_private_addresses, token_realm } => {
+            UpstreamSummary {
+                url: Some(url),
+                has_credentials: credentials.is_some(),
+                allow_private_addresses,
+                token_realm,
+                ..shared
+            }
+        }
+        UpstreamTarget::Repository { repository } => {
+            UpstreamSummary { from_repository: Some(repository), ..shared }
+        }
     }
 }

@@ -9,6 +9,7 @@ use provender_authority::Authority;
 use provender_authority::error::{CertificateError, LogEntryError};
 use provender_authority::keys::SigningFailed;
 use provender_authority::oidc::San;
+use provender_domain::Problem;
 use provender_store::StoreError;
 use provender_tlog::AppendError;
 
@@ -36,6 +37,9 @@ pub(crate) enum SigningFailure {
     /// What is known of it could not be read, or its attestation not be kept.
     #[error("the attestation could not be kept")]
     Store(#[from] StoreError),
+    /// The files that clients look for could not be kept.
+    #[error("the files that hold it for clients could not be kept")]
+    Evidence(#[source] Problem),
     /// It was queued by a program with more ecosystems.
     #[error("this program does not have the file's ecosystem")]
     UnknownEcosystem,

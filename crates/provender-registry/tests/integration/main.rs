@@ -20,6 +20,7 @@ mod private_first;
 mod publishing;
 mod registry;
 mod signing;
+mod token_realms;
 mod upstream_order;
 mod verification;
 

@@ -29,6 +29,7 @@ pub(super) async fn add(
         position: new.position,
         watch_names: new.watch_names,
         allow_private_addresses: new.allow_private_addresses,
+        token_realm: new.token_realm,
     };
     Ok(Created(registry.add_upstream(&caller, request).await?.into()))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use provender_domain::{EcosystemId, RepositoryName};
+use provender_domain::{EcosystemId, FileName, FileState, RepositoryName};
 use sqlx::AnyConnection;
 use sqlx::error::ErrorKind;
 
@@ -14,9 +14,12 @@ mod files;
 mod identities;
 mod listings;
 pub(super) mod log;
+mod orphans;
 mod packages;
+mod references;
 mod settings;
 mod signing;
+mod tags;
 
 /// How much a transaction adds to the running totals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,6 +46,9 @@ pub(super) async fn apply(
         }
         Write::SetVisibility { repository, visibility } => {
             settings::set_visibility(connection, repository, *visibility).await
+        }
+        Write::SetPolicy { repository, policy } => {
+            settings::set_policy(connection, repository, policy).await
         }
         Write::Own(owned) => settings::own(connection, owned).await,
         Write::Disown { repository, ecosystem, pattern } => {
@@ -79,10 +85,45 @@ pub(super) async fn apply(
         }
         Write::RemoveFile { key, name } => {
             packages::bump(connection, key, changed).await?;
-            let file = FileKey::new(key, name.clone());
-            attestations::forget(connection, &file).await?;
-            signing::forget(connection, &file).await?;
-            files::remove(connection, key, name, growth).await
+            tags::none_points_to(connection, key, name).await?;
+            forget_all_of(connection, key, name).await?;
+            files::remove(connection, key, name, FileState::Quarantined, growth).await
+        }
+        Write::KeepFile { key, file } => {
+            packages::bump(connection, key, changed).await?;
+            files::keep(connection, key, file, growth).await
+        }
+        Write::ReviveFile { key, file } => {
+            packages::bump(connection, key, changed).await?;
+            files::revive(connection, key, file, growth).await
+        }
+        Write::RecordReferences { key, file, references } => {
+            packages::bump(connection, key, changed).await?;
+            references::record(connection, key, file, references).await
+        }
+        Write::MarkOrphan { key, file, since } => {
+            orphans::mark(connection, key, file, *since).await
+        }
+        Write::ClearOrphan { key, file } => orphans::clear(connection, key, file).await,
+        Write::ForgetFile { key, name, marked_before } => {
+            packages::bump(connection, key, changed).await?;
+            orphans::may_be_forgotten(connection, key, name, *marked_before).await?;
+            forget_all_of(connection, key, name).await?;
+            files::remove(connection, key, name, FileState::Present, growth).await
+        }
+        Write::PutTag { key, tag, file, at, actor, checked_at, rule } => {
+            let step = tags::Step { key, tag, at: *at, actor };
+            tags::put(connection, step, file, *checked_at, *rule, changed).await
+        }
+        Write::TouchTag { key, tag, checked_at } => {
+            tags::touch(connection, key, tag, *checked_at).await
+        }
+        Write::RemoveTag { key, tag, at, actor } => {
+            let step = tags::Step { key, tag, at: *at, actor };
+            tags::remove(connection, step, changed).await
+        }
+        Write::RemoveTagsOf { key, file, at, actor } => {
+            tags::remove_all_of(connection, key, file, *at, actor, changed).await
         }
         Write::PutListing { key, upstream, listing } => {
             listings::put(connection, key, upstream, listing).await
@@ -106,6 +147,19 @@ pub(super) async fn apply(
         Write::PutIssuer(issuer) => identities::put_issuer(connection, issuer).await,
         Write::RemoveIssuer { url } => identities::remove_issuer(connection, url).await,
     }
+}
+
+/// Forgets what belongs to a file whose row goes away, but its tags.
+async fn forget_all_of(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    name: &FileName,
+) -> Result<(), StoreError> {
+    let file = FileKey::new(key, name.clone());
+    attestations::forget(connection, &file).await?;
+    signing::forget(connection, &file).await?;
+    references::forget(connection, key, name).await?;
+    orphans::clear(connection, key, name).await
 }
 
 /// Says `Missing` where a foreign key was violated: whatever points to a file points to nothing

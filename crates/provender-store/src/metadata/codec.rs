@@ -24,3 +24,8 @@ pub(super) fn corrupt(
 ) -> StoreError {
     StoreError::Corrupt { what, source: Arc::new(source) }
 }
+
+/// What others wrote may have the one character that `PostgreSQL` does not take.
+pub(super) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

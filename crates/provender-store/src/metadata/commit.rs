@@ -283,6 +283,9 @@ fn is_condition(error: &StoreError) -> bool {
             | StoreError::SameFile
             | StoreError::FileExists { .. }
             | StoreError::OriginBound { .. }
+            | StoreError::TagTaken { .. }
+            | StoreError::MissingReference { .. }
+            | StoreError::InUse
     )
 }
 

@@ -75,7 +75,7 @@ pub(super) async fn settings(
 }
 
 async fn repositories(connection: &mut AnyConnection) -> Result<Vec<Repository>, StoreError> {
-    let rows = sqlx::query("SELECT name, visibility, created_at FROM repositories")
+    let rows = sqlx::query("SELECT name, visibility, created_at, policy FROM repositories")
         .fetch_all(connection)
         .await?;
     let repository = |row: &AnyRow| {
@@ -84,7 +84,7 @@ async fn repositories(connection: &mut AnyConnection) -> Result<Vec<Repository>,
             name: name(row, 0)?,
             visibility: visibility.map_err(|rule| corrupt("visibility", Rule(rule)))?,
             created_at: moment(row, 2)?,
-            policy: Default::default(),
+            policy: from_json("policy", row.try_get::<&str, _>(3)?)?,
         })
     };
     rows.iter().map(repository).collect()
@@ -337,7 +337,7 @@ pub(super) fn name<T: FromStr<Err = NameError>>(
     row.try_get::<&str, _>(column)?.parse().map_err(|error| corrupt("name", error))
 }
 
-fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
+pub(super) fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
     file_facts::decode(row.try_get(column)?)
 }
 

@@ -1,7 +1,7 @@
 //! The schema and how it comes to be.
 //!
-//! One portable script per version; where the two databases have no common words (triggers, bytes),
-//! a small script for each beside it. A script that has been released is never changed.
+//! One portable script per version; where the two databases have no common words (triggers, bytes,
+//! the order by bytes), a small script for each beside it. A script that has been released is never changed.
 
 use sqlx::{AnyConnection, Connection, Row};
 
@@ -24,6 +24,11 @@ const MIGRATIONS: &[Migration] = &[
         portable: include_str!("schema/0002.sql"),
         sqlite: include_str!("schema/0002-sqlite.sql"),
         postgres: include_str!("schema/0002-postgres.sql"),
+    },
+    Migration {
+        portable: include_str!("schema/0003.sql"),
+        sqlite: include_str!("schema/0003-sqlite.sql"),
+        postgres: include_str!("schema/0003-postgres.sql"),
     },
 ];
 

@@ -1,8 +1,8 @@
 //! What writing is asked for.
 
 use provender_domain::{
-    FileName, KeptFile, NamePattern, Origin, OwnedName, Repository, RepositoryName, Timestamp,
-    TokenId, Upstream, UpstreamName, Visibility,
+    FileName, KeptFile, NamePattern, Origin, OwnedName, Reference, Repository, RepositoryName,
+    RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName, Visibility,
 };
 
 use super::{Account, Attestation, FileKey, Issuer, PackageKey, SigningKind, StoredListing, Token};
@@ -18,6 +18,13 @@ pub enum Write {
         repository: RepositoryName,
         /// Who may read it from now on.
         visibility: Visibility,
+    },
+    /// Changes what a repository asks of what it holds. `Missing` if there is none.
+    SetPolicy {
+        /// Which repository.
+        repository: RepositoryName,
+        /// What it asks from now on.
+        policy: RepositoryPolicy,
     },
     /// Makes a name or prefix owned. `Exists` if it is; `Missing` without the repository.
     Own(OwnedName),
@@ -80,7 +87,9 @@ pub enum Write {
         file: KeptFile,
     },
     /// Replaces the facts of a recorded file. `Missing` if there is none; `FileExists` if the
-    /// bytes are others.
+    /// bytes are others. One that is deleted by it loses its references, and must have no tag any
+    /// more (`InUse`): in the same commit, [`Write::RemoveTagsOf`] goes before it, which knows who
+    /// does it and when.
     UpdateFile {
         /// Which package.
         key: PackageKey,
@@ -88,12 +97,126 @@ pub enum Write {
         file: KeptFile,
     },
     /// Forgets a quarantined file whose bytes were never kept. `Missing` if there is none in
-    /// quarantine.
+    /// quarantine; `InUse` if a tag points to it.
     RemoveFile {
         /// Which package.
         key: PackageKey,
         /// Which file.
         name: FileName,
+    },
+    /// Records a file whose name is its digest: a new one; one that is there with these very bytes,
+    /// which stays as it is unless it came from elsewhere, and is no orphan any more; or one in the
+    /// place of its own tombstone. `Missing` without the package; `FileExists` if the name has other
+    /// bytes or is in quarantine. The blobs it points to must have been committed before.
+    KeepFile {
+        /// Which package.
+        key: PackageKey,
+        /// The file.
+        file: KeptFile,
+    },
+    /// Puts a file in the place of its own tombstone, for ecosystems whose names are digests.
+    /// `Missing` if the name has no tombstone of the same bytes. The blobs it points to must have
+    /// been committed before.
+    ReviveFile {
+        /// Which package.
+        key: PackageKey,
+        /// The file.
+        file: KeptFile,
+    },
+    /// Keeps which files of its package a file names, besides what is kept already; goes after
+    /// what records the file. What is named in a role that keeps it from being collected, and a
+    /// file that is about another, are no orphans any more. `Missing` unless the file is recorded
+    /// and not deleted; `MissingReference` unless everything that it requires is present.
+    RecordReferences {
+        /// Which package.
+        key: PackageKey,
+        /// The file that names them.
+        file: FileName,
+        /// What it names.
+        references: Vec<Reference>,
+    },
+    /// Marks a present file as one that nothing refers to, as [`Metadata::unreferenced`] says. A
+    /// mark that it has stays; one that is in use by now, or gone, gets none.
+    ///
+    /// [`Metadata::unreferenced`]: crate::Metadata::unreferenced
+    MarkOrphan {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        file: FileName,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Takes that mark away, if there is one: somebody is about to refer to the file. What refers
+    /// to it ([`Write::PutTag`], [`Write::RecordReferences`]) takes it away as well.
+    ClearOrphan {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        file: FileName,
+    },
+    /// Forgets a present file that was marked before this moment, with all that belongs to it; its
+    /// name is free again, and its bytes are in use no more than others use them. `Missing` if no
+    /// such file is present; `InUse` if it is not marked, was marked later, or is referred to.
+    ForgetFile {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        name: FileName,
+        /// When its mark must have been set, at the latest.
+        marked_before: Timestamp,
+    },
+    /// Points a tag to a present file of its package and notes that in the tag's history, if it is
+    /// new or pointed elsewhere; where it points there already, only `checked_at` is kept, if given.
+    /// `Missing` without the file; `TagTaken` if it points elsewhere and may not be moved.
+    PutTag {
+        /// Which package.
+        key: PackageKey,
+        /// Which tag.
+        tag: Tag,
+        /// To which file.
+        file: FileName,
+        /// When.
+        at: Timestamp,
+        /// Who did it, for the history.
+        actor: String,
+        /// When an upstream said so, for a tag that is mirrored.
+        checked_at: Option<Timestamp>,
+        /// Whether it may be moved.
+        rule: TagRule,
+    },
+    /// Notes that an upstream still has a tag as it is here. `Missing` if there is no such tag.
+    TouchTag {
+        /// Which package.
+        key: PackageKey,
+        /// Which tag.
+        tag: Tag,
+        /// When the upstream said so.
+        checked_at: Timestamp,
+    },
+    /// Removes a tag; its history stays and says so. `Missing` if there is no such tag.
+    RemoveTag {
+        /// Which package.
+        key: PackageKey,
+        /// Which tag.
+        tag: Tag,
+        /// When.
+        at: Timestamp,
+        /// Who did it, for the history.
+        actor: String,
+    },
+    /// Removes every tag that points to a file, which may be none; their history stays and says
+    /// so. It goes before what deletes the file, in the same commit: then no tag that somebody
+    /// moves meanwhile is left behind.
+    RemoveTagsOf {
+        /// Which package.
+        key: PackageKey,
+        /// Which file.
+        file: FileName,
+        /// When.
+        at: Timestamp,
+        /// Who did it, for the history.
+        actor: String,
     },
     /// Keeps what an upstream said of a package, in place of what it said before.
     PutListing {

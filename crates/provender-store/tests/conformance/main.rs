@@ -11,8 +11,11 @@ mod evidence;
 mod files;
 mod listings;
 mod log;
+mod orphans;
 mod packages;
+mod references;
 mod settings;
+mod tags;
 
 use provender_store::{DatabaseUrl, Metadata, StoreError};
 use sqlx::{AnyConnection, Connection, Executor};
@@ -24,6 +27,9 @@ async fn suite(url: &DatabaseUrl, raw_url: &str) {
     settings::all(&metadata).await;
     packages::all(&metadata).await;
     files::all(&metadata).await;
+    tags::all(&metadata).await;
+    references::all(&metadata).await;
+    orphans::all(&metadata).await;
     listings::all(&metadata).await;
     commits::all(&metadata).await;
     evidence::all(&metadata).await;
@@ -39,6 +45,7 @@ async fn suite(url: &DatabaseUrl, raw_url: &str) {
     log::is_kept(&again).await;
     commits::is_kept(&again).await;
     events::are_append_only(&mut raw).await;
+    tags::history_is_append_only(&mut raw).await;
     refuses_a_newer_schema(url, &mut raw).await;
 }
 

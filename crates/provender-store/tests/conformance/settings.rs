@@ -1,7 +1,8 @@
 //! Repositories, owned names, upstreams, tokens, accounts, issuers.
 
 use provender_domain::{
-    NamePattern, OwnedName, Scope, TokenId, Upstream, UpstreamTarget, Visibility,
+    NamePattern, OwnedName, Repository, RepositoryPolicy, Scope, SignatureRule, TagRule,
+    TextPattern, TokenId, Upstream, UpstreamTarget, Visibility,
 };
 use provender_store::{Account, Issuer, Metadata, StoreError, Token, Write};
 
@@ -27,6 +28,10 @@ pub(crate) async fn all(metadata: &Metadata) {
     check(Write::CreateRepository(repository("acme")), Err("exists repository")).await;
     check(visibility("acme"), Ok(())).await;
     check(visibility("nowhere"), Err("missing repository")).await;
+    check(policy("acme"), Ok(())).await;
+    check(policy("nowhere"), Err("missing repository")).await;
+    let strict = Repository { policy: immutable(), ..repository("strict") };
+    check(Write::CreateRepository(strict), Ok(())).await;
     check(Write::Own(owned("acme", "b*")), Ok(())).await;
     check(Write::Own(owned("acme", "a")), Ok(())).await;
     check(Write::Own(owned("acme", "a")), Err("exists owned name")).await;
@@ -69,7 +74,9 @@ async fn is_all_there(metadata: &Metadata) {
     let settings = metadata.settings().await.unwrap();
     let mut acme = repository("acme");
     acme.visibility = Visibility::Private;
-    assert_eq!(settings.repositories, [acme, repository("zoo")]);
+    acme.policy = immutable();
+    let strict = Repository { policy: immutable(), ..repository("strict") };
+    assert_eq!(settings.repositories, [acme, strict, repository("zoo")]);
     assert_eq!(settings.owned, [owned("acme", "a"), owned("acme", "b*")]);
     assert_eq!(settings.upstreams, [upstream("acme", "second", 1), upstream("acme", "first", 2)]);
     let revoked = Token { revoked_at: Some(moment(7)), ..token("t1", 5) };
@@ -83,6 +90,21 @@ async fn is_all_there(metadata: &Metadata) {
 fn visibility(repository: &str) -> Write {
     let repository = repository_name(repository);
     Write::SetVisibility { repository, visibility: Visibility::Private }
+}
+
+fn policy(repository: &str) -> Write {
+    Write::SetPolicy { repository: repository_name(repository), policy: immutable() }
+}
+
+fn immutable() -> RepositoryPolicy {
+    let rule = SignatureRule {
+        ecosystem: "generic".to_owned(),
+        packages: NamePattern::new("acme-*").unwrap(),
+        identity: TextPattern::new("*@acme.example").unwrap(),
+        issuer: TextPattern::new("https://issuer.example").unwrap(),
+    };
+    let tags = TagRule::Immutable;
+    RepositoryPolicy { tags, signatures: vec![rule], ..RepositoryPolicy::default() }
 }
 
 fn owned(repository: &str, pattern: &str) -> OwnedName {
@@ -109,6 +131,7 @@ fn upstream(repository: &str, name: &str, position: i64) -> Upstream {
             url: "https://upstream.example/simple/".to_owned(),
             credentials: Some("user:5ec4e7".to_owned()),
             allow_private_addresses: true,
+            token_realm: Some("https://auth.example".to_owned()),
         },
         watch_names: true,
         created_at: moment(4),

@@ -8,7 +8,8 @@ use std::io::Write as _;
 use bytes::Bytes;
 use provender_domain::{
     Actor, Attributes, BlobId, EcosystemId, EventKind, File, FileName, FileState, KeptFile,
-    NewEvent, Origin, PackageName, Repository, RepositoryName, Timestamp, UpstreamName, Visibility,
+    NewEvent, Origin, PackageName, Reference, ReferenceRole, Repository, RepositoryName,
+    RepositoryPolicy, Tag, Timestamp, UpstreamName, Visibility,
 };
 use provender_store::{Blob, Blobs, PackageKey, Unverified, Write};
 use provender_tlog::{Batch, Hash, LogState};
@@ -32,6 +33,10 @@ pub(crate) fn upstream_name(text: &str) -> UpstreamName {
     UpstreamName::new(text).unwrap()
 }
 
+pub(crate) fn tag(text: &str) -> Tag {
+    Tag::new(text).unwrap()
+}
+
 pub(crate) fn file_name(text: &str) -> FileName {
     FileName::new(text).unwrap()
 }
@@ -41,6 +46,7 @@ pub(crate) fn repository(name: &str) -> Repository {
         name: repository_name(name),
         visibility: Visibility::Public,
         created_at: moment(0),
+        policy: RepositoryPolicy::default(),
     }
 }
 
@@ -90,6 +96,15 @@ pub(crate) fn bind(key: &PackageKey) -> Write {
 
 pub(crate) fn record(key: &PackageKey, file: KeptFile) -> Write {
     Write::RecordFile { key: key.clone(), file }
+}
+
+pub(crate) fn reference(file: &str, role: ReferenceRole) -> Reference {
+    Reference { file: file_name(file), role }
+}
+
+pub(crate) fn refer(key: &PackageKey, file: &str, references: &[Reference]) -> Write {
+    let references = references.to_vec();
+    Write::RecordReferences { key: key.clone(), file: file_name(file), references }
 }
 
 pub(crate) fn event(kind: EventKind, message: &str) -> NewEvent {

@@ -57,3 +57,41 @@ fn refused_bases() {
     let error = remote.credentials(Credentials::Bearer("a\nb".to_owned())).expect_err("no header");
     assert!(matches!(error, FetchError::Credentials));
 }
+
+#[test]
+fn credentials_go_to_named_realms_for_tokens_only() {
+    let remote = remote("https://user:secret@upstream.example/");
+    let named = remote.clone().token_realm(&"https://auth.example/token".parse().expect("a URL"));
+    let named = named.expect("a realm");
+    let check = |url: &str, unnamed: bool, with_name: bool| {
+        let url = url.parse().expect("a URL");
+        assert_eq!(remote.realm_authorization(&url).is_some(), unnamed, "{url}");
+        assert_eq!(named.realm_authorization(&url).is_some(), with_name, "{url}");
+    };
+    check("https://upstream.example/token", true, true);
+    check("https://auth.example/", false, true);
+    check("https://auth.example:443/other", false, true);
+    check("http://auth.example/token", false, false);
+    check("https://auth.example:8443/token", false, false);
+    check("https://sub.auth.example/token", false, false);
+    check("https://auth.example.other.example/token", false, false);
+    let elsewhere = "https://auth.example/token".parse().expect("a URL");
+    assert!(named.authorization(&elsewhere).is_none(), "only for a token");
+    let refused = remote.token_realm(&"file:///etc/passwd".parse().expect("a URL"));
+    assert!(matches!(refused.expect_err("no realm"), FetchError::Scheme { .. }));
+}
+
+#[test]
+fn a_named_realm_may_be_private_for_tokens_only() {
+    let realm: Url = "http://10.0.0.2/token".parse().expect("a URL");
+    let check = |allowed, expected| {
+        let remote = remote("http://10.0.0.1/").private_addresses(allowed);
+        let remote = remote.token_realm(&realm).expect("a realm");
+        assert_eq!(remote.realm_may_be_private(&realm), expected, "{allowed:?}");
+        let anywhere = allowed == PrivateAddresses::Anywhere;
+        assert_eq!(remote.may_be_private(&realm), anywhere, "{allowed:?}");
+    };
+    check(PrivateAddresses::Refused, false);
+    check(PrivateAddresses::ThisOrigin, true);
+    check(PrivateAddresses::Anywhere, true);
+}

@@ -13,7 +13,7 @@ async fn a_file_is_streamed_as_it_is() {
     let answer = Answer::zeros(300_000).header("Content-Type", "application/zip");
     bench.fake.on("/it", answer);
     let it = url(&bench.fake.url("/it"));
-    let mut download = bench.client.file(&bench.remote, &it, 300_000).await.expect("a file");
+    let mut download = bench.client.file(&bench.remote, &it, "*/*", 300_000).await.expect("a file");
     assert_eq!(download.content_length(), Some(300_000));
     assert_eq!(download.content_type(), Some("application/zip"));
     assert_eq!(download.final_url(), &it);
@@ -67,7 +67,7 @@ async fn an_error_is_never_followed_by_a_clean_end() {
     let bench = Bench::new();
     bench.fake.on("/it", Answer::ok("hi there").truncated_after(3));
     let it = url(&bench.fake.url("/it"));
-    let mut download = bench.client.file(&bench.remote, &it, 100).await.expect("a file");
+    let mut download = bench.client.file(&bench.remote, &it, "*/*", 100).await.expect("a file");
     while let Ok(Some(_)) = download.chunk().await {}
     for _ in 0..3 {
         assert_condition(&download.chunk().await.expect_err("still cut off"), "Truncated");
@@ -110,7 +110,7 @@ async fn a_slow_reader_is_not_the_upstreams_fault() {
     let bench = Bench::new();
     bench.fake.on("/it", Answer::zeros(100));
     let it = url(&bench.fake.url("/it"));
-    let mut download = bench.client.file(&bench.remote, &it, 100).await.expect("a file");
+    let mut download = bench.client.file(&bench.remote, &it, "*/*", 100).await.expect("a file");
     tokio::time::sleep(3 * SHORT.rate_window.max(SHORT.stall)).await;
     while download.chunk().await.expect("a piece").is_some() {
         tokio::time::sleep(2 * SHORT.rate_window).await;

@@ -139,7 +139,7 @@ async fn an_unknown_host() {
     let bench = quick();
     // A name that by its registration never exists (RFC 6761).
     let nowhere = url("http://upstream.invalid/");
-    let error = bench.client.file(&bench.remote, &nowhere, 100).await.expect_err("no host");
+    let error = bench.client.file(&bench.remote, &nowhere, "*/*", 100).await.expect_err("no host");
     assert_eq!(error.class(), Class::Unreachable);
     // A resolver that does not answer leads to the timeout.
     assert!(
@@ -178,12 +178,13 @@ async fn requests_at_one_origin_are_bounded() {
     let bench = Bench { client: Client::new(options), ..Bench::new() };
     bench.fake.on("/it", Answer::zeros(100));
     let it = url(&bench.fake.url("/it"));
-    let one = bench.client.file(&bench.remote, &it, 100).await.expect("a file");
-    let two = bench.client.file(&bench.remote, &it, 100).await.expect("a file");
-    let error = bench.client.file(&bench.remote, &it, 100).await.expect_err("two are under way");
+    let one = bench.client.file(&bench.remote, &it, "*/*", 100).await.expect("a file");
+    let two = bench.client.file(&bench.remote, &it, "*/*", 100).await.expect("a file");
+    let error =
+        bench.client.file(&bench.remote, &it, "*/*", 100).await.expect_err("two are under way");
     assert_condition(&error, "Congested");
     drop((one, two));
-    bench.client.file(&bench.remote, &it, 100).await.expect("a file");
+    bench.client.file(&bench.remote, &it, "*/*", 100).await.expect("a file");
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn never_from_https_to_http() {
     let secure = Remote::new(url("https://upstream.example/")).expect("an upstream");
     let secure = secure.private_addresses(PrivateAddresses::Anywhere).timeouts(SHORT);
     let it = url(&bench.fake.url("/it"));
-    let error = bench.client.file(&secure, &it, PLENTY_BYTES).await.expect_err("no file");
+    let error = bench.client.file(&secure, &it, "*/*", PLENTY_BYTES).await.expect_err("no file");
     assert_condition(&error, "Downgrade");
     assert_eq!(error.class(), Class::Policy);
     assert_eq!(bench.fake.total(), 0);
@@ -72,7 +72,7 @@ async fn private_addresses_need_the_operator() {
         other.on("/", Answer::ok("other"));
         bench.fake.on("/", Answer::ok("own"));
         let remote = bench.remote.clone().private_addresses(allowed);
-        let result = bench.client.file(&remote, &url(target), PLENTY_BYTES).await;
+        let result = bench.client.file(&remote, &url(target), "*/*", PLENTY_BYTES).await;
         match result {
             Err(FetchError::PrivateAddress { .. }) => assert!(refused, "{target}"),
             Ok(_) => assert!(!refused, "{target}"),
@@ -111,9 +111,9 @@ async fn pooled_connections_do_not_go_round_the_guard() {
     bench.fake.on("/", Answer::ok("hi"));
     let local = url(&format!("http://localhost:{}/", bench.fake.address().port()));
     let anywhere = bench.remote.clone().private_addresses(PrivateAddresses::Anywhere);
-    let mut first = bench.client.file(&anywhere, &local, 100).await.expect("a file");
+    let mut first = bench.client.file(&anywhere, &local, "*/*", 100).await.expect("a file");
     while first.chunk().await.expect("a piece").is_some() {}
-    let error = bench.client.file(&bench.remote, &local, 100).await.expect_err("refused");
+    let error = bench.client.file(&bench.remote, &local, "*/*", 100).await.expect_err("refused");
     assert_condition(&error, "PrivateAddress");
 }
 
@@ -130,7 +130,7 @@ async fn credentials_stay_at_their_origin() {
     let remote = bench.remote.clone().credentials(token).expect("a token");
     let remote = remote.private_addresses(PrivateAddresses::Anywhere);
     let check = async |target: String| {
-        bench.client.file(&remote, &url(&target), 100).await.expect("a file");
+        bench.client.file(&remote, &url(&target), "*/*", 100).await.expect("a file");
         assert!(!other.heard_of("a-secret-token"), "{target}");
     };
     check(bench.fake.url("/file")).await;
@@ -160,11 +160,13 @@ async fn messages_keep_secrets() {
     let bench = Bench::new();
     let address = bench.fake.address();
     let signed = format!("http://user:secret@{address}/file?signature=secret#secret");
-    let error = bench.client.file(&bench.remote, &url(&signed), 100).await.expect_err("missing");
+    let error =
+        bench.client.file(&bench.remote, &url(&signed), "*/*", 100).await.expect_err("missing");
     let (shown, debug) = (error.to_string(), format!("{error:?}"));
     assert!(!shown.contains("secret") && !debug.contains("secret"), "{debug}");
     assert!(shown.contains(&format!("http://{address}/file")), "{shown}");
     bench.fake.offline().await;
-    let error = bench.client.file(&bench.remote, &url(&signed), 100).await.expect_err("offline");
+    let error =
+        bench.client.file(&bench.remote, &url(&signed), "*/*", 100).await.expect_err("offline");
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }

@@ -2,10 +2,12 @@
 
 mod documents;
 mod files;
+mod heads;
 mod health;
 mod hops;
 mod proxy;
 mod tls;
+mod tokens;
 
 use std::time::Duration;
 
@@ -68,7 +70,7 @@ impl Bench {
     /// The whole file at `path`.
     async fn file(&self, path: &str) -> Result<Vec<u8>, FetchError> {
         let url = url(&self.fake.url(path));
-        let mut download = self.client.file(&self.remote, &url, PLENTY_BYTES).await?;
+        let mut download = self.client.file(&self.remote, &url, "*/*", PLENTY_BYTES).await?;
         let mut bytes = Vec::new();
         while let Some(chunk) = download.chunk().await? {
             bytes.extend_from_slice(&chunk);

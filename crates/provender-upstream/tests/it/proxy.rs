@@ -39,7 +39,7 @@ async fn child_goes_through_it() {
     assert_eq!(page.body, "proxied http://upstream.example/it");
     // Addresses are still checked, the proxy's own included.
     for refused in ["http://10.0.0.1/", "http://127.0.0.1/", "http://[::1]/"] {
-        let error = client.file(&remote, &url(refused), 100).await.expect_err(refused);
+        let error = client.file(&remote, &url(refused), "*/*", 100).await.expect_err(refused);
         assert_condition(&error, "PrivateAddress");
     }
     // This host is reached directly.
@@ -47,6 +47,6 @@ async fn child_goes_through_it() {
     bench.fake.on("/it", Answer::ok("direct"));
     assert_eq!(bench.page("/it").await.body, "direct");
     let direct = url("http://direct.example/");
-    let error = bench.client.file(&remote, &direct, 100).await.expect_err("nobody is there");
+    let error = bench.client.file(&remote, &direct, "*/*", 100).await.expect_err("nobody is there");
     assert!(!matches!(error, FetchError::PrivateAddress { .. }), "{error:?}");
 }

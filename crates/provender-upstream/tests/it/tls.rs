@@ -197,7 +197,7 @@ fn connections(counters: &str) -> u64 {
 async fn child_has_a_wide_window() {
     let (client, remote) = (client(), remote_in_child());
     let big = remote.base().join("/big").expect("a URL");
-    let mut download = client.file(&remote, &big, BIG_BYTES).await.expect("a file");
+    let mut download = client.file(&remote, &big, "*/*", BIG_BYTES).await.expect("a file");
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let counters = get(&client, &remote, "/counters").await;
     let sent: u64 = counters.split(' ').nth(1).and_then(|sent| sent.parse().ok()).expect("bytes");

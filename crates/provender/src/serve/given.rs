@@ -85,6 +85,7 @@ async fn place(
         position: Some(same_host.map_or(position, |old| old.position)),
         watch_names: same_host.is_some_and(|old| old.watch_names),
         allow_private_addresses: same_host.is_some_and(|old| old.allow_private_addresses),
+        token_realm: same_host.and_then(|old| old.token_realm.clone()),
         ..NewUpstream::default()
     };
     let added: Upstream = api.post(&path, &new).await?;

@@ -27,6 +27,8 @@ pub struct Upstream {
     pub watch_names: bool,
     /// Whether files and redirects may lead to private addresses.
     pub allow_private_addresses: bool,
+    /// The origin elsewhere that may be given the user and the password for a token.
+    pub token_realm: Option<String>,
     /// When it was added.
     #[schemars(schema_with = "schema::moment")]
     pub created_at: Timestamp,
@@ -44,6 +46,7 @@ impl From<provender_registry::UpstreamSummary> for Upstream {
             has_credentials: upstream.has_credentials,
             watch_names: upstream.watch_names,
             allow_private_addresses: upstream.allow_private_addresses,
+            token_realm: upstream.token_realm,
             created_at: upstream.created_at,
         }
     }
@@ -58,7 +61,8 @@ pub struct NewUpstream {
     /// What to call it; without: after its host, or after the repository.
     pub name: Option<String>,
     /// The base URL, as the ecosystem's clients are configured with it; may carry `user:password@`,
-    /// which is sent to that URL's origin only. Either this or `from_repository`.
+    /// which is sent to that URL's origin only, and to that of `token_realm`. Either this or
+    /// `from_repository`.
     pub url: Option<String>,
     /// Another repository of this server. Either this or `url`.
     pub from_repository: Option<String>,
@@ -70,6 +74,9 @@ pub struct NewUpstream {
     /// Whether files and redirects may lead to private addresses; the base URL itself always may.
     #[serde(default)]
     pub allow_private_addresses: bool,
+    /// A URL of another origin that may be given the user and the password for a token, where the
+    /// upstream says that tokens are to be had there; only its origin counts.
+    pub token_realm: Option<String>,
 }
 
 /// Which upstream is meant.

@@ -3,7 +3,7 @@
 use provender_domain::{Algorithm, FileName, FileState, KeptFile};
 use sqlx::{AnyConnection, Row};
 
-use super::{Growth, hit, missing};
+use super::{Growth, hit, missing, orphans, references, tags};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::file_facts;
@@ -15,6 +15,19 @@ pub(super) async fn record(
     file: &KeptFile,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
+    if !insert(connection, key, file).await? {
+        return Err(taken(connection, key, file).await?);
+    }
+    growth.add(file);
+    keep_companions(connection, key, file).await
+}
+
+/// Whether the name was free, and has this file now.
+async fn insert(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &KeptFile,
+) -> Result<bool, StoreError> {
     let (repository, ecosystem, package) = key.columns();
     let result = sqlx::query(
         "INSERT INTO files (repository, ecosystem, package, name, blob, state, facts)
@@ -30,11 +43,7 @@ pub(super) async fn record(
     .bind(file_facts::encode(file))
     .execute(&mut *connection)
     .await?;
-    if result.rows_affected() == 0 {
-        return Err(taken(connection, key, file).await?);
-    }
-    growth.add(file);
-    keep_companions(connection, key, file).await
+    Ok(result.rows_affected() > 0)
 }
 
 pub(super) async fn update(
@@ -67,19 +76,67 @@ pub(super) async fn update(
         drop_companions(connection, key, &old).await?;
         keep_companions(connection, key, file).await?;
     }
+    if file.state == FileState::Deleted {
+        tags::none_points_to(connection, key, name).await?;
+        references::forget(connection, key, name).await?;
+        orphans::clear(connection, key, name).await?;
+    }
     Ok(())
 }
 
+/// Records a file whose name is its digest, whatever became of it before.
+pub(super) async fn keep(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &KeptFile,
+    growth: &mut Growth,
+) -> Result<(), StoreError> {
+    if insert(connection, key, file).await? {
+        growth.add(file);
+        return keep_companions(connection, key, file).await;
+    }
+    let name = &file.file.name;
+    let old = recorded(connection, key, name).await?.ok_or_else(|| missing("file", name))?;
+    if old.blob != file.blob || old.state == FileState::Quarantined {
+        return Err(StoreError::FileExists { existing: old.blob, state: old.state });
+    }
+    if old.state == FileState::Present && old.origin == file.origin {
+        return orphans::clear(connection, key, name).await;
+    }
+    update(connection, key, file, growth).await
+}
+
+/// Puts a file in the place of its own tombstone.
+pub(super) async fn revive(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &KeptFile,
+    growth: &mut Growth,
+) -> Result<(), StoreError> {
+    let name = &file.file.name;
+    recorded(connection, key, name)
+        .await?
+        .filter(|old| old.state == FileState::Deleted && old.blob == file.blob)
+        .ok_or_else(|| missing("tombstone", name))?;
+    update(connection, key, file, growth).await
+}
+
+/// Removes the row of a file in this state.
 pub(super) async fn remove(
     connection: &mut AnyConnection,
     key: &PackageKey,
     name: &FileName,
+    state: FileState,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
+    let what = match state {
+        FileState::Quarantined => "quarantined file",
+        FileState::Present | FileState::Deleted => "file",
+    };
     let old = recorded(connection, key, name)
         .await?
-        .filter(|file| file.state == FileState::Quarantined)
-        .ok_or_else(|| missing("quarantined file", name))?;
+        .filter(|file| file.state == state)
+        .ok_or_else(|| missing(what, name))?;
     let (repository, ecosystem, package) = key.columns();
     let result = sqlx::query(
         "DELETE FROM files

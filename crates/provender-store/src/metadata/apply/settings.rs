@@ -1,8 +1,8 @@
 //! Repositories, owned names, upstreams, tokens.
 
 use provender_domain::{
-    NamePattern, OwnedName, Repository, RepositoryName, Timestamp, TokenId, Upstream, UpstreamName,
-    Visibility,
+    NamePattern, OwnedName, Repository, RepositoryName, RepositoryPolicy, Timestamp, TokenId,
+    Upstream, UpstreamName, Visibility,
 };
 use sqlx::AnyConnection;
 
@@ -16,12 +16,13 @@ pub(super) async fn create_repository(
     repository: &Repository,
 ) -> Result<(), StoreError> {
     let result = sqlx::query(
-        "INSERT INTO repositories (name, visibility, created_at) VALUES ($1, $2, $3)
+        "INSERT INTO repositories (name, visibility, created_at, policy) VALUES ($1, $2, $3, $4)
          ON CONFLICT (name) DO NOTHING",
     )
     .bind(repository.name.as_str())
     .bind(repository.visibility.as_str())
     .bind(repository.created_at.microseconds())
+    .bind(to_json(&repository.policy))
     .execute(connection)
     .await?;
     if result.rows_affected() == 0 {
@@ -38,6 +39,19 @@ pub(super) async fn set_visibility(
     let result = sqlx::query("UPDATE repositories SET visibility = $2 WHERE name = $1")
         .bind(repository.as_str())
         .bind(visibility.as_str())
+        .execute(connection)
+        .await?;
+    hit(&result, "repository", repository)
+}
+
+pub(super) async fn set_policy(
+    connection: &mut AnyConnection,
+    repository: &RepositoryName,
+    policy: &RepositoryPolicy,
+) -> Result<(), StoreError> {
+    let result = sqlx::query("UPDATE repositories SET policy = $2 WHERE name = $1")
+        .bind(repository.as_str())
+        .bind(to_json(policy))
         .execute(connection)
         .await?;
     hit(&result, "repository", repository)

@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 
 use super::{hit, needs_file};
 use crate::StoreError;
+use crate::metadata::codec::storable;
 use crate::metadata::{FileKey, SigningKind};
 
 pub(super) async fn queue(
@@ -92,9 +93,4 @@ pub(super) async fn forget(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// What others wrote may have the one character that `PostgreSQL` does not take.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

@@ -1,0 +1,71 @@
+use provender_ecosystem::Endpoint;
+
+use super::{client_setup, compiled_in, daemon_mirrors, mirrors, registries_conf};
+
+fn check(read: fn(&str) -> Vec<String>, text: &str, expected: &[&str]) {
+    assert_eq!(read(text), expected, "{text}");
+}
+
+#[test]
+fn docker() {
+    let mirror = "https://mirror.upstream.example";
+    check(
+        mirrors,
+        "https://mirror.upstream.example/\nhttp://b.example:5000\n\n",
+        &[mirror, "http://b.example:5000"],
+    );
+    check(mirrors, "", &[]);
+    check(mirrors, "Cannot connect to the Docker daemon", &[]);
+    check(
+        daemon_mirrors,
+        r#"{"registry-mirrors":["https://mirror.upstream.example/"]}"#,
+        &[mirror],
+    );
+    check(daemon_mirrors, r#"{"registry-mirrors":["file:///etc/passwd","x"]}"#, &[]);
+    check(daemon_mirrors, r#"{"insecure-registries":["a"]}"#, &[]);
+    check(daemon_mirrors, "not JSON", &[]);
+    check(compiled_in, "https://index.upstream.example/v1/\n", &["https://index.upstream.example"]);
+    check(compiled_in, "\n", &[]);
+}
+
+#[test]
+fn podman() {
+    let check = |text: &str, expected: &[&str]| check(registries_conf::read, text, expected);
+    check(
+        "unqualified-search-registries = [\"a.example\", 'b.example:5000']",
+        &["https://a.example", "https://b.example:5000"],
+    );
+    check(
+        "unqualified-search-registries = [\n  \"a.example\", # first\n  \"b.example\"\n]\n",
+        &["https://a.example", "https://b.example"],
+    );
+    check("# unqualified-search-registries = [\"a.example\"]", &[]);
+    check(
+        "unqualified-search-registries = [\"a.example\"]\n[[registry]]\nprefix = \"a.example\"\n\
+         location = \"real.example/sub\"\ninsecure = true\n[[registry.mirror]]\n\
+         location = \"mirror.example:5000\"\n",
+        &["https://mirror.example:5000", "http://real.example/sub"],
+    );
+    check(
+        "unqualified-search-registries = [\"a.example\"]\n[[registry]]\nlocation = \"other.example\"",
+        &["https://a.example"],
+    );
+    check("[aliases]\n\"x\" = \"y.example/x\"\nlocation = \"z.example\"", &[]);
+    check("[registries.search]\nregistries = ['a.example']", &[]);
+    check("unqualified-search-registries = [\"", &[]);
+    check("location = \"x.example\"", &[]);
+}
+
+#[test]
+fn commands() {
+    let commands = |origin| {
+        let setups = client_setup(&Endpoint { origin, repository: "main" });
+        setups.into_iter().map(|setup| setup.command).collect::<Vec<_>>().join("\n")
+    };
+    let local = commands("http://127.0.0.1:8080");
+    assert!(local.contains("docker pull 127.0.0.1:8080/main/NAME"), "{local}");
+    assert!(local.contains("podman pull --tls-verify=false 127.0.0.1:8080/main/NAME"), "{local}");
+    let public = commands("https://packages.example");
+    assert!(!public.contains("tls-verify"), "{public}");
+    assert!(public.contains("podman push NAME packages.example/main/NAME"), "{public}");
+}

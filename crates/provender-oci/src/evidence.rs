@@ -1,0 +1,130 @@
+//! Statements about images: which manifests are such, and the ones that this server makes.
+//!
+//! | what | how it is known | what it is about |
+//! |---|---|---|
+//! | Sigstore bundles, as cosign 3 attaches them | artifact type, or the type of the one layer | its subject |
+//! | notation's signatures | artifact type or configuration | its subject |
+//! | cosign's older signatures, attestations, SBOMs | the types of the layers | its tag alone tells, `sha256-<hex>.sig` |
+
+use provender_domain::{Attributes, Digest, File};
+use provender_ecosystem::{Depth, Evidence, MadeFile, Signed};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::attribute;
+use crate::file_name::{self, Kind};
+use crate::manifest::{self, Manifest};
+use crate::media_type;
+
+/// The type under which bundles are attached: by cosign 3, and by this server.
+const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// Any version of it, in either spelling: `.v0.3+json`, `+json;version=0.2`.
+const BUNDLE_TYPE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
+/// Notation's signatures (Notary Project, "Signature specification").
+const NOTATION_TYPE: &str = "application/vnd.cncf.notary.signature";
+/// What cosign put under its own tags before there were referrers.
+const COSIGN_LAYER_TYPES: [&str; 2] =
+    ["application/vnd.dev.cosign.simplesigning.v1+json", "application/vnd.dsse.envelope.v1+json"];
+
+/// What a manifest states about another, if it is a statement.
+pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
+    let kind = manifest.effective_type().unwrap_or_default();
+    let is_bundle = |text: &str| text.starts_with(BUNDLE_TYPE_PREFIX);
+    let is_cosign = |text: &str| COSIGN_LAYER_TYPES.contains(&text);
+    let layers = || manifest.entries.iter().map(|layer| layer.media_type.as_str());
+    let is_statement =
+        is_statement_type(kind) || layers().any(|text| is_bundle(text) || is_cosign(text));
+    if !is_statement {
+        return None;
+    }
+    let about = manifest.subject.as_ref();
+    let bundle = match manifest.entries.as_slice() {
+        // As cosign reads it: one layer, of that type.
+        [layer] if is_bundle(&layer.media_type) && about.is_some() => {
+            Some(file_name::name(Kind::Blob, &layer.digest))
+        }
+        _ => None,
+    };
+    let about = about.map(|subject| file_name::name(Kind::Manifest, &subject.digest));
+    Some(Evidence { about, bundle })
+}
+
+fn is_statement_type(artifact_type: &str) -> bool {
+    artifact_type.starts_with(BUNDLE_TYPE_PREFIX) || artifact_type == NOTATION_TYPE
+}
+
+/// The bundle as a blob, the empty configuration, and the manifest that attaches the bundle to its
+/// subject, as cosign 3 writes them and looks for them.
+pub(crate) fn render(signed: &Signed<'_>) -> Vec<MadeFile> {
+    let Some(subject) = subject(signed.file) else { return Vec::new() };
+    let bundle = signed.bundle.as_bytes();
+    let (bundle_digest, empty_digest) = (sha256(bundle), sha256(EMPTY));
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_MANIFEST,
+        "artifactType": BUNDLE_TYPE,
+        "config": {
+            "mediaType": media_type::OCI_EMPTY,
+            "artifactType": BUNDLE_TYPE,
+            "digest": empty_digest.to_string(),
+            "size": EMPTY.len(),
+        },
+        "layers": [{
+            "mediaType": BUNDLE_TYPE,
+            "digest": bundle_digest.to_string(),
+            "size": bundle.len(),
+            "annotations": {
+                "org.opencontainers.image.title":
+                    format!("sha256-{}.sigstore.json", bundle_digest.hex()),
+            },
+        }],
+        "subject": subject,
+        "annotations": {
+            "org.opencontainers.image.created": signed.at,
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": signed.predicate_type,
+        },
+    });
+    let manifest = manifest.to_string().into_bytes();
+    let Ok(read) = manifest::read(&manifest, None, Depth::Full) else { return Vec::new() };
+    vec![
+        made(Kind::Blob, EMPTY.to_vec()),
+        made(Kind::Blob, bundle.to_vec()),
+        MadeFile {
+            attributes: read.attributes,
+            references: read.references,
+            ..made(Kind::Manifest, manifest)
+        },
+    ]
+}
+
+/// The configuration of what has none (image specification, "Guidance for an Empty Descriptor").
+const EMPTY: &[u8] = b"{}";
+
+/// The descriptor of the file that was signed; `None` for blobs, for statements, and for what is
+/// not known well enough.
+fn subject(file: &File) -> Option<serde_json::Value> {
+    let (Kind::Manifest, digest) = file_name::parse(&file.name)? else { return None };
+    let is_statement =
+        file.attributes.text(attribute::ARTIFACT_TYPE).is_some_and(is_statement_type);
+    if is_statement {
+        return None;
+    }
+    Some(json!({
+        "mediaType": file.attributes.text(attribute::MEDIA_TYPE)?,
+        "digest": digest.to_string(),
+        "size": file.size_bytes?,
+    }))
+}
+
+fn made(kind: Kind, bytes: Vec<u8>) -> MadeFile {
+    let name = file_name::name(kind, &sha256(&bytes));
+    MadeFile { name, bytes, attributes: Attributes::default(), references: Vec::new() }
+}
+
+fn sha256(bytes: &[u8]) -> Digest {
+    provender_domain::BlobId::from_bytes(Sha256::digest(bytes).into()).digest()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+//! Publications that name other files of their package, or are pointed to by a tag.
+
+use provender_attest::Bundle;
+use provender_domain::{
+    Attributes, EventKind, File, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode,
+    Scope, TagRule,
+};
+use provender_ecosystem::{
+    Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
+};
+use provender_store::{Attestation, PackageKey, StoreError, Write};
+
+use crate::Registry;
+use crate::access::Authorized;
+use crate::attestation::{PublisherAttestation, verify};
+use crate::error::{blob_problem, store_problem};
+use crate::resolve::without_doubles;
+use crate::signature::EVIDENCE;
+
+/// Largest bundle that is read out of a file, in bytes.
+const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
+
+impl Registry {
+    /// Whether a tag may point to what is to be published: said before anything is signed.
+    pub(crate) async fn check_tag(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        publication: &Publication,
+    ) -> Result<(), Problem> {
+        let Some(tag) = &publication.tag else { return Ok(()) };
+        if operation.repository.repository.policy.tags == TagRule::Movable {
+            return Ok(());
+        }
+        let row = self.inner.metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?;
+        match row {
+            Some(row) if row.file != publication.file => {
+                Err(self.immutable_tag_problem(operation, key, publication, &row.file))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells that somebody would have moved a tag where tags are immutable.
+    pub(crate) fn immutable_tag_problem(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        publication: &Publication,
+        points_to: &FileName,
+    ) -> Problem {
+        let tag = publication.tag.as_ref().map(ToString::to_string).unwrap_or_default();
+        let message = format!(
+            "tag {tag} of {} points to {points_to}, and tags are immutable in {}; publish under a new tag",
+            key.package, key.repository
+        );
+        let kind = EventKind::ImmutableTagMoved;
+        let mut event = self.package_event(kind, &operation.caller, key, message.clone());
+        event.file = Some(publication.file.clone());
+        event.detail.set_text("tag", tag);
+        event.detail.set_text("points_to", points_to.as_str());
+        self.record_in_background(event);
+        Problem::new(ProblemCode::Conflict, message)
+    }
+
+    /// Points the publication's tag, where it names one, to the file: the write, and the event of
+    /// a tag that pointed elsewhere.
+    pub(crate) async fn pointing(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        publication: &Publication,
+    ) -> Result<Option<(Write, Option<NewEvent>)>, Problem> {
+        let Some(tag) = &publication.tag else { return Ok(None) };
+        let row = self.inner.metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?;
+        let before = row.map(|row| row.file).filter(|file| *file != publication.file);
+        let moved = before.map(|before| {
+            let message = format!(
+                "tag {tag} of {} points to {} now, and pointed to {before} before",
+                key.package, publication.file
+            );
+            let query = operation.query(&key.package);
+            let (file, caller) = (&publication.file, &operation.caller);
+            self.moved_event(&query, tag, file, Some(&before), caller, message)
+        });
+        let put = Write::PutTag {
+            key: key.clone(),
+            tag: tag.clone(),
+            file: publication.file.clone(),
+            at: self.now(),
+            actor: operation.caller.actor().to_string(),
+            checked_at: None,
+            rule: operation.repository.repository.policy.tags,
+        };
+        Ok(Some((put, moved)))
+    }
+
+    /// Points the tag to a file that is here already.
+    pub(crate) async fn point(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        publication: &Publication,
+    ) -> Result<(), Problem> {
+        let Some((put, moved)) = self.pointing(operation, key, publication).await? else {
+            return Ok(());
+        };
+        let outcome = self.inner.metadata.commit(vec![put], moved.into_iter().collect()).await;
+        self.package_changed(key.ecosystem, &key.package);
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(StoreError::TagTaken { file }) => {
+                Err(self.immutable_tag_problem(operation, key, publication, &file))
+            }
+            Err(error) => Err(store_problem(&error)),
+        }
+    }
+
+    /// Whether all that a file needs is here: said before anything is signed, and held to once
+    /// more by the commit.
+    pub(crate) async fn check_references(
+        &self,
+        key: &PackageKey,
+        references: &[Reference],
+    ) -> Result<(), Problem> {
+        let required =
+            references.iter().filter(|reference| reference.role == ReferenceRole::Required);
+        for reference in required {
+            let kept = self.inner.metadata.file(key, &reference.file).await;
+            match kept.map_err(|error| store_problem(&error))? {
+                Some(kept) if kept.state == FileState::Present => {}
+                _ => return Err(missing_reference(key, &reference.file)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a kept file is about, if it says so.
+    pub(crate) async fn subject_of(
+        &self,
+        key: &PackageKey,
+        name: &FileName,
+    ) -> Result<Option<FileName>, Problem> {
+        let references = self.inner.metadata.references_of(key, name).await;
+        Ok(subject_among(&references.map_err(|error| store_problem(&error))?))
+    }
+
+    /// Verifies what a signature says about another file. One that does not hold for this server
+    /// is kept as its publisher made it, for whoever trusts somebody else; it counts for nothing here.
+    pub(crate) async fn verify_evidence(
+        &self,
+        key: &PackageKey,
+        evidence: Option<&Evidence>,
+        ecosystem: &dyn provender_ecosystem::Ecosystem,
+    ) -> Result<Option<Write>, Problem> {
+        let Some(Evidence { about: Some(about), bundle: Some(bundle) }) = evidence else {
+            return Ok(None);
+        };
+        let metadata = &self.inner.metadata;
+        let subject = metadata.file(key, about).await.map_err(|error| store_problem(&error))?;
+        let is_here = subject.is_some();
+        let promised = ecosystem.digest_of_file(about).and_then(|digest| digest.blob_id());
+        let Some(blob) = subject.map(|kept| kept.blob).or(promised) else { return Ok(None) };
+        let holder = metadata.file(key, bundle).await.map_err(|error| store_problem(&error))?;
+        let Some(holder) = holder.filter(|kept| kept.state == FileState::Present) else {
+            return Ok(None);
+        };
+        let bytes = self.inner.blobs.read(&holder.blob, BUNDLE_LIMIT_BYTES).await;
+        let Some(bytes) = bytes.map_err(|error| blob_problem(&error))? else { return Ok(None) };
+        let Ok(bundle) = Bundle::parse(&bytes) else { return Ok(None) };
+        let verifier = self.attestation_verifier()?;
+        let verifying = tokio::task::spawn_blocking(move || verify(&verifier, &bundle, None, blob));
+        let found = verifying.await.map_err(|error| Problem::internal(&error))?;
+        match found {
+            Ok(found) => {
+                let attestation: PublisherAttestation = self.publisher_attestation(found);
+                let about = is_here.then_some(about);
+                Ok(Some(attestation.record_about(key, about, blob)))
+            }
+            Err(problem) => {
+                tracing::debug!(file = %about, "a signature does not hold here: {}", problem.public);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The files in which clients look for what was signed about this one, their bytes durable:
+    /// what to write with the attestation. The caller holds the garbage gate.
+    pub(crate) async fn made_evidence(
+        &self,
+        key: &PackageKey,
+        kept: &KeptFile,
+        attestation: &Attestation,
+    ) -> Result<Vec<Write>, Problem> {
+        let Some(ecosystem) = self.ecosystem(key.ecosystem.as_str()) else { return Ok(Vec::new()) };
+        let at = attestation.recorded_at.to_seconds();
+        let signed = Signed {
+            file: &kept.file,
+            predicate_type: &attestation.predicate_type,
+            bundle: &attestation.bundle,
+            at: &at,
+        };
+        let mut writes = Vec::new();
+        for made in ecosystem.render_evidence(&signed) {
+            let MadeFile { name, bytes, mut attributes, references } = made;
+            let size_bytes = bytes.len() as u64;
+            let promised = ecosystem.digest_of_file(&name);
+            let digest = self.keep_bytes(bytes.into(), promised.as_slice()).await?;
+            let Some(blob) = digest.blob_id() else { continue };
+            if references.iter().any(|reference| reference.role == ReferenceRole::Subject) {
+                attributes.0.insert(EVIDENCE.to_owned(), true.into());
+            }
+            let file = made_file(name.clone(), attributes, size_bytes, kept);
+            let digests = without_doubles(promised.into_iter().chain([digest]));
+            let file = KeptFile { file: File { digests, ..file }, blob, ..kept.clone() };
+            let file = KeptFile { publisher: None, recorded_at: attestation.recorded_at, ..file };
+            writes.push(Write::KeepFile { key: key.clone(), file });
+            if !references.is_empty() {
+                writes.push(Write::RecordReferences { key: key.clone(), file: name, references });
+            }
+        }
+        Ok(writes)
+    }
+
+    /// A tag, or what may be put back, is to be taken away: who may publish may do so where tags
+    /// move, else only an administrator.
+    pub(crate) fn check_removal(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+    ) -> Result<(), Problem> {
+        let is_free = operation.repository.repository.policy.tags == TagRule::Movable;
+        let caller = &operation.caller;
+        if is_free || caller.holds(Scope::Admin, Some(&key.repository), Some(&key.package)) {
+            return Ok(());
+        }
+        Err(self.denied(caller, &key.repository, Scope::Admin))
+    }
+}
+
+fn made_file(name: FileName, attributes: Attributes, size_bytes: u64, about: &KeptFile) -> File {
+    File {
+        name,
+        version: None,
+        url: None,
+        digests: Vec::new(),
+        size_bytes: Some(size_bytes),
+        uploaded_at: about.file.uploaded_at,
+        yank: None,
+        attributes,
+        companions: Vec::new(),
+    }
+}
+
+/// What a file says of itself that it is about.
+pub(crate) fn subject_among(references: &[Reference]) -> Option<FileName> {
+    let subject = references.iter().find(|reference| reference.role == ReferenceRole::Subject);
+    subject.map(|reference| reference.file.clone())
+}
+
+pub(crate) fn missing_reference(key: &PackageKey, target: &FileName) -> Problem {
+    let message =
+        format!("it needs {target}, which is not in {} yet; push that first", key.package);
+    Problem::new(ProblemCode::MissingReference, message)
+}

@@ -1,0 +1,158 @@
+//! What says of itself that it is about a file: signatures, attestations, bills of materials.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use provender_domain::{
+    File, FileName, Origin, PackageName, Problem, ProblemCode, Timestamp, Upstream, UpstreamTarget,
+};
+use provender_ecosystem::{
+    Document, Operation, ReferrersView, Rendition, UpstreamDocument, UpstreamRequest, View,
+};
+use provender_upstream::{Document as Answered, Page, Remote, Wanted};
+
+use crate::Registry;
+use crate::access::Authorized;
+use crate::cache::Stale;
+use crate::error::store_problem;
+use crate::remote::fetch_problem;
+use crate::resolve::Query;
+
+/// Referrers of one file, and how long that is true.
+struct Referring {
+    files: Vec<File>,
+    fresh_until: Timestamp,
+    stale: Option<Stale>,
+}
+
+impl Registry {
+    /// What refers to a file, here and at the upstream that its package is bound to. A file that
+    /// nobody refers to, here or not, has an empty list.
+    pub(crate) async fn render_referrers(
+        &self,
+        authorized: &Authorized<Operation>,
+        package: &PackageName,
+        of: &FileName,
+        kind: Option<&str>,
+    ) -> Result<(Document, Timestamp, Option<Stale>), Problem> {
+        let query = authorized.query(package);
+        let Referring { files, fresh_until, stale } = self.referring(&query, of).await?;
+        let view = ReferrersView {
+            package: package.clone(),
+            of: of.clone(),
+            files,
+            kind: kind.map(str::to_owned),
+        };
+        let document = authorized.ecosystem.render(&View::Referrers(&view), Rendition(0));
+        Ok((document, fresh_until, stale))
+    }
+
+    async fn referring(&self, query: &Query, of: &FileName) -> Result<Referring, Problem> {
+        let kept = self.inner.metadata.referrers(&query.key(), of).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        let bound = self.name_origin(query).await?;
+        let is_foreign = |origin: &Origin| bound.as_ref().is_some_and(|bound| bound != origin);
+        let files = kept.into_iter().filter(|kept| !is_foreign(&kept.origin));
+        let mut referring = Referring {
+            files: files.map(|kept| kept.file).collect(),
+            fresh_until: Timestamp::from_microseconds(i64::MAX),
+            stale: None,
+        };
+        if bound == Some(Origin::Published) {
+            return Ok(referring);
+        }
+        for upstream in query.eligible_upstreams(bound.as_ref()) {
+            let now = self.now();
+            match self.referring_at(query, of, &upstream).await {
+                Ok(Some(listed)) => {
+                    referring.add(listed);
+                    referring.fresh_until = now.plus(self.inner.tuning.tag_fresh);
+                    break;
+                }
+                Ok(None) => referring.fresh_until = now.plus(self.inner.tuning.tag_fresh),
+                Err(problem) if problem.code == ProblemCode::Internal => return Err(problem),
+                // What is kept is shown without it.
+                Err(_) => {
+                    referring.stale = Some(Stale { since: now, upstream: upstream.name.clone() });
+                    referring.fresh_until = now.plus(self.inner.tuning.stale_retry);
+                    break;
+                }
+            }
+        }
+        Ok(referring)
+    }
+
+    /// What one upstream lists; `None` where it lists nothing.
+    async fn referring_at(
+        &self,
+        query: &Query,
+        of: &FileName,
+        upstream: &Arc<Upstream>,
+    ) -> Result<Option<Vec<File>>, Problem> {
+        if let UpstreamTarget::Repository { repository } = &upstream.target {
+            let inner = self.nested(query, repository.as_str())?;
+            let listed = Box::pin(self.referring(&inner, of)).await?;
+            return Ok((!listed.files.is_empty()).then_some(listed.files));
+        }
+        let remote = self.remote_of(upstream)?.expect("every other target is remote");
+        let ecosystem = &query.ecosystem;
+        for request in ecosystem.upstream_referrers(remote.base(), &query.package, of) {
+            let Some(page) = self.upstream_document(&request, upstream, &remote).await? else {
+                continue;
+            };
+            let document = UpstreamDocument {
+                url: page.final_url,
+                content_type: page.content_type,
+                body: page.body.into(),
+                link: None,
+            };
+            let listed = ecosystem.read_upstream_referrers(&document).map_err(|error| {
+                let message = format!("upstream {} sent a list that makes no sense", upstream.name);
+                Problem::new(ProblemCode::UpstreamFailed, message).because(&error)
+            });
+            let listed = listed.inspect_err(|problem| {
+                self.upstream_sent_nonsense(upstream, problem);
+            })?;
+            if !listed.is_empty() {
+                return Ok(Some(listed));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A small document of an upstream, whole; `None` where it has none.
+    pub(crate) async fn upstream_document(
+        &self,
+        request: &UpstreamRequest,
+        upstream: &Arc<Upstream>,
+        remote: &Remote,
+    ) -> Result<Option<Page>, Problem> {
+        let wanted =
+            Wanted { accept: request.accept, fields: &[], realm_key: request.access.as_deref() };
+        let limit = self.inner.tuning.companion_limit_bytes;
+        let client = &self.inner.remotes.client;
+        match client.document(remote, &request.url, wanted, None, limit).await {
+            Ok(answer) => {
+                self.upstream_answered(upstream);
+                Ok(match answer {
+                    Answered::Modified(page) => Some(*page),
+                    Answered::Missing { .. } | Answered::NotModified => None,
+                })
+            }
+            Err(error) => {
+                let problem = fetch_problem(upstream, &error);
+                self.upstream_failed(upstream, &problem);
+                Err(problem)
+            }
+        }
+    }
+}
+
+impl Referring {
+    /// Adds what is not listed yet.
+    fn add(&mut self, listed: Vec<File>) {
+        let known: HashSet<FileName> = self.files.iter().map(|file| file.name.clone()).collect();
+        self.files.extend(listed.into_iter().filter(|file| !known.contains(&file.name)));
+        self.files.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+}

@@ -1,0 +1,369 @@
+//! Tags: which file each points to, here or at the upstream that its package is bound to.
+//!
+//! What an upstream says of a tag is asked by a request for nothing but its head, at most once a
+//! minute for each tag however many clients wait. A tag that an upstream has no more, or does not
+//! answer for, points where it pointed last.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use provender_domain::{
+    Digest, EventKind, FileName, NewEvent, Origin, PackageName, Problem, ProblemCode,
+    RepositoryPolicy, Tag, TagRule, Timestamp, Upstream, UpstreamTarget,
+};
+use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
+use provender_store::{StoreError, TagRow, Write};
+use provender_upstream::{Head, Remote, Wanted as WantedFields};
+
+use crate::access::Authorized;
+use crate::cache::Stale;
+use crate::error::store_problem;
+use crate::remote::fetch_problem;
+use crate::resolve::{Query, bound_origin};
+use crate::{Caller, Registry};
+
+/// Where a tag points.
+#[derive(Debug, Clone)]
+pub(crate) struct Pointed {
+    /// To which file.
+    pub(crate) file: FileName,
+    /// When time itself may change that.
+    pub(crate) fresh_until: Timestamp,
+    /// Set where an upstream fails and this is old.
+    pub(crate) stale: Option<Stale>,
+}
+
+impl Pointed {
+    fn here(file: FileName) -> Self {
+        Self { file, fresh_until: Timestamp::from_microseconds(i64::MAX), stale: None }
+    }
+}
+
+impl Registry {
+    /// Where a tag points, at this moment: here alone where the name belongs here, else at the
+    /// first upstream that has the tag. One that fails ends the search, as for packages.
+    pub(crate) fn pointed<'a>(
+        &'a self,
+        query: &'a Query,
+        tag: &'a Tag,
+        caller: &'a Caller,
+    ) -> Pin<Box<dyn Future<Output = Result<Pointed, Problem>> + Send + 'a>> {
+        Box::pin(async move {
+            let key = query.key();
+            let kept = self.inner.metadata.tag(&key, tag).await;
+            let kept = kept.map_err(|error| store_problem(&error))?;
+            let bound = self.name_origin(query).await?;
+            if bound == Some(Origin::Published) {
+                return kept.map(|row| Pointed::here(row.file)).ok_or_else(|| no_such(query, tag));
+            }
+            for upstream in query.eligible_upstreams(bound.as_ref()) {
+                let pointed = self.pointed_at(query, tag, &upstream, kept.as_ref(), caller).await;
+                if let Some(pointed) = pointed? {
+                    return Ok(pointed);
+                }
+            }
+            // No upstream has it any more, or may be asked: what was kept goes on being served.
+            match kept.filter(|_| query.host.is_none()) {
+                Some(row) => Ok(self.kept_longer(row)),
+                None => Err(no_such(query, tag)),
+            }
+        })
+    }
+
+    fn kept_longer(&self, row: TagRow) -> Pointed {
+        let fresh_until = self.now().plus(self.inner.tuning.tag_fresh);
+        Pointed { file: row.file, fresh_until, stale: None }
+    }
+
+    async fn pointed_at(
+        &self,
+        query: &Query,
+        tag: &Tag,
+        upstream: &Arc<Upstream>,
+        kept: Option<&TagRow>,
+        caller: &Caller,
+    ) -> Result<Option<Pointed>, Problem> {
+        if let UpstreamTarget::Repository { repository } = &upstream.target {
+            let inner = self.nested(query, repository.as_str())?;
+            return match self.pointed(&inner, tag, caller).await {
+                Ok(pointed) => self.follow(query, tag, kept, pointed, caller).await.map(Some),
+                Err(problem) if problem.code == ProblemCode::NotFound => Ok(None),
+                Err(problem) => Err(problem),
+            };
+        }
+        let remote = self.remote_of(upstream)?.expect("every other target is remote");
+        let now = self.now();
+        let fresh_until = |row: &TagRow| {
+            let checked_at = row.checked_at?;
+            Some(checked_at.plus(self.inner.tuning.tag_fresh)).filter(|until| now < *until)
+        };
+        if let Some((row, fresh_until)) = kept.and_then(|row| Some((row, fresh_until(row)?))) {
+            return Ok(Some(Pointed { file: row.file.clone(), fresh_until, stale: None }));
+        }
+        match self.ask_for_tag(query, tag, upstream, &remote).await {
+            Ok(Some(file)) => {
+                let fresh_until = now.plus(self.inner.tuning.tag_fresh);
+                let pointed = Pointed { file, fresh_until, stale: None };
+                self.follow(query, tag, kept, pointed, caller).await.map(Some)
+            }
+            Ok(None) => Ok(None),
+            Err(problem) if problem.code == ProblemCode::Internal => Err(problem),
+            Err(problem) => {
+                let row = kept.ok_or(problem)?;
+                let stale = Stale {
+                    since: row.checked_at.unwrap_or(row.moved_at),
+                    upstream: upstream.name.clone(),
+                };
+                let fresh_until = now.plus(self.inner.tuning.stale_retry);
+                let file = row.file.clone();
+                Ok(Some(Pointed { file, fresh_until, stale: Some(stale) }))
+            }
+        }
+    }
+
+    /// What an upstream says of a tag; `None` where it has none of that name.
+    async fn ask_for_tag(
+        &self,
+        query: &Query,
+        tag: &Tag,
+        upstream: &Arc<Upstream>,
+        remote: &Remote,
+    ) -> Result<Option<FileName>, Problem> {
+        let ecosystem = &query.ecosystem;
+        let Some(request) = ecosystem.upstream_tag(remote.base(), &query.package, tag) else {
+            return Ok(None);
+        };
+        let digest = match self.head_digest(&request, upstream, remote).await? {
+            Answered::Missing => return Ok(None),
+            Answered::Digest(digest) => digest,
+            // It does not say so in the head: the bytes tell.
+            Answered::Unsaid => match self.document_digest(&request, upstream, remote).await? {
+                Some(digest) => digest,
+                None => return Ok(None),
+            },
+        };
+        let file = ecosystem.tagged_file(&digest).ok_or_else(|| {
+            let message = format!(
+                "upstream {} names {tag} by a digest of no kind that is known here",
+                upstream.name
+            );
+            Problem::new(ProblemCode::UpstreamFailed, message)
+        })?;
+        Ok(Some(file))
+    }
+
+    async fn head_digest(
+        &self,
+        request: &UpstreamRequest,
+        upstream: &Arc<Upstream>,
+        remote: &Remote,
+    ) -> Result<Answered, Problem> {
+        let Some(field) = request.digest_field else { return Ok(Answered::Unsaid) };
+        let wanted = WantedFields {
+            accept: request.accept,
+            fields: &[field],
+            realm_key: request.access.as_deref(),
+        };
+        match self.inner.remotes.client.head(remote, &request.url, wanted).await {
+            Ok(Head::Found { fields }) => {
+                self.upstream_answered(upstream);
+                let digest = fields.first(field).and_then(|text| text.parse().ok());
+                Ok(digest.map_or(Answered::Unsaid, Answered::Digest))
+            }
+            Ok(Head::Missing { .. }) => {
+                self.upstream_answered(upstream);
+                Ok(Answered::Missing)
+            }
+            Err(error) => {
+                let problem = fetch_problem(upstream, &error);
+                self.upstream_failed(upstream, &problem);
+                Err(problem)
+            }
+        }
+    }
+
+    async fn document_digest(
+        &self,
+        request: &UpstreamRequest,
+        upstream: &Arc<Upstream>,
+        remote: &Remote,
+    ) -> Result<Option<Digest>, Problem> {
+        use sha2::Digest as _;
+        let page = self.upstream_document(request, upstream, remote).await?;
+        Ok(page.map(|page| {
+            let hash: [u8; 32] = sha2::Sha256::digest(&page.body).into();
+            provender_domain::BlobId::from_bytes(hash).digest()
+        }))
+    }
+
+    /// The tag points there now: the file is brought in, then the tag is kept. Where tags may not
+    /// move it stays where it was, and somebody is told.
+    async fn follow(
+        &self,
+        query: &Query,
+        tag: &Tag,
+        kept: Option<&TagRow>,
+        pointed: Pointed,
+        caller: &Caller,
+    ) -> Result<Pointed, Problem> {
+        let key = query.key();
+        let now = self.now();
+        let policy = &query.repository.repository.policy;
+        match kept {
+            Some(row) if row.file == pointed.file => {
+                let touch = Write::TouchTag { key, tag: tag.clone(), checked_at: now };
+                self.commit_tag(vec![touch], Vec::new(), query).await;
+                return Ok(pointed);
+            }
+            Some(row) if policy.tags == TagRule::Immutable => {
+                let touch = Write::TouchTag { key: key.clone(), tag: tag.clone(), checked_at: now };
+                let message = format!(
+                    "tag {tag} of {} was moved upstream, to {}; tags are immutable here, so it stays at {}",
+                    query.package, pointed.file, row.file
+                );
+                let mut event =
+                    self.package_event(EventKind::ImmutableTagMoved, caller, &key, message);
+                event.detail.set_text("tag", tag.as_str());
+                event.detail.set_text("moved_to", pointed.file.as_str());
+                event.file = Some(row.file.clone());
+                self.commit_tag(vec![touch], vec![event], query).await;
+                return Ok(Pointed { file: row.file.clone(), ..pointed });
+            }
+            _ => {}
+        }
+        self.kept_file(query, &pointed.file, caller).await?;
+        let put = put_tag(query, tag, &pointed.file, now, caller, policy);
+        let events = kept.map(|row| {
+            let message = format!(
+                "tag {tag} of {} points to {} now, and pointed to {} before; it was moved upstream",
+                query.package, pointed.file, row.file
+            );
+            self.moved_event(query, tag, &pointed.file, Some(&row.file), caller, message)
+        });
+        self.commit_tag(vec![put], events.into_iter().collect(), query).await;
+        Ok(pointed)
+    }
+
+    /// Keeping what an upstream says of a tag is a convenience: a full disk must not stop reading.
+    async fn commit_tag(&self, writes: Vec<Write>, events: Vec<NewEvent>, query: &Query) {
+        let moves = writes.iter().any(|write| matches!(write, Write::PutTag { .. }));
+        match self.inner.metadata.commit(writes, events).await {
+            // Gone meanwhile: it is asked for again.
+            Ok(_) | Err(StoreError::Missing { .. } | StoreError::TagTaken { .. }) => {}
+            Err(error) => {
+                tracing::error!(%error, package = %query.package, "a tag could not be kept");
+            }
+        }
+        if moves {
+            self.package_changed(query.ecosystem.id(), &query.package);
+        }
+    }
+
+    /// That a tag was moved.
+    pub(crate) fn moved_event(
+        &self,
+        query: &Query,
+        tag: &Tag,
+        file: &FileName,
+        before: Option<&FileName>,
+        caller: &Caller,
+        message: String,
+    ) -> NewEvent {
+        let mut event = self.package_event(EventKind::TagMoved, caller, &query.key(), message);
+        event.file = Some(file.clone());
+        event.detail.set_text("tag", tag.as_str());
+        if let Some(before) = before {
+            event.detail.set_text("before", before.as_str());
+        }
+        event
+    }
+
+    /// A part of a package's tags: those kept here and those that its upstream lists.
+    pub(crate) async fn render_tags(
+        &self,
+        authorized: &Authorized<Operation>,
+        package: &PackageName,
+        page: &Page,
+    ) -> Result<(Document, Timestamp, Option<Stale>), Problem> {
+        let query = authorized.query(package);
+        let key = query.key();
+        let limit = page.limit.unwrap_or(TAGS_LIMIT).min(TAGS_LIMIT);
+        let after = page.after.as_deref();
+        let row = self.inner.metadata.package(&key).await.map_err(|error| store_problem(&error))?;
+        let bound = bound_origin(query.owns(), row.as_ref());
+        let is_here = bound == Some(Origin::Published);
+        let take = if is_here { limit + 1 } else { u32::MAX };
+        let kept = self.inner.metadata.tags(&key, after, take).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        let mut tags: Vec<Tag> = kept.into_iter().map(|row| row.tag).collect();
+        let mut fresh_until = Timestamp::from_microseconds(i64::MAX);
+        let mut stale = None;
+        if is_here {
+            if row.is_none_or(|row| row.origin.is_none()) && tags.is_empty() {
+                return Err(no_package(&query));
+            }
+        } else {
+            let resolution = self.resolve(&query).await?;
+            if !resolution.is_known {
+                return Err(no_package(&query));
+            }
+            tags.extend(
+                resolution
+                    .tags
+                    .into_iter()
+                    .filter(|tag| after.is_none_or(|after| tag.as_str() > after)),
+            );
+            tags.sort();
+            tags.dedup();
+            (fresh_until, stale) = (resolution.fresh_until, resolution.stale);
+        }
+        let limit_tags = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = tags.len() > limit_tags;
+        tags.truncate(limit_tags);
+        let view = TagsView {
+            repository: query.repository.repository.name.clone(),
+            package: package.clone(),
+            more: (has_more && limit > 0).then_some(limit),
+            tags,
+        };
+        let document = authorized.ecosystem.render(&View::Tags(&view), Rendition(0));
+        Ok((document, fresh_until, stale))
+    }
+}
+
+/// Most tags in one page.
+const TAGS_LIMIT: u32 = 10_000;
+
+enum Answered {
+    Missing,
+    Digest(Digest),
+    Unsaid,
+}
+
+/// Points a tag to a file that an upstream says it points to.
+fn put_tag(
+    query: &Query,
+    tag: &Tag,
+    file: &FileName,
+    at: Timestamp,
+    caller: &Caller,
+    policy: &RepositoryPolicy,
+) -> Write {
+    Write::PutTag {
+        key: query.key(),
+        tag: tag.clone(),
+        file: file.clone(),
+        at,
+        actor: caller.actor().to_string(),
+        checked_at: Some(at),
+        rule: policy.tags,
+    }
+}
+
+fn no_such(query: &Query, tag: &Tag) -> Problem {
+    Problem::not_found(format!("no tag {tag} of {}", query.package))
+}
+
+fn no_package(query: &Query) -> Problem {
+    Problem::not_found(format!("no package {} here, nor at any upstream", query.package))
+}

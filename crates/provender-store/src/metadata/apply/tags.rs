@@ -1,0 +1,198 @@
+//! Tags, and the history of where each has pointed.
+
+use provender_domain::{FileName, Tag, TagRule, Timestamp};
+use sqlx::{AnyConnection, Row};
+
+use super::{Changed, hit, missing, orphans, packages};
+use crate::StoreError;
+use crate::metadata::PackageKey;
+use crate::metadata::codec::storable;
+use crate::metadata::read::name;
+
+/// Something that is done to a tag.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub(super) key: &'a PackageKey,
+    pub(super) tag: &'a Tag,
+    pub(super) at: Timestamp,
+    pub(super) actor: &'a str,
+}
+
+pub(super) async fn put(
+    connection: &mut AnyConnection,
+    step: Step<'_>,
+    file: &FileName,
+    checked_at: Option<Timestamp>,
+    rule: TagRule,
+    changed: &mut Changed,
+) -> Result<(), StoreError> {
+    let Step { key, tag, .. } = step;
+    match before(connection, step, file).await? {
+        Some(there) if there == *file => {
+            let Some(checked_at) = checked_at else {
+                return Ok(());
+            };
+            return touch(connection, key, tag, checked_at).await;
+        }
+        Some(file) if rule == TagRule::Immutable => return Err(StoreError::TagTaken { file }),
+        _ => {}
+    }
+    packages::bump(connection, key, changed).await?;
+    let (repository, ecosystem, package) = key.columns();
+    sqlx::query(
+        "INSERT INTO tags (repository, ecosystem, package, tag, file, moved_at, checked_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (repository, ecosystem, package, tag)
+         DO UPDATE SET file = excluded.file, moved_at = excluded.moved_at,
+         checked_at = excluded.checked_at",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(tag.as_str())
+    .bind(file.as_str())
+    .bind(step.at.microseconds())
+    .bind(checked_at.map(Timestamp::microseconds))
+    .execute(&mut *connection)
+    .await?;
+    orphans::clear(connection, key, file).await?;
+    note(connection, step, Some(file)).await
+}
+
+pub(super) async fn touch(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    tag: &Tag,
+    checked_at: Timestamp,
+) -> Result<(), StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let result = sqlx::query(
+        "UPDATE tags SET checked_at = $5
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND tag = $4",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(tag.as_str())
+    .bind(checked_at.microseconds())
+    .execute(connection)
+    .await?;
+    hit(&result, "tag", tag)
+}
+
+pub(super) async fn remove(
+    connection: &mut AnyConnection,
+    step: Step<'_>,
+    changed: &mut Changed,
+) -> Result<(), StoreError> {
+    let (repository, ecosystem, package) = step.key.columns();
+    let result = sqlx::query(
+        "DELETE FROM tags
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND tag = $4",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(step.tag.as_str())
+    .execute(&mut *connection)
+    .await?;
+    hit(&result, "tag", step.tag)?;
+    packages::bump(connection, step.key, changed).await?;
+    note(connection, step, None).await
+}
+
+pub(super) async fn remove_all_of(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &FileName,
+    at: Timestamp,
+    actor: &str,
+    changed: &mut Changed,
+) -> Result<(), StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(
+        "SELECT tag FROM tags
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(file.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut tags = rows.iter().map(|row| name(row, 0)).collect::<Result<Vec<Tag>, _>>()?;
+    tags.sort_unstable();
+    for tag in &tags {
+        remove(connection, Step { key, tag, at, actor }, changed).await?;
+    }
+    Ok(())
+}
+
+/// `InUse` if a tag points to the file.
+pub(super) async fn none_points_to(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &FileName,
+) -> Result<(), StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let tagged = sqlx::query(
+        "SELECT 1 FROM tags
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4 LIMIT 1",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(file.as_str())
+    .fetch_optional(connection)
+    .await?;
+    if tagged.is_some() { Err(StoreError::InUse) } else { Ok(()) }
+}
+
+/// Where the tag points; `Missing` unless the file that it is to point to is present.
+async fn before(
+    connection: &mut AnyConnection,
+    step: Step<'_>,
+    file: &FileName,
+) -> Result<Option<FileName>, StoreError> {
+    let (repository, ecosystem, package) = step.key.columns();
+    let row = sqlx::query(
+        "SELECT tags.file FROM files LEFT JOIN tags ON tags.repository = files.repository
+         AND tags.ecosystem = files.ecosystem AND tags.package = files.package AND tags.tag = $5
+         WHERE files.repository = $1 AND files.ecosystem = $2 AND files.package = $3
+         AND files.name = $4 AND files.state = 'present'",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(file.as_str())
+    .bind(step.tag.as_str())
+    .fetch_optional(connection)
+    .await?
+    .ok_or_else(|| missing("file", file))?;
+    let points = row.try_get::<Option<&str>, _>(0)?.is_some();
+    points.then(|| name(&row, 0)).transpose()
+}
+
+/// Appends to the tag's history.
+async fn note(
+    connection: &mut AnyConnection,
+    step: Step<'_>,
+    file: Option<&FileName>,
+) -> Result<(), StoreError> {
+    let (repository, ecosystem, package) = step.key.columns();
+    sqlx::query(
+        "INSERT INTO tag_history (repository, ecosystem, package, number, tag, file, at, actor)
+         SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1, $4, $5, $6, $7 FROM tag_history
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(step.tag.as_str())
+    .bind(file.map(|file| file.as_str().to_owned()))
+    .bind(step.at.microseconds())
+    .bind(storable(step.actor))
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! The packages of several repositories in one sorted list, a page at a time.
+
+use provender_domain::{BlobId, EcosystemId, PackageName, RepositoryName};
+use sqlx::AnyConnection;
+
+use super::Metadata;
+use super::read::name;
+use crate::StoreError;
+
+impl Metadata {
+    /// Packages of an ecosystem that have a present file with these bytes, in no order.
+    pub async fn packages_with_blob(
+        &self,
+        ecosystem: EcosystemId,
+        blob: &BlobId,
+        limit: u32,
+    ) -> Result<Vec<(RepositoryName, PackageName)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT repository, package FROM files
+             WHERE blob = $1 AND ecosystem = $2 AND state = 'present' LIMIT $3",
+        )
+        .bind(blob.to_hex())
+        .bind(ecosystem.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(|row| Ok((name(row, 0)?, name(row, 1)?))).collect()
+    }
+
+    /// The packages of these repositories that have at least one present file, sorted by
+    /// repository and name, both by bytes, behind `after`, which need not be one.
+    pub async fn packages_page(
+        &self,
+        repositories: &[RepositoryName],
+        ecosystem: EcosystemId,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<(RepositoryName, PackageName)>, StoreError> {
+        let mut reader = self.reader().await?;
+        let mut sorted: Vec<_> = repositories.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let mut page = Vec::new();
+        for repository in sorted {
+            let after = match after {
+                Some((passed, _)) if repository.as_str() < passed => continue,
+                Some((reached, name)) if repository.as_str() == reached => name,
+                _ => "",
+            };
+            let room = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
+            if room == 0 {
+                break;
+            }
+            let names = packages(&mut reader, repository, ecosystem, after, room).await?;
+            page.extend(names.into_iter().map(|name| (repository.clone(), name)));
+        }
+        Ok(page)
+    }
+}
+
+async fn packages(
+    connection: &mut AnyConnection,
+    repository: &RepositoryName,
+    ecosystem: EcosystemId,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<PackageName>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT name FROM packages
+         WHERE repository = $1 AND ecosystem = $2 AND name COLLATE \"binary\" > $3
+         AND EXISTS (SELECT 1 FROM files WHERE files.repository = packages.repository
+         AND files.ecosystem = packages.ecosystem AND files.package = packages.name
+         AND files.state = 'present')
+         ORDER BY name COLLATE \"binary\" LIMIT $4",
+    )
+    .bind(repository.as_str())
+    .bind(ecosystem.as_str())
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| name(row, 0)).collect()
+}

@@ -1,0 +1,123 @@
+//! What files of a package name, read.
+
+use provender_domain::{FileName, KeptFile, Reference, ReferenceRole};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::codec::corrupt;
+use super::read::{Rule, kept_file, name};
+use super::{Metadata, PackageKey};
+use crate::StoreError;
+
+impl Metadata {
+    /// The present files that are about this one, which need not be here; sorted by name.
+    pub async fn referrers(
+        &self,
+        key: &PackageKey,
+        subject: &FileName,
+    ) -> Result<Vec<KeptFile>, StoreError> {
+        about(&mut *self.reader().await?, key, subject).await
+    }
+
+    /// The names of the files, not deleted, that name this one in one of these roles; each once,
+    /// sorted.
+    pub async fn referring(
+        &self,
+        key: &PackageKey,
+        target: &FileName,
+        roles: &[ReferenceRole],
+    ) -> Result<Vec<FileName>, StoreError> {
+        naming(&mut *self.reader().await?, key, target, roles).await
+    }
+
+    /// What this file names; nothing, once it is deleted. Sorted.
+    pub async fn references_of(
+        &self,
+        key: &PackageKey,
+        file: &FileName,
+    ) -> Result<Vec<Reference>, StoreError> {
+        named_by(&mut *self.reader().await?, key, file).await
+    }
+}
+
+async fn about(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    subject: &FileName,
+) -> Result<Vec<KeptFile>, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(
+        "SELECT files.facts FROM file_references JOIN files
+         ON files.repository = file_references.repository
+         AND files.ecosystem = file_references.ecosystem
+         AND files.package = file_references.package AND files.name = file_references.file
+         WHERE file_references.repository = $1 AND file_references.ecosystem = $2
+         AND file_references.package = $3 AND file_references.target = $4
+         AND file_references.role = 'subject' AND files.state = 'present'",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(subject.as_str())
+    .fetch_all(connection)
+    .await?;
+    let mut files = rows.iter().map(|row| kept_file(row, 0)).collect::<Result<Vec<_>, _>>()?;
+    files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
+    Ok(files)
+}
+
+async fn naming(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    target: &FileName,
+    roles: &[ReferenceRole],
+) -> Result<Vec<FileName>, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(
+        "SELECT file, role FROM file_references
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND target = $4",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(target.as_str())
+    .fetch_all(connection)
+    .await?;
+    let mut files = Vec::new();
+    for row in &rows {
+        if roles.contains(&role(row, 1)?) {
+            files.push(name(row, 0)?);
+        }
+    }
+    files.sort_unstable();
+    files.dedup();
+    Ok(files)
+}
+
+async fn named_by(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    file: &FileName,
+) -> Result<Vec<Reference>, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(
+        "SELECT target, role FROM file_references
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(file.as_str())
+    .fetch_all(connection)
+    .await?;
+    let reference = |row| Ok(Reference { file: name(row, 0)?, role: role(row, 1)? });
+    let mut references = rows.iter().map(reference).collect::<Result<Vec<_>, StoreError>>()?;
+    references.sort_unstable();
+    Ok(references)
+}
+
+fn role(row: &AnyRow, column: usize) -> Result<ReferenceRole, StoreError> {
+    let text = row.try_get::<&str, _>(column)?;
+    let found = ReferenceRole::ALL.into_iter().find(|role| role.as_str() == text);
+    found.ok_or_else(|| corrupt("reference", Rule("its role is none")))
+}

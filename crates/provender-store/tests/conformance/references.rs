@@ -1,0 +1,172 @@
+//! Which files name which.
+
+use provender_domain::ReferenceRole::{Optional, Required, Subject};
+use provender_domain::{FileState, KeptFile, Reference, ReferenceRole};
+use provender_store::{Metadata, PackageKey, StoreError, Write};
+
+use crate::support::{
+    bind, blob, file_name, kept, key, moment, record, refer, reference, repository,
+};
+
+/// As many signatures and the like as a well-known image has.
+const MANY: usize = 1_000;
+
+pub(crate) async fn all(metadata: &Metadata) {
+    metadata.commit(vec![Write::CreateRepository(repository("references"))], vec![]).await.unwrap();
+    what_is_required_must_be_there(metadata).await;
+    they_are_read_from_both_ends(metadata).await;
+    a_tombstone_is_revived(metadata).await;
+    many_at_once(metadata).await;
+}
+
+async fn commit(metadata: &Metadata, write: Write) -> Result<(), StoreError> {
+    metadata.commit(vec![write], vec![]).await.map(drop)
+}
+
+fn with_state(mut file: KeptFile, state: FileState) -> KeptFile {
+    file.state = state;
+    file
+}
+
+fn update(key: &PackageKey, file: KeptFile) -> Write {
+    Write::UpdateFile { key: key.clone(), file }
+}
+
+async fn what_is_required_must_be_there(metadata: &Metadata) {
+    let key = key("references", "required");
+    let held = with_state(kept("held", blob(3)), FileState::Quarantined);
+    let writes = vec![
+        bind(&key),
+        record(&key, kept("layer", blob(1))),
+        record(&key, held),
+        record(&key, kept("gone", blob(2))),
+        update(&key, with_state(kept("gone", blob(2)), FileState::Deleted)),
+    ];
+    metadata.commit(writes, vec![]).await.unwrap();
+    let check = async |references: &[Reference], missing: Option<&str>| {
+        let writes =
+            vec![record(&key, kept("manifest", blob(9))), refer(&key, "manifest", references)];
+        let before = metadata.counts().await.unwrap();
+        let outcome = metadata.commit(writes, vec![]).await;
+        match (outcome, missing) {
+            (Ok(_), None) => {}
+            (Err(StoreError::MissingReference { target }), Some(expected)) => {
+                assert_eq!(target, file_name(expected));
+                assert_eq!(metadata.file(&key, &file_name("manifest")).await.unwrap(), None);
+                assert_eq!(metadata.counts().await.unwrap(), before);
+            }
+            (outcome, expected) => panic!("{outcome:?} instead of {expected:?}"),
+        }
+    };
+    for absent in ["gone", "held", "never"] {
+        let both = [reference("layer", Required), reference(absent, Required)];
+        check(&both, Some(absent)).await;
+    }
+    let fine = [
+        reference("layer", Required),
+        reference("never", Optional),
+        reference("gone", Optional),
+        reference("elsewhere", Subject),
+    ];
+    check(&fine, None).await;
+    // The same again is fine.
+    commit(metadata, refer(&key, "manifest", &fine)).await.unwrap();
+    for who in ["gone", "never"] {
+        let outcome = commit(metadata, refer(&key, who, &[])).await;
+        assert!(matches!(outcome, Err(StoreError::Missing { what: "file", .. })), "{outcome:?}");
+    }
+}
+
+async fn they_are_read_from_both_ends(metadata: &Metadata) {
+    let key = key("references", "read");
+    let file = |name: &str| kept(name, blob(u8::try_from(name.len()).unwrap()));
+    let mut writes = vec![bind(&key)];
+    for name in ["layer", "image", "index", "signature", "held-signature"] {
+        writes.push(record(&key, file(name)));
+    }
+    writes.push(refer(&key, "image", &[reference("layer", Required)]));
+    let of_index = [reference("image", Required), reference("foreign", Optional)];
+    writes.push(refer(&key, "index", &of_index));
+    for name in ["signature", "held-signature"] {
+        let both = [reference("image", Subject), reference("layer", Required)];
+        writes.push(refer(&key, name, &both));
+    }
+    let held = with_state(file("held-signature"), FileState::Quarantined);
+    writes.push(update(&key, held));
+    metadata.commit(writes, vec![]).await.unwrap();
+
+    let check = async |target: &str, roles: &[ReferenceRole], expected: &[&str]| {
+        let found = metadata.referring(&key, &file_name(target), roles).await.unwrap();
+        let found: Vec<_> = found.iter().map(AsRef::as_ref).collect();
+        assert_eq!(found, expected, "{target} {roles:?}");
+    };
+    check("layer", &[Required], &["held-signature", "image", "signature"]).await;
+    check("layer", &[Subject, Optional], &[]).await;
+    check("image", &ReferenceRole::ALL, &["held-signature", "index", "signature"]).await;
+    check("image", &[Required], &["index"]).await;
+    check("foreign", &[Optional], &["index"]).await;
+    check("image", &[], &[]).await;
+
+    let about = async |target: &str| {
+        let found = metadata.referrers(&key, &file_name(target)).await.unwrap();
+        found.iter().map(|file| file.file.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(about("image").await, ["signature"]);
+    assert_eq!(about("layer").await, [""; 0]);
+    let of_signature =
+        async || metadata.references_of(&key, &file_name("signature")).await.unwrap();
+    assert_eq!(of_signature().await, [reference("image", Subject), reference("layer", Required)]);
+
+    let tombstone = with_state(file("signature"), FileState::Deleted);
+    commit(metadata, update(&key, tombstone)).await.unwrap();
+    assert_eq!(of_signature().await, []);
+    assert_eq!(about("image").await, [""; 0]);
+    check("layer", &[Required], &["held-signature", "image"]).await;
+}
+
+async fn a_tombstone_is_revived(metadata: &Metadata) {
+    let key = key("references", "revived");
+    let file = kept("a", blob(1));
+    let before = metadata.counts().await.unwrap();
+    let revive = |file: &KeptFile| Write::ReviveFile { key: key.clone(), file: file.clone() };
+    metadata.commit(vec![bind(&key), record(&key, file.clone())], vec![]).await.unwrap();
+    let check = async |write: Write| {
+        let outcome = commit(metadata, write).await;
+        let expected = matches!(outcome, Err(StoreError::Missing { what: "tombstone", .. }));
+        assert!(expected, "{outcome:?}");
+    };
+    check(revive(&file)).await;
+    check(revive(&kept("b", blob(1)))).await;
+    let tombstone = with_state(file.clone(), FileState::Deleted);
+    commit(metadata, update(&key, tombstone)).await.unwrap();
+    check(revive(&kept("a", blob(2)))).await;
+    let anew = KeptFile { recorded_at: moment(9), publisher: Some("bob".to_owned()), ..file };
+    commit(metadata, revive(&anew)).await.unwrap();
+    assert_eq!(metadata.file(&key, &file_name("a")).await.unwrap(), Some(anew.clone()));
+    let after = metadata.counts().await.unwrap();
+    assert_eq!((after.files - before.files, after.bytes - before.bytes), (1, 100));
+    check(revive(&anew)).await;
+}
+
+async fn many_at_once(metadata: &Metadata) {
+    let key = key("references", "many");
+    let mut writes = vec![bind(&key), record(&key, kept("image", blob(1)))];
+    let layers: Vec<_> = (0..150).map(|number| format!("layer-{number:03}")).collect();
+    writes.extend(layers.iter().map(|name| record(&key, kept(name, blob(2)))));
+    let mut of_image: Vec<_> = layers.iter().map(|name| reference(name, Required)).collect();
+    writes.push(refer(&key, "image", &of_image));
+    for number in 0..MANY {
+        let name = format!("signature-{number:04}");
+        writes.push(record(&key, kept(&name, blob(3))));
+        writes.push(refer(&key, &name, &[reference("image", Subject)]));
+    }
+    metadata.commit(writes, vec![]).await.unwrap();
+    assert_eq!(metadata.references_of(&key, &file_name("image")).await.unwrap(), of_image);
+    let referrers = metadata.referrers(&key, &file_name("image")).await.unwrap();
+    assert_eq!(referrers.len(), MANY);
+    assert!(referrers.is_sorted_by_key(|file| file.file.name.clone()));
+
+    of_image.push(reference("layer-150", Required));
+    let refused = commit(metadata, refer(&key, "image", &of_image)).await;
+    assert!(matches!(refused, Err(StoreError::MissingReference { .. })), "{refused:?}");
+}
