@@ -66,6 +66,12 @@ impl RenderedIndex {
         }
     }
 
+    /// The same, served while an upstream fails.
+    pub(crate) fn marked(mut self, stale: Option<Stale>) -> Self {
+        self.stale = stale;
+        self
+    }
+
     pub(crate) fn new(document: Document, stale: Option<Stale>) -> Self {
         let digest: [u8; 32] = Sha256::digest(&document.body).into();
         let etag = format!("\"{}\"", &BlobId::from_bytes(digest).to_hex()[..32]);

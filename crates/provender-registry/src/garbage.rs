@@ -49,8 +49,8 @@ impl Registry {
         let before = self.now().to_system().checked_sub(GRACE).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut collected = Collected { dry_run, ..Collected::default() };
         if !dry_run {
-            let (uploads, bytes) = self.remove_abandoned_uploads().await?;
-            (collected.uploads, collected.bytes) = (uploads, bytes);
+            let removed = self.remove_abandoned_uploads().await?;
+            (collected.uploads, collected.bytes) = (removed.count, removed.bytes);
         }
         for ecosystem in self.ecosystems() {
             self.forget_orphans(&**ecosystem, &mut collected).await?;

@@ -140,7 +140,7 @@ impl Registry {
                 let query = authorized.query(package);
                 let pointed = self.pointed(&query, tag, &authorized.caller).await?;
                 let document = self.document(&query, &pointed.file, &authorized.caller).await?;
-                (RenderedIndex { stale: pointed.stale, ..document }, pointed.fresh_until)
+                (document.marked(pointed.stale), pointed.fresh_until)
             }
             Wanted::Document { package, file } => {
                 let query = authorized.query(package);

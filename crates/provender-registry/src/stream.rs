@@ -15,7 +15,6 @@ use provender_store::{Tail, TailReader};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::error::blob_problem;
 use crate::mirror::{Errand, MirrorKey};
 use crate::read::{Answer, no_such_file};
 use crate::resolve::Query;
@@ -158,9 +157,13 @@ impl Registry {
         let mut opened = self.inner.mirrors.streams.watch(errand.key());
         let registry = self.clone();
         let mut fetch = Interest(tokio::spawn(async move { registry.mirror(errand).await }));
+        let opening = async {
+            let open = opened.wait_for(Option::is_some).await;
+            open.ok().and_then(|open| open.clone())
+        };
         let open = tokio::select! {
             biased;
-            open = opened.wait_for(Option::is_some) => open.ok().and_then(|open| open.clone()),
+            open = opening => open,
             kept = &mut fetch.0 => {
                 let kept = kept.map_err(|error| Problem::internal(&error))??;
                 return self.open_kept(query, kept).await.map(Answer::File);
@@ -176,7 +179,7 @@ impl Registry {
             name: file.name,
             content_type: presentation.content_type,
             fields: presentation.fields,
-            reader: tail.open().map_err(|error| blob_problem(&error))?,
+            reader: tail.open(),
             _fetch: fetch,
         }))
     }

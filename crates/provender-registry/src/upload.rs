@@ -7,9 +7,11 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use provender_domain::{File, FileName, FileState, KeptFile, Origin, Problem, ProblemCode, Scope};
+use provender_domain::{
+    Algorithm, File, FileName, FileState, KeptFile, Origin, Problem, ProblemCode,
+};
 use provender_ecosystem::{Delivery, MountSource, Operation, SessionId, UploadStep};
-use provender_store::{Blob, BlobError, PackageKey, StoreError, Verified, Write};
+use provender_store::{Blob, BlobError, PackageKey, RemovedUploads, StoreError, Verified, Write};
 
 use crate::Registry;
 use crate::access::Authorized;
@@ -88,7 +90,14 @@ impl Registry {
         getrandom::fill(&mut random)
             .map_err(|error| Problem::internal(&std::io::Error::other(error.to_string())))?;
         let session = SessionId::from_random(random);
-        let bytes = blobs.create_upload(&owner(&key), session.as_str()).await;
+        let algorithms: Vec<Algorithm> = match step {
+            UploadStep::Whole { file } => {
+                let digest = operation.ecosystem.digest_of_file(file);
+                digest.map(|digest| digest.algorithm()).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        let bytes = blobs.create_upload(&owner(&key), session.as_str(), &algorithms).await;
         let bytes = bytes.map_err(|error| blob_problem(&error))?;
         Ok(Begun::Upload(Upload { session, bytes }))
     }
@@ -294,8 +303,8 @@ impl Registry {
         Ok(None)
     }
 
-    /// Takes away what nobody went on with for a day. Answers how many there were, and their bytes.
-    pub(crate) async fn remove_abandoned_uploads(&self) -> Result<(u64, u64), Problem> {
+    /// Takes away what nobody went on with for a day.
+    pub(crate) async fn remove_abandoned_uploads(&self) -> Result<RemovedUploads, Problem> {
         let before = self.now().to_system().checked_sub(ABANDONED_AFTER);
         let before = before.unwrap_or(SystemTime::UNIX_EPOCH);
         let removed = self.inner.blobs.remove_abandoned_uploads(before).await;
