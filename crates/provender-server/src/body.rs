@@ -112,3 +112,6 @@ impl Fetched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

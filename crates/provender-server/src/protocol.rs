@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, USER_AGENT, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use provender_domain::{Problem, ProblemCode};
@@ -151,7 +151,9 @@ async fn of_root(
     let in_dialect = |problem| in_dialect(ecosystem, problem);
     refuse_own_request(server.registry(), &parts.headers).map_err(in_dialect)?;
     let caller = identify(server, connection, &parts.headers).map_err(in_dialect)?;
-    let answer = root::answer(server.registry(), &caller, ecosystem.id(), asked?);
+    let showed_credential = parts.headers.contains_key(AUTHORIZATION);
+    let (registry, id) = (server.registry(), ecosystem.id());
+    let answer = root::answer(registry, &caller, showed_credential, id, asked?);
     at_home(&connection.home, answer).await.map_err(in_dialect)
 }
 

@@ -8,15 +8,16 @@ use provender_registry::{Caller, Registry};
 use crate::body::Body;
 use crate::index;
 
-/// Carries one out.
+/// Carries one out. An access token for anybody is a credential too, though its bearer is anonymous.
 pub(crate) async fn answer(
     registry: &Registry,
     caller: &Caller,
+    showed_credential: bool,
     ecosystem: EcosystemId,
     operation: RootOperation,
 ) -> Result<Response<Body>, Problem> {
     match operation {
-        RootOperation::Ping => ping(caller),
+        RootOperation::Ping => ping(showed_credential || !caller.is_anonymous()),
         RootOperation::AllPackages { page } => {
             index::document(registry.all_packages(caller, ecosystem, &page).await?)
         }
@@ -25,8 +26,8 @@ pub(crate) async fn answer(
 }
 
 /// Clients ask this first, and learn from the refusal how to get a token. Anybody may have one.
-fn ping(caller: &Caller) -> Result<Response<Body>, Problem> {
-    if caller.is_anonymous() {
+fn ping(is_known: bool) -> Result<Response<Body>, Problem> {
+    if !is_known {
         let message = "this needs a token, which anybody can get for what is public";
         return Err(Problem::new(ProblemCode::AuthenticationRequired, message));
     }

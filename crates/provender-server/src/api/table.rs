@@ -236,32 +236,33 @@ pub(super) fn find(
     method: &Method,
     segments: &[String],
 ) -> Result<(&'static Endpoint, BTreeMap<String, String>), Problem> {
-    let mut others = Vec::new();
-    for endpoint in ENDPOINTS.iter() {
-        let Some(parameters) = endpoint.matches(segments) else { continue };
-        if endpoint.method == *method {
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method == *method) {
+        if let Some(parameters) = endpoint.matches(segments) {
             return Ok((endpoint, parameters));
         }
-        others.push(endpoint.method.as_str());
     }
-    if others.is_empty() {
-        return Err(Problem::not_found(
+    Err(match allowed_methods(segments) {
+        Some(allowed) => {
+            let message = format!("this path takes {allowed}");
+            Problem::new(ProblemCode::MethodNotAllowed, message)
+        }
+        None => Problem::not_found(
             "the API has nothing there; /-/api/v1/openapi.json lists what it has",
-        ));
-    }
-    let message = format!("this path takes {}", others.join(" and "));
-    Err(Problem::new(ProblemCode::MethodNotAllowed, message))
+        ),
+    })
 }
 
-/// The methods that a path takes, for `Allow`; `None` for a path that there is not.
+/// The methods that a path takes; `None` for a path that there is not.
 pub(super) fn allowed_methods(segments: &[String]) -> Option<String> {
-    let found = ENDPOINTS.iter().filter(|endpoint| endpoint.matches(segments).is_some());
-    let mut methods: Vec<_> = found.map(|endpoint| endpoint.method.as_str()).collect();
     if segments == ["openapi.json"] {
-        methods.push(Method::GET.as_str());
+        return Some("GET, HEAD".to_owned());
     }
-    if let Some(get) = methods.iter_mut().find(|method| **method == "GET") {
-        *get = "GET, HEAD";
-    }
+    let found = ENDPOINTS.iter().filter(|endpoint| endpoint.matches(segments).is_some());
+    let methods: Vec<_> = found
+        .map(|endpoint| match endpoint.method.as_str() {
+            "GET" => "GET, HEAD",
+            other => other,
+        })
+        .collect();
     (!methods.is_empty()).then(|| methods.join(", "))
 }

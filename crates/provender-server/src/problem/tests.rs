@@ -50,6 +50,9 @@ fn statuses() {
     check(ProblemCode::PermissionDenied, 403);
     check(ProblemCode::PolicyDenied, 403);
     check(ProblemCode::InvalidPackage, 400);
+    check(ProblemCode::DigestMismatch, 400);
+    check(ProblemCode::MissingReference, 400);
+    check(ProblemCode::OutOfOrder, 416);
     check(ProblemCode::Conflict, 409);
     check(ProblemCode::TooLarge, 413);
     check(ProblemCode::MethodNotAllowed, 405);

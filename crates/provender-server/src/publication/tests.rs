@@ -58,6 +58,7 @@ fn refusals() {
     };
     check(&[part("name=a", b"1")], ProblemCode::InvalidRequest, "no file");
     check(&[archive(), archive()], ProblemCode::InvalidRequest, "exactly one file");
+    check(&[part("name=:sha256", b"ab"), archive()], ProblemCode::InvalidRequest, ":sha256");
     check(&[part("name=a", b"\xff")], ProblemCode::InvalidRequest, "\"a\" is not UTF-8");
     let large = vec![b'x'; FIELD_BYTES + 1];
     check(&[part("name=a", &large), archive()], ProblemCode::TooLarge, "field \"a\"");

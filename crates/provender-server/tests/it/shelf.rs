@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 
 use provender_domain::{
     Algorithm, Attributes, Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern,
-    PackageName, Problem, ProblemCode, Tag, Version,
+    PackageName, Problem, ProblemCode, Purl, Tag, Version,
 };
 use provender_ecosystem::{
     Archive, Change, ClientSetup, Delivery, Depth, Document, Ecosystem, Endpoint, Expected, Form,
@@ -79,6 +79,15 @@ impl Ecosystem for Shelf {
 
     fn tagged_file(&self, digest: &Digest) -> Option<FileName> {
         file_name("head", digest.to_string().split_once(':')?.1).ok()
+    }
+
+    /// A file's digest stands for its version.
+    fn purl(&self, package: &PackageName, _: Option<&Version>, file: Option<&FileName>) -> Purl {
+        let purl = Purl::new(self.id().as_str(), package.as_str());
+        match file.and_then(hex_of) {
+            Some(hex) => purl.with_version(hex),
+            None => purl,
+        }
     }
 
     fn mount(&self) -> Mount {

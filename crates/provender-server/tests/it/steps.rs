@@ -162,7 +162,7 @@ async fn a_piece_that_begins_elsewhere_is_refused_and_changes_nothing() {
     let server = TestServer::start().await;
     let at = begin(&server).await;
     server.ask("PATCH", &at, b"01234").await;
-    for offset in [0, 4, 6, 1 << 40] {
+    for offset in [0_u64, 4, 6, 1 << 40] {
         let mut client = server.connect().await;
         let path = format!("{at}?offset={offset}");
         let answer = client.ask("PATCH", &path, &server.token, b"56789").await;
@@ -271,11 +271,11 @@ async fn a_body_that_is_too_long_is_not_asked_for() {
         assert!(answer.text().contains("too-large"), "{}", answer.text());
     };
     let digest = sha256_hex(b"");
-    check("PATCH", &at, (512 << 30) + 1).await;
+    check("PATCH", &at, (512_u64 << 30) + 1).await;
     check("PUT", &format!("{at}?digest={digest}"), u64::MAX / 2).await;
-    check("POST", &format!("{UPLOADS}?digest={digest}"), (512 << 30) + 1).await;
+    check("POST", &format!("{UPLOADS}?digest={digest}"), (512_u64 << 30) + 1).await;
     server.ask("PATCH", &at, b"0").await;
-    check("PATCH", &at, 512 << 30).await;
+    check("PATCH", &at, 512_u64 << 30).await;
     check("PUT", "/shelf/main/team/pkg/heads/one", HEAD_LIMIT_BYTES + 1).await;
     assert_eq!(received(&server, &at).await, "1");
     server.stop().await;
