@@ -6,23 +6,29 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use provender_domain::BlobId;
+use provender_domain::{Algorithm, BlobId};
 
 use self::local::Local;
 use crate::BlobError;
 
 mod blob;
+mod hashers;
 mod local;
 mod staging;
+mod tail;
+mod upload;
+mod writer;
 
 pub use blob::{Blob, State, Unverified, Verified};
 pub use staging::Staging;
+pub use tail::{HELD_BACK_BYTES, Tail, TailReader};
+pub use upload::{RemovedUploads, Upload};
 
 /// The blobs of one server. Clones share them.
 ///
-/// On a local file system: `blobs/sha256/ab/<64 hexadecimal digits>` below the root, and
-/// `staging/` beside it for files that are being written. The root belongs to one process alone;
-/// the caller sees to that.
+/// On a local file system: `blobs/sha256/ab/<64 hexadecimal digits>` below the root, and beside it
+/// `staging/` for files that are being written and `uploads/` for those that come in several
+/// requests. The root belongs to one process alone; the caller sees to that.
 #[derive(Debug, Clone)]
 pub struct Blobs(Arc<Local>);
 
@@ -70,9 +76,50 @@ impl Blobs {
     }
 
     /// Begins a new staged file. It is made with the first bytes that are written.
-    #[expect(clippy::unused_async, reason = "a remote store begins with a request")]
     pub async fn stage(&self) -> Result<Staging, BlobError> {
-        Ok(Staging::new(Arc::clone(&self.0)))
+        self.stage_hashed(&[]).await
+    }
+
+    /// The same, hashed by these algorithms too while it is written: [`Blob::verify`] then need not
+    /// read it again for claims by them.
+    #[expect(clippy::unused_async, reason = "a remote store begins with a request")]
+    pub async fn stage_hashed(&self, algorithms: &[Algorithm]) -> Result<Staging, BlobError> {
+        Ok(Staging::new(Arc::clone(&self.0), algorithms))
+    }
+
+    /// Begins a file that comes in several requests. It is found again by this owner and this id
+    /// together, which nobody should be able to guess; also after a restart. By which algorithms
+    /// it is hashed while it is written, besides SHA-256, is not remembered over a restart.
+    ///
+    /// How many there may be at once is the caller's to limit; those that nobody goes on with are
+    /// [`Blobs::remove_abandoned_uploads`]' to remove.
+    ///
+    /// # Errors
+    /// [`BlobError::Io`] if there is one of this owner and id.
+    pub async fn create_upload(
+        &self,
+        owner: &str,
+        id: &str,
+        algorithms: &[Algorithm],
+    ) -> Result<Upload, BlobError> {
+        Upload::create(Arc::clone(&self.0), owner, id, algorithms).await
+    }
+
+    /// Goes on with such a file, behind the last byte that was written; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`BlobError::Busy`] while somebody holds it.
+    pub async fn resume_upload(&self, owner: &str, id: &str) -> Result<Option<Upload>, BlobError> {
+        Upload::resume(Arc::clone(&self.0), owner, id).await
+    }
+
+    /// Removes every upload that nobody holds and nobody has written to since this moment, without
+    /// keeping a thread for long.
+    pub async fn remove_abandoned_uploads(
+        &self,
+        older_than: SystemTime,
+    ) -> Result<RemovedUploads, BlobError> {
+        upload::remove_abandoned(Arc::clone(&self.0), older_than).await
     }
 
     /// Keeps a verified blob. When this returns, its bytes, its name and its directory entry are

@@ -144,6 +144,12 @@ pub enum BlobError {
     /// An earlier write to this staged file failed, and its error was returned then.
     #[error("an earlier write to this staged file failed")]
     Abandoned,
+    /// Somebody else is at this upload.
+    #[error("somebody else is at this upload")]
+    Busy,
+    /// The file that was read while it was written is not kept after all.
+    #[error("the file that is read is not kept after all")]
+    Withdrawn,
     /// Anything else that goes wrong with files.
     #[error("the blob store failed")]
     Io(#[source] io::Error),

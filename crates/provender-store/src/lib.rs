@@ -4,9 +4,10 @@
 //! packages, files, upstream listings, attestations, and the append-only record of events. `SQLite`
 //! (embedded, the default) and `PostgreSQL` take the same SQL.
 //!
-//! [`Blobs`] holds bytes by their SHA-256. Bytes enter through [`Staging`], are
-//! [`Blob<Unverified>`](Blob) until they were held against every digest that anybody claimed for
-//! them, and only a [`Blob<Verified>`](Blob) can be committed: the types prove it.
+//! [`Blobs`] holds bytes by their SHA-256. Bytes enter through [`Staging`] or, in several requests,
+//! through [`Upload`], are [`Blob<Unverified>`](Blob) until they were held against every digest
+//! that anybody claimed for them, and only a [`Blob<Verified>`](Blob) can be committed: the types
+//! prove it. Who may not wait for that reads along by [`Tail`], all but the end.
 //!
 //! The order that keeps the two consistent is the caller's duty: commit the blob first, then the
 //! row that points to it. [`Blobs::commit`] is durable when it returns, so no row ever points to
@@ -26,7 +27,10 @@ mod log_tiles;
 mod metadata;
 mod steps;
 
-pub use blobs::{Blob, BlobFacts, Blobs, OpenBlob, Scrub, Staging, State, Unverified, Verified};
+pub use blobs::{
+    Blob, BlobFacts, Blobs, HELD_BACK_BYTES, OpenBlob, RemovedUploads, Scrub, Staging, State, Tail,
+    TailReader, Unverified, Upload, Verified,
+};
 pub use error::{BlobError, StoreError, VerifyError};
 #[cfg(feature = "faults")]
 pub use faults::{FaultMode, Faults};

@@ -1,16 +1,16 @@
 //! Whole staged files, and the proof that they are what was promised.
 
 use std::fs::File;
-use std::io::{self, Read};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use provender_domain::{Algorithm, BlobId, Digest};
-use sha2::digest::DynDigest;
-use sha2::digest::consts::U32;
+use provender_domain::{BlobId, Digest};
 use tempfile::TempPath;
 
 use super::blocking;
-use super::staging::BUFFER_BYTES;
+use super::hashers::{digests, without_sha256};
+use super::tail::Unkept;
+use super::upload::Hold;
 use crate::{BlobError, VerifyError};
 
 /// Nobody has held the bytes against what was promised of them.
@@ -43,10 +43,21 @@ pub struct Blob<S: State> {
 /// What a staged file is, verified or not.
 #[derive(Debug)]
 pub(super) struct Staged {
-    pub(super) file: File,
+    pub(super) file: Arc<File>,
     pub(super) path: TempPath,
     pub(super) id: BlobId,
+    /// By the other algorithms that were asked for when it was begun.
+    pub(super) digests: Vec<Digest>,
     pub(super) size_bytes: u64,
+    pub(super) source: Source,
+}
+
+/// What it was before, and what hears of its end. Below the path, so that the file is gone first.
+#[derive(Debug)]
+pub(super) enum Source {
+    Staging(Unkept),
+    /// Held, so that nobody goes on with the upload.
+    Upload(Hold),
 }
 
 impl Blob<Unverified> {
@@ -57,13 +68,16 @@ impl Blob<Unverified> {
     /// Holds the bytes against every claim. Without claims they are trusted on first use, under
     /// their own SHA-256.
     ///
-    /// SHA-256 is known from writing; for all other algorithms together the bytes are read once.
+    /// SHA-256, and what was asked for in the beginning, is known from writing; for all other
+    /// algorithms together the bytes are read once.
     pub async fn verify(self, claims: &[Digest]) -> Result<Blob<Verified>, VerifyError> {
         let mut known = vec![self.staged.id.digest()];
-        let others = other_algorithms(claims);
+        known.extend_from_slice(&self.staged.digests);
+        let mut others = without_sha256(claims.iter().map(Digest::algorithm).collect());
+        others.retain(|algorithm| known.iter().all(|digest| digest.algorithm() != *algorithm));
         if !others.is_empty() {
             let file = self.reader().map_err(VerifyError::Io)?;
-            let digests = blocking(move || Ok(digests(file, &others)?)).await;
+            let digests = blocking(move || Ok(digests(&file, &others)?)).await;
             known.extend(digests.map_err(VerifyError::Io)?);
         }
         for expected in claims {
@@ -104,49 +118,5 @@ impl<S: State> Blob<S> {
     /// A fresh, independent handle at offset 0, for inspection.
     pub fn reader(&self) -> Result<File, BlobError> {
         Ok(File::open(&self.staged.path)?)
-    }
-}
-
-fn other_algorithms(claims: &[Digest]) -> Vec<Algorithm> {
-    let mut algorithms: Vec<_> = claims.iter().map(Digest::algorithm).collect();
-    algorithms.retain(|algorithm| *algorithm != Algorithm::Sha256);
-    algorithms.sort_unstable();
-    algorithms.dedup();
-    algorithms
-}
-
-/// The digests of what the file has from here to its end, in one pass.
-fn digests(mut file: File, algorithms: &[Algorithm]) -> io::Result<Vec<Digest>> {
-    let mut hashers: Vec<_> = algorithms.iter().map(|algorithm| hasher(*algorithm)).collect();
-    read_all(&mut file, |bytes| hashers.iter_mut().for_each(|hasher| hasher.update(bytes)))?;
-    let digest = |(algorithm, hasher): (&Algorithm, Box<dyn DynDigest>)| {
-        Digest::from_bytes(*algorithm, &hasher.finalize())
-            .expect("a hasher's digest has its algorithm's length")
-    };
-    Ok(algorithms.iter().zip(hashers).map(digest).collect())
-}
-
-fn hasher(algorithm: Algorithm) -> Box<dyn DynDigest> {
-    match algorithm {
-        Algorithm::Md5 => Box::new(md5::Md5::default()),
-        Algorithm::Sha1 => Box::new(sha1::Sha1::default()),
-        Algorithm::Sha224 => Box::new(sha2::Sha224::default()),
-        Algorithm::Sha256 => Box::new(sha2::Sha256::default()),
-        Algorithm::Sha384 => Box::new(sha2::Sha384::default()),
-        Algorithm::Sha512 => Box::new(sha2::Sha512::default()),
-        Algorithm::Blake2b256 => Box::new(blake2::Blake2b::<U32>::default()),
-    }
-}
-
-/// Shows every byte up to the end, piece by piece.
-pub(super) fn read_all(file: &mut File, mut show: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => show(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }

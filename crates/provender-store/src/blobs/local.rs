@@ -19,7 +19,9 @@ use provender_domain::BlobId;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
-use super::blob::{Staged, read_all};
+use super::blob::{Source, Staged};
+use super::hashers::read_all;
+use super::upload::Uploads;
 use super::{BlobFacts, OpenBlob, Scrub};
 use crate::BlobError;
 use crate::steps::Steps;
@@ -32,6 +34,7 @@ const SHARDS: usize = 256;
 pub(super) struct Local {
     blobs: PathBuf,
     staging: PathBuf,
+    uploads: Uploads,
     store: LocalFileSystem,
     /// Held per shard while a name is put in place, or is looked at and taken away.
     turns: Vec<Mutex<()>>,
@@ -41,12 +44,13 @@ pub(super) struct Local {
 impl Local {
     pub(super) fn open(root: &Path) -> Result<Self, BlobError> {
         let blobs = root.join("blobs");
-        let staging = root.join("staging");
-        make_directories(root, &blobs, &staging)?;
+        let (staging, uploads) = (root.join("staging"), root.join("uploads"));
+        make_directories(root, &blobs, &[&staging, &uploads])?;
         empty(&staging)?;
         let store = LocalFileSystem::new_with_prefix(&blobs)?;
         let turns = std::iter::repeat_with(Mutex::default).take(SHARDS).collect();
-        let local = Self { blobs, staging, store, turns, steps: Steps::default() };
+        let uploads = Uploads::new(uploads);
+        let local = Self { blobs, staging, uploads, store, turns, steps: Steps::default() };
         let (mut file, _path) = local.create_staged()?;
         file.write_all(b"can this be written?")?;
         Ok(local)
@@ -54,6 +58,10 @@ impl Local {
 
     pub(super) fn steps(&self) -> &Steps {
         &self.steps
+    }
+
+    pub(super) fn uploads(&self) -> &Uploads {
+        &self.uploads
     }
 
     /// An empty file in `staging/`, for its owner alone, removed with its path.
@@ -65,7 +73,7 @@ impl Local {
 
     /// Bytes first, then the name, then the directory that has the name.
     pub(super) fn commit(&self, staged: Staged) -> Result<BlobId, BlobError> {
-        let Staged { file, path, id, .. } = staged;
+        let Staged { source, file, path, id, .. } = staged;
         let place = self.path(&id);
         file.set_modified(SystemTime::now())?;
         self.steps.file(|| file.sync_all())?;
@@ -74,6 +82,10 @@ impl Local {
             self.steps.file(|| path.persist(&place).map_err(io::Error::from))?;
         }
         self.steps.file(|| sync_directory(&self.shard(&id)))?;
+        match source {
+            Source::Staging(unkept) => unkept.leave_to_owner(),
+            Source::Upload(hold) => drop(hold),
+        }
         Ok(id)
     }
 
@@ -167,7 +179,7 @@ fn facts(meta: &ObjectMeta) -> Option<BlobFacts> {
     Some(BlobFacts { id, size_bytes: meta.size, committed_at })
 }
 
-fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+pub(super) fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -176,14 +188,16 @@ fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 /// Makes every directory there will ever be, once, so that commits need not; durably.
-fn make_directories(root: &Path, blobs: &Path, staging: &Path) -> io::Result<()> {
+fn make_directories(root: &Path, blobs: &Path, beside: &[&Path]) -> io::Result<()> {
     let mut directory = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
     directory.recursive(true).create(root)?;
     let names = blobs.join("sha256");
     directory.create(&names)?;
-    directory.create(staging)?;
+    for path in beside {
+        directory.create(path)?;
+    }
     directory.recursive(false);
     let mut made = false;
     for shard in 0..SHARDS {

@@ -1,0 +1,328 @@
+//! Files that come in several requests, and outlive a restart in between.
+//!
+//! Each is a file in `uploads/`, named by a hash of whose it is and of its id. What its bytes hash
+//! to so far is kept in memory between two requests; after a restart the file is read once. At any
+//! moment it is held by one at most, and the bytes that are counted, hashed and in the file are the
+//! same ones.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use provender_domain::Algorithm;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
+
+use super::blob::{Blob, Source, Staged, Unverified};
+use super::blocking;
+use super::hashers::{Hashers, read_all};
+use super::local::{Local, present};
+use super::writer::{Sink, Writer};
+use crate::BlobError;
+
+/// How many files one thread looks at in a row when abandoned uploads are removed: it is free for
+/// others in between.
+const SWEEP_STEP: usize = 256;
+
+/// A file that comes in pieces, held. Dropping it keeps what has been written by then; pieces that
+/// were still in memory are not, and are not counted when it is resumed.
+#[derive(Debug)]
+pub struct Upload {
+    local: Arc<Local>,
+    writer: Writer<UploadFile>,
+    received_bytes: u64,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemovedUploads {
+    /// How many uploads.
+    pub count: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+}
+
+impl Upload {
+    pub(super) async fn create(
+        local: Arc<Local>,
+        owner: &str,
+        id: &str,
+        algorithms: &[Algorithm],
+    ) -> Result<Self, BlobError> {
+        let hold = match Hold::take(&local, file_name(owner, id)) {
+            Ok(hold) if hold.known.is_none() => hold,
+            Ok(_) | Err(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
+        };
+        let known = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
+        let making = Arc::clone(&local);
+        let sink = blocking(move || UploadFile::create(&making, hold, known)).await?;
+        let writer = Writer::opened(Arc::clone(&local), sink);
+        Ok(Self { local, writer, received_bytes: 0 })
+    }
+
+    pub(super) async fn resume(
+        local: Arc<Local>,
+        owner: &str,
+        id: &str,
+    ) -> Result<Option<Self>, BlobError> {
+        let hold = Hold::take(&local, file_name(owner, id))?;
+        let hold = match &hold.known {
+            Some(_) => Some(hold),
+            None => blocking(move || hold.read_again()).await?,
+        };
+        let Some(hold) = hold else {
+            return Ok(None);
+        };
+        let received_bytes = hold.known.as_ref().map_or(0, |known| known.size_bytes);
+        let writer = Writer::new(Arc::clone(&local), hold);
+        Ok(Some(Self { local, writer, received_bytes }))
+    }
+
+    /// Appends bytes. May return before they are hashed and written; an error then shows later.
+    ///
+    /// Dropping the future before it is done appends nothing.
+    ///
+    /// # Errors
+    /// [`BlobError::Abandoned`] after any other error. What was written before can be resumed.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
+        let length = chunk.len() as u64;
+        self.writer.write(chunk).await?;
+        self.received_bytes += length;
+        Ok(())
+    }
+
+    /// How many bytes there are, from all requests together.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// Writes what is left and lets go of the upload, until it is resumed. When this returns, the
+    /// bytes survive the end of this process, though not yet a power cut. Answers how many there
+    /// are.
+    pub async fn pause(mut self) -> Result<u64, BlobError> {
+        self.writer.write_out().await?;
+        Ok(self.received_bytes)
+    }
+
+    /// Writes what is left and takes the file for whole. The upload is gone when the blob is
+    /// committed or dropped; until then it is busy.
+    pub async fn finish(self) -> Result<Blob<Unverified>, BlobError> {
+        let UploadFile { file, mut hold } = self.writer.finish().await?;
+        let known = hold.known.take().ok_or(BlobError::Abandoned)?;
+        let path = TempPath::try_from_path(self.local.uploads().path(&hold.name))?;
+        let (id, digests) = known.hashers.finish();
+        let (size_bytes, source) = (known.size_bytes, Source::Upload(hold));
+        Ok(Blob::new(Staged { file, path, id, digests, size_bytes, source }))
+    }
+
+    /// Removes it.
+    pub async fn cancel(mut self) -> Result<(), BlobError> {
+        self.writer.forget_buffered();
+        let UploadFile { hold, .. } = self.writer.finish().await?;
+        blocking(move || hold.remove().map(drop)).await
+    }
+}
+
+/// Every upload that somebody holds, or whose bytes need not be read again.
+#[derive(Debug)]
+pub(super) struct Uploads {
+    directory: PathBuf,
+    /// `None`: it is held.
+    known: Mutex<HashMap<String, Option<Known>>>,
+}
+
+/// What a paused upload's bytes hash to so far.
+#[derive(Debug)]
+struct Known {
+    hashers: Hashers,
+    size_bytes: u64,
+}
+
+impl Uploads {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self { directory, known: Mutex::default() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Option<Known>>> {
+        self.known.lock().expect("nobody panics while holding it")
+    }
+}
+
+/// Removes, in steps, every upload that nobody holds and nobody wrote to since this moment.
+pub(super) async fn remove_abandoned(
+    local: Arc<Local>,
+    older_than: SystemTime,
+) -> Result<RemovedUploads, BlobError> {
+    let directory = local.uploads().directory.clone();
+    let mut entries = blocking(move || Ok(fs::read_dir(directory)?)).await?;
+    let mut removed = RemovedUploads::default();
+    loop {
+        let local = Arc::clone(&local);
+        let is_last;
+        (entries, removed, is_last) = blocking(move || {
+            for _ in 0..SWEEP_STEP {
+                let Some(entry) = entries.next() else {
+                    return Ok((entries, removed, true));
+                };
+                removed.look_at(&local, &entry?, older_than)?;
+            }
+            Ok((entries, removed, false))
+        })
+        .await?;
+        if is_last {
+            return Ok(removed);
+        }
+    }
+}
+
+impl RemovedUploads {
+    fn look_at(
+        &mut self,
+        local: &Arc<Local>,
+        entry: &fs::DirEntry,
+        older_than: SystemTime,
+    ) -> Result<(), BlobError> {
+        let Ok(name) = entry.file_name().into_string() else {
+            return Ok(());
+        };
+        let Ok(hold) = Hold::take(local, name) else {
+            return Ok(());
+        };
+        let Some(metadata) = present(entry.metadata())? else {
+            return Ok(());
+        };
+        if metadata.modified()? < older_than && hold.remove()? {
+            self.count += 1;
+            self.bytes += metadata.len();
+        }
+        Ok(())
+    }
+}
+
+/// The one hold on an upload. Dropping it lets others take it, who find what it knows by then; if
+/// that is nothing, they read the file.
+#[derive(Debug)]
+pub(super) struct Hold {
+    local: Arc<Local>,
+    name: String,
+    known: Option<Known>,
+}
+
+impl Hold {
+    /// Of an upload that need not be there.
+    fn take(local: &Arc<Local>, name: String) -> Result<Self, BlobError> {
+        let known = match local.uploads().known().entry(name.clone()) {
+            Entry::Occupied(mut entry) => match entry.get_mut().take() {
+                Some(known) => Some(known),
+                None => return Err(BlobError::Busy),
+            },
+            Entry::Vacant(entry) => {
+                entry.insert(None);
+                None
+            }
+        };
+        Ok(Self { local: Arc::clone(local), name, known })
+    }
+
+    /// Hashes what is in the file; `None` if there is none.
+    fn read_again(mut self) -> Result<Option<Self>, BlobError> {
+        let path = self.local.uploads().path(&self.name);
+        let Some(mut file) = present(File::open(path))? else {
+            return Ok(None);
+        };
+        let mut known = Known { hashers: Hashers::new(&[]), size_bytes: 0 };
+        read_all(&mut file, |bytes| {
+            known.hashers.update(bytes);
+            known.size_bytes += bytes.len() as u64;
+        })?;
+        self.known = Some(known);
+        Ok(Some(self))
+    }
+
+    /// Removes the file; whether it was there.
+    fn remove(mut self) -> Result<bool, BlobError> {
+        self.known = None;
+        let path = self.local.uploads().path(&self.name);
+        Ok(present(self.local.steps().file(|| fs::remove_file(path)))?.is_some())
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut known = self.local.uploads().known();
+        match self.known.take() {
+            Some(paused) => known.insert(std::mem::take(&mut self.name), Some(paused)),
+            None => known.remove(&self.name),
+        };
+    }
+}
+
+/// An upload's file, open behind its last byte.
+#[derive(Debug)]
+pub(super) struct UploadFile {
+    file: Arc<File>,
+    hold: Hold,
+}
+
+impl UploadFile {
+    fn create(local: &Local, mut hold: Hold, known: Known) -> Result<Self, BlobError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let path = local.uploads().path(&hold.name);
+        let file = local.steps().file(|| options.open(path))?;
+        hold.known = Some(known);
+        Ok(Self { file: Arc::new(file), hold })
+    }
+}
+
+impl Sink for UploadFile {
+    type Beginning = Hold;
+
+    fn open(mut hold: Hold, local: &Local) -> Result<Self, BlobError> {
+        let known = hold.known.take().ok_or(BlobError::Abandoned)?;
+        let path = local.uploads().path(&hold.name);
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        match file.metadata()?.len().cmp(&known.size_bytes) {
+            Ordering::Equal => {}
+            // What a failed write has left.
+            Ordering::Greater => file.set_len(known.size_bytes)?,
+            Ordering::Less => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+        }
+        file.seek(SeekFrom::Start(known.size_bytes))?;
+        hold.known = Some(known);
+        Ok(Self { file: Arc::new(file), hold })
+    }
+
+    fn append(&mut self, local: &Local, bytes: &[u8]) -> Result<(), BlobError> {
+        let mut known = self.hold.known.take().ok_or(BlobError::Abandoned)?;
+        let written = local.steps().file(|| (&*self.file).write_all(bytes));
+        if written.is_ok() {
+            known.hashers.update(bytes);
+            known.size_bytes += bytes.len() as u64;
+        } else {
+            self.file.set_len(known.size_bytes)?;
+        }
+        self.hold.known = Some(known);
+        Ok(written?)
+    }
+}
+
+/// Found only by who knows whose it is, and its id.
+fn file_name(owner: &str, id: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update((owner.len() as u64).to_be_bytes());
+    hasher.update(owner);
+    hasher.update(id);
+    hex::encode(hasher.finalize())
+}

@@ -1,0 +1,150 @@
+//! How bytes get into a file: gathered here, hashed and written on a thread that may wait.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::local::Local;
+use crate::BlobError;
+
+/// How many bytes are gathered before a thread hashes and writes them, in bytes.
+///
+/// At most two such pieces per file are in memory: one that is being written while the next one
+/// gathers. A smaller file goes to another thread once.
+pub(super) const BUFFER_BYTES: usize = 1024 * 1024;
+/// The same for a file that is read meanwhile, as long as no thread is busy with it: whoever waits
+/// for its first bytes should not wait for a whole buffer of them.
+const EAGER_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Where the bytes go. Dropping it does with the file what is to be done with one that is given
+/// up.
+pub(super) trait Sink: Debug + Send + Sized + 'static {
+    /// What it is made of.
+    type Beginning: Debug + Send + 'static;
+
+    /// Makes or opens the file.
+    fn open(beginning: Self::Beginning, local: &Local) -> Result<Self, BlobError>;
+
+    /// Writes and hashes all of this, or neither.
+    fn append(&mut self, local: &Local, bytes: &[u8]) -> Result<(), BlobError>;
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct Writer<S: Sink> {
+    local: Arc<Local>,
+    buffer: Vec<u8>,
+    is_eager: bool,
+    work: Work<S>,
+}
+
+#[derive(Debug)]
+enum Work<S: Sink> {
+    /// The file is not made or not open yet.
+    Fresh(S::Beginning),
+    Idle(S),
+    /// A thread has the file, and a buffer to give back.
+    Busy(JoinHandle<Result<(S, Vec<u8>), BlobError>>),
+    /// An error was returned.
+    Failed,
+}
+
+impl<S: Sink> Writer<S> {
+    /// One that opens its file with the first bytes.
+    pub(super) fn new(local: Arc<Local>, beginning: S::Beginning) -> Self {
+        Self { local, buffer: Vec::new(), is_eager: false, work: Work::Fresh(beginning) }
+    }
+
+    /// One whose file is open.
+    pub(super) fn opened(local: Arc<Local>, sink: S) -> Self {
+        Self { local, buffer: Vec::new(), is_eager: false, work: Work::Idle(sink) }
+    }
+
+    /// From now on, writes smaller pieces rather than letting a thread be idle.
+    pub(super) fn be_eager(&mut self) {
+        self.is_eager = true;
+    }
+
+    /// Appends bytes. May return before they are hashed and written; an error then shows later.
+    /// Dropping the future before it is done appends nothing.
+    pub(super) async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
+        let would_overflow =
+            !self.buffer.is_empty() && self.buffer.len() + chunk.len() > BUFFER_BYTES;
+        let is_awaited =
+            self.is_eager && self.buffer.len() >= EAGER_BUFFER_BYTES && !self.is_busy();
+        if would_overflow || is_awaited {
+            self.flush().await?;
+        }
+        self.buffer.extend_from_slice(&chunk);
+        Ok(())
+    }
+
+    /// Forgets what no thread has been given yet.
+    pub(super) fn forget_buffered(&mut self) {
+        self.buffer.clear();
+    }
+
+    /// Waits until everything that was appended is in the file.
+    pub(super) async fn write_out(&mut self) -> Result<(), BlobError> {
+        self.settle().await?;
+        if !self.buffer.is_empty() {
+            self.flush().await?;
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// The file, with everything that was appended; an empty one is made as well.
+    pub(super) async fn finish(mut self) -> Result<S, BlobError> {
+        self.write_out().await?;
+        if matches!(self.work, Work::Fresh(_)) {
+            self.flush().await?;
+            self.settle().await?;
+        }
+        match self.work {
+            Work::Idle(sink) => Ok(sink),
+            _ => Err(BlobError::Abandoned),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        matches!(&self.work, Work::Busy(thread) if !thread.is_finished())
+    }
+
+    /// Hands the buffer to a thread, once the one before it is written.
+    async fn flush(&mut self) -> Result<(), BlobError> {
+        let spare = self.settle().await?;
+        let file = match std::mem::replace(&mut self.work, Work::Failed) {
+            Work::Fresh(beginning) => Err(beginning),
+            Work::Idle(sink) => Ok(sink),
+            Work::Busy(_) | Work::Failed => return Err(BlobError::Abandoned),
+        };
+        let buffer = std::mem::replace(&mut self.buffer, spare);
+        let local = Arc::clone(&self.local);
+        self.work = Work::Busy(tokio::task::spawn_blocking(move || {
+            let mut sink = file.or_else(|beginning| S::open(beginning, &local))?;
+            sink.append(&local, &buffer)?;
+            Ok((sink, buffer))
+        }));
+        Ok(())
+    }
+
+    /// Waits for the thread that has the file; gives its buffer back, empty.
+    async fn settle(&mut self) -> Result<Vec<u8>, BlobError> {
+        let Work::Busy(thread) = &mut self.work else {
+            return match self.work {
+                Work::Failed => Err(BlobError::Abandoned),
+                _ => Ok(Vec::new()),
+            };
+        };
+        let outcome = thread.await;
+        self.work = Work::Failed;
+        let (sink, mut buffer) =
+            outcome.unwrap_or_else(|error| Err(BlobError::Io(std::io::Error::other(error))))?;
+        self.work = Work::Idle(sink);
+        buffer.clear();
+        Ok(buffer)
+    }
+}
