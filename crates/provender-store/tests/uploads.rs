@@ -285,17 +285,17 @@ async fn abandoned_ones_are_removed() {
 #[tokio::test]
 async fn other_algorithms_need_no_second_pass() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
     let bytes = pattern(LARGE_BYTES);
     let right = Digest::from_bytes(Algorithm::Sha512, &sha2::Sha512::digest(&bytes)).unwrap();
     let wrong = Digest::from_bytes(Algorithm::Sha512, &sha2::Sha512::digest(b"other")).unwrap();
     let md5 = "md5:900150983cd24fb0d6963f7d28e17f72".parse::<Digest>().unwrap();
     let check = async |claims: &[&Digest], restart: bool, expected: bool| {
+        let blobs = Blobs::open(root.path()).await.unwrap();
         let algorithms = [Algorithm::Sha512, Algorithm::Sha256, Algorithm::Sha512];
         let mut upload = blobs.create_upload(OWNER, ID, &algorithms).await.unwrap();
         write(&mut upload, &bytes[..1_500_000]).await.unwrap();
         upload.pause().await.unwrap();
-        let blobs = if restart { Blobs::open(root.path()).await.unwrap() } else { blobs.clone() };
+        let blobs = if restart { Blobs::open(root.path()).await.unwrap() } else { blobs };
         let mut upload = resumed(&blobs).await;
         write(&mut upload, &bytes[1_500_000..]).await.unwrap();
         let blob = upload.finish().await.unwrap();

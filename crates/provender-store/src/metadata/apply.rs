@@ -40,6 +40,9 @@ pub(super) async fn apply(
     changed: &mut Changed,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
+    if let Some(key) = write.changed_package() {
+        packages::bump(connection, key, changed).await?;
+    }
     match write {
         Write::CreateRepository(repository) => {
             settings::create_repository(connection, repository).await
@@ -75,30 +78,16 @@ pub(super) async fn apply(
             changed.note(key);
             Ok(())
         }
-        Write::RecordFile { key, file } => {
-            packages::bump(connection, key, changed).await?;
-            files::record(connection, key, file, growth).await
-        }
-        Write::UpdateFile { key, file } => {
-            packages::bump(connection, key, changed).await?;
-            files::update(connection, key, file, growth).await
-        }
+        Write::RecordFile { key, file } => files::record(connection, key, file, growth).await,
+        Write::UpdateFile { key, file } => files::update(connection, key, file, growth).await,
         Write::RemoveFile { key, name } => {
-            packages::bump(connection, key, changed).await?;
             tags::none_points_to(connection, key, name).await?;
             forget_all_of(connection, key, name).await?;
             files::remove(connection, key, name, FileState::Quarantined, growth).await
         }
-        Write::KeepFile { key, file } => {
-            packages::bump(connection, key, changed).await?;
-            files::keep(connection, key, file, growth).await
-        }
-        Write::ReviveFile { key, file } => {
-            packages::bump(connection, key, changed).await?;
-            files::revive(connection, key, file, growth).await
-        }
+        Write::KeepFile { key, file } => files::keep(connection, key, file, growth).await,
+        Write::ReviveFile { key, file } => files::revive(connection, key, file, growth).await,
         Write::RecordReferences { key, file, references } => {
-            packages::bump(connection, key, changed).await?;
             references::record(connection, key, file, references).await
         }
         Write::MarkOrphan { key, file, since } => {
@@ -106,7 +95,6 @@ pub(super) async fn apply(
         }
         Write::ClearOrphan { key, file } => orphans::clear(connection, key, file).await,
         Write::ForgetFile { key, name, marked_before } => {
-            packages::bump(connection, key, changed).await?;
             orphans::may_be_forgotten(connection, key, name, *marked_before).await?;
             forget_all_of(connection, key, name).await?;
             files::remove(connection, key, name, FileState::Present, growth).await
@@ -146,6 +134,21 @@ pub(super) async fn apply(
         Write::RemoveAccount { name } => identities::remove_account(connection, name).await,
         Write::PutIssuer(issuer) => identities::put_issuer(connection, issuer).await,
         Write::RemoveIssuer { url } => identities::remove_issuer(connection, url).await,
+    }
+}
+
+impl Write {
+    /// The package whose files it changes, if it does nothing else.
+    fn changed_package(&self) -> Option<&PackageKey> {
+        match self {
+            Self::RecordFile { key, .. }
+            | Self::UpdateFile { key, .. }
+            | Self::RemoveFile { key, .. }
+            | Self::ReviveFile { key, .. }
+            | Self::RecordReferences { key, .. }
+            | Self::ForgetFile { key, .. } => Some(key),
+            _ => None,
+        }
     }
 }
 
