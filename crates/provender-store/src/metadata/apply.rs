@@ -144,6 +144,7 @@ impl Write {
             Self::RecordFile { key, .. }
             | Self::UpdateFile { key, .. }
             | Self::RemoveFile { key, .. }
+            | Self::KeepFile { key, .. }
             | Self::ReviveFile { key, .. }
             | Self::RecordReferences { key, .. }
             | Self::ForgetFile { key, .. } => Some(key),
