@@ -283,11 +283,10 @@ mod tests {
 
     #[test]
     fn an_access_token_opens_what_it_says_and_nothing_else() {
-        let repository = |name| RepositoryName::new(name).unwrap();
-        let package = |name| PackageName::new(name).unwrap();
         let opened = &claims(0).opens[0];
         let check = |scope, repository_name: &str, package_name: Option<&str>, expected: bool| {
-            let (repository, package) = (repository(repository_name), package_name.map(package));
+            let repository = RepositoryName::new(repository_name).unwrap();
+            let package = package_name.map(|name| PackageName::new(name).unwrap());
             let covers = opened.covers(scope, Some(&repository), package.as_ref());
             assert_eq!(covers, expected, "{scope:?} {repository_name} {package_name:?}");
         };

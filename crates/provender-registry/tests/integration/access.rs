@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use provender_domain::{EventKind, FileName, PackageName, Problem, ProblemCode, Scope, Visibility};
-use provender_ecosystem::{Change, Framing, Operation, Rendition, Selection, Subject};
+use provender_ecosystem::{Change, Operation, Rendition, Selection, Subject};
 use provender_registry::{Caller, NewToken, NewUpstream};
 use provender_store::EventFilter;
 
-use crate::client::{form, message, refused};
+use crate::client::{form, message, publication, refused};
 use crate::{TestRegistry, hours, seconds, wheel};
 
 use ProblemCode::{
@@ -29,7 +29,7 @@ fn operations(package: &str) -> Vec<(&'static str, Operation)> {
         ("index", index(Subject::Package(package.clone()))),
         ("file", get(None)),
         ("companion", get(Some("metadata"))),
-        ("publish", Operation::Publish { framing: Framing::Multipart { file_field: "content" } }),
+        ("publish", publication()),
         ("yank", change(Change::Yank { reason: None })),
         ("unyank", change(Change::Unyank)),
         ("delete", change(Change::Delete { reason: None })),
@@ -362,7 +362,7 @@ async fn a_token_revoked_during_an_upload_publishes_nothing() {
     let registry = TestRegistry::open().await;
     let secret = registry.token(Some("main"), Scope::Publish, None).await;
     let caller = registry.registry.identify(Some(&secret), None).unwrap();
-    let operation = Operation::Publish { framing: Framing::Multipart { file_field: "content" } };
+    let operation = publication();
     let authorized = registry.client("main", caller).authorize(operation).unwrap();
     let demo = wheel("demo", "1.0");
     let mut staging = registry.registry.stage(&authorized).await.unwrap();

@@ -158,8 +158,7 @@ impl Client {
         form: Form,
         bytes: impl Into<Bytes>,
     ) -> Result<Published, Problem> {
-        let framing = Framing::Multipart { file_field: "content" };
-        let authorized = self.authorize(Operation::Publish { framing })?;
+        let authorized = self.authorize(publication())?;
         let mut staging = self.registry.stage(&authorized).await?;
         staging.write(bytes.into()).await.map_err(|error| unwritten(&error))?;
         let blob = staging.finish().await.map_err(|error| unwritten(&error))?;
@@ -262,4 +261,10 @@ fn name(package: &str) -> PackageName {
 
 fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
+}
+
+/// A publication as Python's clients send it.
+pub(crate) fn publication() -> Operation {
+    let framing = Framing::Multipart { file_field: "content" };
+    Operation::Publish { framing, package: None, form: Form::default() }
 }

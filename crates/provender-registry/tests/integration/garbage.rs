@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use provender_domain::Scope;
-use provender_ecosystem::{Framing, Operation};
 use provender_registry::Collected;
 use provender_testing::python::{PythonUpstream, WheelBuilder};
 use provender_testing::sha256_hex;
 
+use crate::client::publication;
 use crate::{TestRegistry, hours, minutes, wheel};
 
 /// Puts bytes into the store as a crash between blob and row leaves them.
@@ -81,7 +81,7 @@ async fn metadata_fetched_ahead_of_its_file_may_go_and_come_again() {
 #[tokio::test]
 async fn a_publication_under_way_is_left_alone() {
     let registry = TestRegistry::open().await;
-    let operation = Operation::Publish { framing: Framing::Multipart { file_field: "content" } };
+    let operation = publication();
     let authorized = registry.main().authorize(operation).unwrap();
     let demo = wheel("demo", "1.0");
     let mut staging = registry.registry.stage(&authorized).await.unwrap();

@@ -31,7 +31,7 @@ async fn wheels_and_source_distributions() {
     for distribution in [&wheel, &source] {
         let outcome = client.publish(distribution).await.unwrap();
         assert_eq!(outcome.package.as_str(), "de-mo");
-        assert_eq!(outcome.version.as_str(), "1.0");
+        assert_eq!(outcome.version.as_ref().unwrap().as_str(), "1.0");
         assert_eq!(outcome.blob.to_hex(), distribution.sha256_hex());
         assert!(!outcome.already_there);
         client.install(distribution).await;
