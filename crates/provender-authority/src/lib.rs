@@ -21,6 +21,8 @@ pub mod ct;
 pub mod error;
 pub mod keys;
 pub mod oidc;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod trust;
 pub mod tsa;
 pub mod tuf;
