@@ -24,7 +24,7 @@ use crate::ca::{
 use crate::clock::SteadyClock;
 use crate::ct::{SctList, SctSigner};
 use crate::error::{CertificateError, CloseError, LogEntryError, OpenError, RenewError};
-use crate::oidc::{self, DEFAULT_AUDIENCE, Issuer, TrustedIssuer, Verifier};
+use crate::oidc::{self, Issuer, TrustedIssuer, Verifier};
 use crate::trust::{PublicOrigin, Trust};
 use crate::tsa::{TimestampAuthority, TimestampResponse};
 use crate::tuf;
@@ -46,6 +46,8 @@ pub struct Authority {
     identities: sign::Identities,
     keys_directory: PathBuf,
     latest_time: PathBuf,
+    /// Whom this server's own identity tokens are for.
+    audience: String,
 }
 
 /// What [`Authority::renew`] did, and what an operator must know of what it cannot renew.
@@ -208,10 +210,17 @@ impl Authority {
 
     /// Trusts exactly these issuers from now on, beside this server's own.
     pub fn trust_issuers(&self, issuers: Vec<TrustedIssuer>) {
-        let summaries = [own_issuer(&self.issuer)].into_iter().chain(issuers.iter().map(summary));
+        let summaries = [own_issuer(&self.issuer, &self.audience)]
+            .into_iter()
+            .chain(issuers.iter().map(summary));
         let summaries = summaries.collect();
         self.verifier.trust(issuers);
         *self.issuers.write().unwrap_or_else(std::sync::PoisonError::into_inner) = summaries;
+    }
+
+    /// Whom this server's own identity tokens must be for, to get a certificate.
+    pub fn audience(&self) -> &str {
+        &self.audience
     }
 
     /// The server's public origin, from which its services and identities have their names.
@@ -264,10 +273,10 @@ impl Authority {
     }
 }
 
-fn own_issuer(issuer: &Issuer) -> IssuerSummary {
+fn own_issuer(issuer: &Issuer, audience: &str) -> IssuerSummary {
     IssuerSummary {
         url: issuer.url().as_str().to_owned(),
-        audience: DEFAULT_AUDIENCE.to_owned(),
+        audience: audience.to_owned(),
         challenge_claim: "email".to_owned(),
     }
 }

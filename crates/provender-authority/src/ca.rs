@@ -14,7 +14,7 @@ mod request;
 pub use answer::{IssuerSummary, configuration, issued, trust_bundle};
 pub use identity::{Identity, IdentityError};
 pub use open::AuthorityFileError;
-pub(crate) use open::{Chain, ChainPlan, ORGANIZATION};
+pub(crate) use open::{Chain, ChainPlan, Making};
 pub use public_key::{ProvenKey, PublicKeyError, SubjectKey};
 pub use request::{REQUEST_BYTES_MAX, RequestError, SigningCertRequest};
 
@@ -27,46 +27,7 @@ use x509_cert::ext::Extension;
 use x509_cert::{Certificate, TbsCertificate};
 
 use crate::keys::{KeyName, KeyRing, SigningFailed};
-
-/// How long certificates are valid unless the operator says otherwise.
-pub const LIFETIME_DEFAULT: SignedDuration = SignedDuration::from_mins(10);
-/// The shortest time that leaves a client room to sign.
-pub const LIFETIME_MIN: SignedDuration = SignedDuration::from_mins(1);
-/// The longest time: there is no revocation, so a stolen key is good until its certificate ends.
-pub const LIFETIME_MAX: SignedDuration = SignedDuration::from_hours(1);
-
-/// How long certificates are valid: between [`LIFETIME_MIN`] and [`LIFETIME_MAX`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetime(SignedDuration);
-
-/// The lifetime is outside the limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("certificates are valid for one minute at least and one hour at most")]
-pub struct LifetimeError;
-
-impl Default for Lifetime {
-    fn default() -> Self {
-        Self(LIFETIME_DEFAULT)
-    }
-}
-
-impl TryFrom<SignedDuration> for Lifetime {
-    type Error = LifetimeError;
-
-    fn try_from(duration: SignedDuration) -> Result<Self, LifetimeError> {
-        if duration < LIFETIME_MIN || duration > LIFETIME_MAX {
-            return Err(LifetimeError);
-        }
-        Ok(Self(duration))
-    }
-}
-
-impl Lifetime {
-    /// As a duration.
-    pub fn duration(self) -> SignedDuration {
-        self.0
-    }
-}
+use crate::settings::CertificateSettings;
 
 /// How long after its end a certificate still lets what was signed under it into the log: for clients
 /// that signed in its last moment, and on their way took some time.
@@ -78,7 +39,7 @@ pub const ADMISSION_GRACE: SignedDuration = SignedDuration::from_mins(5);
 pub struct CertificateAuthority {
     chain: Chain,
     issuer_key_hash: [u8; 32],
-    lifetime: Lifetime,
+    lifetime: SignedDuration,
 }
 
 const PLAN: ChainPlan = ChainPlan {
@@ -98,12 +59,14 @@ impl CertificateAuthority {
     pub fn open(
         ring: &KeyRing,
         directory: &Path,
-        lifetime: Lifetime,
+        settings: &CertificateSettings,
         now: Timestamp,
     ) -> Result<Self, AuthorityFileError> {
-        let chain = Chain::open(ring, directory, &PLAN, now)?;
+        let making =
+            Making { algorithm: settings.key.into(), organization: settings.organization.as_str() };
+        let chain = Chain::open(ring, directory, &PLAN, &making, now)?;
         let issuer_key_hash = Sha256::digest(chain.key.public_key_der()).into();
-        Ok(Self { chain, issuer_key_hash, lifetime })
+        Ok(Self { chain, issuer_key_hash, lifetime: settings.lifetime() })
     }
 
     /// Whether there are certificates in this folder, so that the authority may have issued.
@@ -124,7 +87,7 @@ impl CertificateAuthority {
             issuer: self.chain.certificate.tbs_certificate.subject.clone(),
             subject: certificate::empty_name(),
             not_before: now,
-            lifetime: self.lifetime.0,
+            lifetime: self.lifetime,
             public_key: key.public_key().clone(),
             extensions: self.leaf_extensions(key, identity),
         }
@@ -176,7 +139,7 @@ impl CertificateAuthority {
 
     /// How long its certificates are valid.
     pub fn lifetime(&self) -> SignedDuration {
-        self.lifetime.0
+        self.lifetime
     }
 
     fn leaf_extensions(&self, key: &ProvenKey, identity: &Identity) -> Vec<Extension> {

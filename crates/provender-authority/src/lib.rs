@@ -12,6 +12,7 @@
 //! | [`tsa`] | timestamps | RFC 3161, RFC 5816 |
 //! | [`trust`] | what clients are told to trust | Sigstore's trust root and signing config |
 //! | [`tuf`] | how they are told | The Update Framework |
+//! | [`settings`] | what an operator may set | |
 //! | [`oidc`] | who is asking | OpenID Connect, RFC 8628, RFC 8693 |
 
 mod authority;
@@ -21,6 +22,7 @@ pub mod ct;
 pub mod error;
 pub mod keys;
 pub mod oidc;
+pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod trust;

@@ -12,12 +12,11 @@ pub use terms::{LogTerm, TermsError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use const_oid::ObjectIdentifier;
 use der::Decode as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use x509_cert::Certificate;
-
-use crate::ca::ORGANIZATION;
 
 /// What `trusted_root.json` says it is.
 pub const TRUSTED_ROOT_MEDIA_TYPE: &str =
@@ -138,8 +137,8 @@ fn certified(service: &CertifiedService, uri: &str) -> Value {
     let certificates: Vec<_> = service.chain.iter().map(certificate).collect();
     json!({
         "subject": {
-            "organization": ORGANIZATION,
-            "commonName": root_common_name(service).unwrap_or_default(),
+            "organization": root_name(service, const_oid::db::rfc4519::O).unwrap_or_default(),
+            "commonName": root_name(service, const_oid::db::rfc4519::CN).unwrap_or_default(),
         },
         "uri": uri,
         "certChain": { "certificates": certificates },
@@ -147,11 +146,12 @@ fn certified(service: &CertifiedService, uri: &str) -> Value {
     })
 }
 
-fn root_common_name(service: &CertifiedService) -> Option<String> {
+/// A part of the name of the root.
+fn root_name(service: &CertifiedService, part: ObjectIdentifier) -> Option<String> {
     let root = Certificate::from_der(service.chain.last()?).ok()?;
     let names = root.tbs_certificate.subject.0;
     let mut attributes = names.iter().flat_map(|name| name.0.iter());
-    let name = attributes.find(|attribute| attribute.oid == const_oid::db::rfc4519::CN)?;
+    let name = attributes.find(|attribute| attribute.oid == part)?;
     name.value.decode_as::<der::asn1::Utf8StringRef<'_>>().ok().map(|name| name.to_string())
 }
 

@@ -13,17 +13,26 @@ use const_oid::ObjectIdentifier;
 use jiff::Timestamp;
 
 use crate::ca::certificate::{self, to_pem};
-use crate::ca::{AuthorityFileError, Chain, ChainPlan};
+use crate::ca::{AuthorityFileError, Chain, ChainPlan, Making};
 use crate::clock::{ClockWentBack, SteadyClock};
 use crate::keys::{KeyName, KeyRing, SigningFailed};
+use crate::settings::Settings;
 
-/// The policy of Sigstore's timestamps.
+/// The policy of Sigstore's timestamps: that of ours unless the operator names another.
 pub const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");
 
 /// Makes timestamps, with a certificate of its own under a root of its own.
 #[derive(Debug)]
 pub struct TimestampAuthority {
     chain: Chain,
+    promise: Promise,
+}
+
+/// What every timestamp says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Promise {
+    pub(crate) policy: ObjectIdentifier,
+    pub(crate) accuracy_seconds: u32,
 }
 
 const PLAN: ChainPlan = ChainPlan {
@@ -99,9 +108,18 @@ impl TimestampAuthority {
     pub fn open(
         ring: &KeyRing,
         directory: &Path,
+        settings: &Settings,
         now: Timestamp,
     ) -> Result<Self, AuthorityFileError> {
-        Ok(Self { chain: Chain::open(ring, directory, &PLAN, now)? })
+        let making = Making {
+            algorithm: settings.timestamps.key.into(),
+            organization: settings.certificates.organization.as_str(),
+        };
+        let promise = Promise {
+            policy: settings.timestamps.policy.oid(),
+            accuracy_seconds: settings.timestamps.accuracy_seconds.value(),
+        };
+        Ok(Self { chain: Chain::open(ring, directory, &PLAN, &making, now)?, promise })
     }
 
     /// Answers a request in DER.
@@ -120,13 +138,14 @@ impl TimestampAuthority {
         request: &TimestampRequest,
         clock: &SteadyClock,
     ) -> Result<TimestampResponse, TimestampError> {
+        request.check_policy(self.promise.policy)?;
         let now = clock.now()?;
         let validity = self.chain.certificate.tbs_certificate.validity;
         let not_after = certificate::timestamp(validity.not_after);
         if now < self.chain.not_before() || now > not_after {
             return Err(TimestampError::OutsideValidity(now));
         }
-        let token = token::token(request, now, &self.chain)?;
+        let token = token::token(request, now, &self.chain, self.promise)?;
         Ok(TimestampResponse { der: status::granted(token), refusal: None })
     }
 

@@ -30,6 +30,11 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) async fn open() -> Self {
+        Self::open_with("{}").await
+    }
+
+    /// With the settings of this JSON.
+    pub(crate) async fn open_with(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let origin = PublicOrigin::try_from(&ORIGIN.parse().unwrap()).unwrap();
         let clock = Arc::new(AdjustedClock::default());
@@ -40,6 +45,7 @@ impl Instance {
             Arc::new(Offline),
         );
         options.clock = Arc::clone(&clock) as _;
+        options.settings = serde_json::from_str(settings).unwrap();
         let authority = Authority::open(options).await.unwrap();
         Self { authority, clock, _folder: folder }
     }

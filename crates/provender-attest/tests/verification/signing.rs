@@ -40,6 +40,26 @@ async fn an_artifact_signed_with_a_certificate() {
 }
 
 #[tokio::test]
+async fn authorities_of_every_kind() {
+    for (certificates, timestamps) in [("256", "384"), ("384", "256"), ("384", "384")] {
+        let settings = format!(
+            r#"{{"certificates": {{"key": "ecdsa-p{certificates}", "organization": "Ünïts"}},
+                "timestamps": {{"key": "ecdsa-p{timestamps}", "policy": "1.2.3.4", "accuracy_seconds": 2}},
+                "log": {{"origin": "https://log.example"}}}}"#
+        );
+        let instance = Instance::open_with(&settings).await;
+        let bundle = instance.sign_artifact().await;
+        let policy = Policy::identity(SIGNER, ISSUER);
+        let verified =
+            instance.verifier().verify(&bundle, Artifact::Bytes(ARTIFACT), &policy).unwrap();
+        assert_eq!(verified.signed_at().unwrap().source, TimeSource::TimestampAuthority);
+        assert_eq!(verified.log[0].log, "https://log.example/-/log");
+        let trust = instance.trust();
+        assert_eq!(trust["certificateAuthorities"][0]["subject"]["organization"], "Ünïts");
+    }
+}
+
+#[tokio::test]
 async fn a_statement() {
     let instance = Instance::open().await;
     let bundle = instance.sign_statement().await;

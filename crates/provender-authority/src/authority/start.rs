@@ -1,11 +1,12 @@
 //! Opening an authority.
 
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use provender_tlog::note::NoteSigner;
-use provender_tlog::{Log, LogOptions, SearchKey, rekor};
+use provender_tlog::{Limits, Log, LogOptions, SearchKey, rekor};
 use serde_json::Value;
 
 use super::{Authority, Options, own_issuer, sign};
@@ -17,7 +18,7 @@ use crate::keys::{KeyAlgorithm, KeyName, KeyRing, SigningKey};
 use crate::oidc::{Issuer, IssuerUrl, Verifier};
 use crate::trust::{self, CertifiedService, CtService, LogTerm, Trust};
 use crate::tsa::TimestampAuthority;
-use crate::tuf::{self, RoleKeys};
+use crate::tuf::{self, Lives, RoleKeys};
 
 /// Holds the latest moment that was told.
 const LATEST_TIME: &str = "latest-time.json";
@@ -29,7 +30,10 @@ const TUF_ROOT_KEY: KeyName = KeyName::known("root/tuf-root");
 const TUF_TARGETS_KEY: KeyName = KeyName::known("tuf-targets");
 const TUF_ONLINE_KEY: KeyName = KeyName::known("tuf-online");
 
-pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
+pub(super) async fn open(mut options: Options) -> Result<Authority, OpenError> {
+    if let Some(elsewhere) = options.settings.log.origin.take() {
+        options.origin = options.origin.with_log_at(&elsewhere);
+    }
     let now = whole_seconds(options.clock.now());
     let keys_directory = options.directory.join("keys");
     let ring = KeyRing::open(&keys_directory)?;
@@ -41,17 +45,17 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
         true => SctSigner::required(&ring)?,
         false => SctSigner::open(&ring)?,
     };
-    let ca = CertificateAuthority::open(&ring, &certificates, options.lifetime, now)?;
-    let tsa = TimestampAuthority::open(&ring, &certificates, now)?;
+    let settings = &options.settings;
+    let ca = CertificateAuthority::open(&ring, &certificates, &settings.certificates, now)?;
+    let tsa = TimestampAuthority::open(&ring, &certificates, settings, now)?;
     let oidc_key = Arc::new(ring.load_or_generate(&OIDC_KEY, KeyAlgorithm::EcdsaP256)?);
     let issuer_url = IssuerUrl::of_this_server(options.origin.oidc())?;
-    let issuer = Arc::new(Issuer::new(issuer_url, oidc_key));
+    let issuer = Arc::new(Issuer::new(issuer_url, oidc_key, settings.identity.token_life()));
     let tuf = open_tuf(&ring, &options, now)?;
 
     let log_key = ring.load_or_generate(&LOG_KEY, KeyAlgorithm::Ed25519)?;
     let ct_checkpoint_key = ring.load_or_generate(&CT_CHECKPOINT_KEY, KeyAlgorithm::Ed25519)?;
-    let log_name = options.origin.log_name();
-    let log_store = options.origin.log_store();
+    let (log_name, log_store) = (options.origin.log_name(), options.origin.log_store());
     let log = open_log(&options, log_name, log_store, &log_key, rekor::keys).await?;
     let (ct_log_name, ct_store) = (options.origin.ct_log_name(), options.origin.ct_log_store());
     let ct_log = open_log(&options, &ct_log_name, &ct_store, &ct_checkpoint_key, ct::keys).await?;
@@ -63,6 +67,7 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
     ];
     tuf.update(&targets, now)?;
     tuf.renew(now)?;
+    let audience = options.settings.identity.audience.as_str();
     Ok(Authority {
         clock,
         ca,
@@ -70,14 +75,15 @@ pub(super) async fn open(options: Options) -> Result<Authority, OpenError> {
         ct_log,
         log,
         tsa,
-        verifier: Verifier::new(Arc::clone(&issuer), options.key_source),
-        issuers: RwLock::new(vec![own_issuer(&issuer)]),
+        verifier: Verifier::new(Arc::clone(&issuer), audience, options.key_source),
+        issuers: RwLock::new(vec![own_issuer(&issuer, audience)]),
         issuer,
         tuf,
         trust,
         identities: sign::Identities::default(),
         keys_directory,
         latest_time,
+        audience: audience.to_owned(),
     })
 }
 
@@ -92,7 +98,9 @@ async fn open_log(
     let tiles = options.logs.tiles(store).await?;
     let mut log_options = LogOptions::new(name, signer, tiles, options.logs.state());
     log_options.keys = keys;
-    log_options.limits = options.limits;
+    let interval_ms = options.settings.log.checkpoint_interval_ms.value();
+    let flush_interval = Duration::from_millis(u64::from(interval_ms));
+    log_options.limits = Limits { flush_interval, ..options.limits };
     Ok(Log::open(log_options).await?)
 }
 
@@ -103,6 +111,7 @@ fn open_tuf(
     now: Timestamp,
 ) -> Result<tuf::Repository, OpenError> {
     let directory = options.directory.join("tuf");
+    let lives = Lives::from(&options.settings.trust);
     let is_new = !directory.join("1.root.json").exists();
     let root = match is_new {
         true => Some(ring.load_or_generate(&TUF_ROOT_KEY, tuf::KEY_ALGORITHM)?),
@@ -113,7 +122,7 @@ fn open_tuf(
         targets: Arc::new(ring.load_or_generate(&TUF_TARGETS_KEY, tuf::KEY_ALGORITHM)?),
         online: Arc::new(ring.load_or_generate(&TUF_ONLINE_KEY, tuf::KEY_ALGORITHM)?),
     };
-    Ok(tuf::Repository::open(&directory, keys, options.lives, now)?)
+    Ok(tuf::Repository::open(&directory, keys, lives, now)?)
 }
 
 fn trust(

@@ -36,11 +36,17 @@ impl Setup {
     }
 
     async fn try_open(&self, origin: &str) -> Result<Authority, OpenError> {
+        self.open_with(origin, "{}").await
+    }
+
+    /// With the settings of this JSON.
+    async fn open_with(&self, origin: &str, settings: &str) -> Result<Authority, OpenError> {
         let origin = PublicOrigin::try_from(&Url::parse(origin).expect("a URL")).expect("one");
         let directory = self.folder.path().join("data");
         let mut options =
             Options::new(directory, origin, Arc::clone(&self.stores) as _, Arc::new(Offline));
         options.clock = Arc::clone(&self.clock) as _;
+        options.settings = serde_json::from_str(settings).expect("settings");
         Authority::open(options).await
     }
 }
@@ -309,6 +315,44 @@ async fn a_server_that_is_reached_by_plain_http_issues_too() {
     let token = token(&authority, &ada());
     let request = request(&new_key(), Some(&token), "ada@example.org");
     authority.sign_certificate(request, None).await.expect("issued");
+}
+
+/// What is set holds, and what was made under other settings stays as it is.
+#[tokio::test]
+async fn settings_hold() {
+    let setup = setup();
+    let first = setup.open(ORIGIN).await;
+    let before = first.trusted_root();
+    first.close().await.expect("closes");
+    drop(first);
+    let settings = r#"{
+        "certificates": {"lifetime_minutes": 60, "key": "ecdsa-p384", "organization": "Units"},
+        "timestamps": {"key": "ecdsa-p384"},
+        "trust": {"timestamp_days": 1, "renew_after_percent": 75},
+        "identity": {"audience": "ours", "token_minutes": 2}}"#;
+    let authority = setup.open_with(ORIGIN, settings).await.expect("opens");
+    let kept = ["certificateAuthorities", "timestampAuthorities", "ctlogs"];
+    kept.iter().for_each(|part| assert_eq!(authority.trusted_root()[part], before[part]));
+    let identity = authority.identity(&San::Uri(format!("{ORIGIN}/a"))).await.expect("issued");
+    let left = identity.not_after().duration_since(authority.now());
+    assert!(left > SignedDuration::from_mins(59), "{left}");
+
+    assert_eq!(authority.configuration()["issuers"][0]["audience"], "ours");
+    let asked = async |audience: &str| {
+        let token = authority.issuer().mint(&ada(), audience, None, authority.now());
+        let request = request(&new_key(), Some(&token.expect("minted")), "ada@example.org");
+        authority.sign_certificate(request, None).await
+    };
+    asked("ours").await.expect("issued");
+    asked("sigstore").await.expect_err("for another audience");
+
+    let hours = |count: i64| setup.clock.advance(count * 3600);
+    let mut renewed = || authority.renew().expect("renewed").changed;
+    assert!(!renewed());
+    hours(17);
+    assert!(!renewed());
+    hours(2);
+    assert!(renewed());
 }
 
 #[tokio::test]

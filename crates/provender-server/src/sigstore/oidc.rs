@@ -77,7 +77,9 @@ async fn token(server: &Server, call: Call) -> Result<Result<Response<Body>, OAu
             form.entry("client_secret").or_insert(secret.into());
         }
     }
-    let grant = match from_form::<TokenRequest>(form).and_then(TokenRequest::grant) {
+    let grant = match from_form::<TokenRequest>(form)
+        .and_then(|request| request.grant(server.authority().audience()))
+    {
         Ok(grant) => grant,
         Err(error) => return Ok(Err(error)),
     };
@@ -118,8 +120,8 @@ fn mint(server: &Server, granted: &Granted) -> Result<Response<Body>, Refusal> {
     let token = minted.map_err(|error| {
         Problem::new(ProblemCode::InvalidRequest, error.to_string()).because(&error)
     })?;
-    let answer =
-        serde_json::to_vec(&TokenAnswer::new(token)).map_err(|error| Problem::internal(&error))?;
+    let answer = TokenAnswer::new(token, authority.issuer().token_life());
+    let answer = serde_json::to_vec(&answer).map_err(|error| Problem::internal(&error))?;
     Ok(json_response(StatusCode::OK, answer, NO_STORE))
 }
 
