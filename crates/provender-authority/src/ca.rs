@@ -23,9 +23,11 @@ use std::path::Path;
 use der::{Decode as _, Encode as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
+use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::ext::Extension;
 use x509_cert::{Certificate, TbsCertificate};
 
+use crate::generations::Place;
 use crate::keys::{KeyName, KeyRing, SigningFailed};
 use crate::settings::CertificateSettings;
 
@@ -42,13 +44,18 @@ pub struct CertificateAuthority {
     lifetime: SignedDuration,
 }
 
-const PLAN: ChainPlan = ChainPlan {
-    root: KeyName::known("root/ca-root"),
-    child: KeyName::known("ca-intermediate"),
-    root_common_name: "Provender code signing root",
-    child_common_name: "Provender code signing",
-    child_extensions: certificate::intermediate_extensions,
-};
+/// What the authority's root key is called, when it is the first.
+const ROOT_KEY: &str = "root/ca-root";
+
+fn plan(place: Place) -> ChainPlan {
+    ChainPlan {
+        root: KeyName::of_generation(ROOT_KEY, place.root),
+        child: KeyName::of_generation("ca-intermediate", place.current),
+        root_common_name: "Provender code signing root",
+        child_common_name: "Provender code signing",
+        child_extensions: certificate::intermediate_extensions,
+    }
+}
 
 impl CertificateAuthority {
     /// Opens the authority: its certificates are in `directory`, its keys in the ring. What is
@@ -62,16 +69,32 @@ impl CertificateAuthority {
         settings: &CertificateSettings,
         now: Timestamp,
     ) -> Result<Self, AuthorityFileError> {
-        let making =
-            Making { algorithm: settings.key.into(), organization: settings.organization.as_str() };
-        let chain = Chain::open(ring, directory, &PLAN, &making, now)?;
+        Self::open_at(Place::default(), ring, directory, settings, None, now)
+    }
+
+    /// The same for another generation of keys; `root_keys` is where the root's key is, if it is
+    /// kept elsewhere.
+    pub(crate) fn open_at(
+        place: Place,
+        ring: &KeyRing,
+        directory: &Path,
+        settings: &CertificateSettings,
+        root_keys: Option<&KeyRing>,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityFileError> {
+        let making = Making {
+            algorithm: settings.key.into(),
+            organization: settings.organization.as_str(),
+            root_keys,
+        };
+        let chain = Chain::open(ring, directory, &plan(place), &making, now)?;
         let issuer_key_hash = Sha256::digest(chain.key.public_key_der()).into();
         Ok(Self { chain, issuer_key_hash, lifetime: settings.lifetime() })
     }
 
     /// Whether there are certificates in this folder, so that the authority may have issued.
-    pub fn has_certificates(directory: &Path) -> bool {
-        Chain::has_files(directory, &PLAN)
+    pub(crate) fn has_certificates(place: Place, directory: &Path) -> bool {
+        Chain::has_files(directory, &plan(place))
     }
 
     /// The certificate to be, but for its SCTs: what a CT log signs. It takes no signature yet, for
@@ -111,20 +134,17 @@ impl CertificateAuthority {
     /// Whether a certificate, in DER, is one that this authority issued and that ended at most
     /// [`ADMISSION_GRACE`] ago: what is signed later than that is nobody's word.
     pub fn admits(&self, certificate: &[u8], now: Timestamp) -> bool {
-        let Ok(certificate) = Certificate::from_der(certificate) else { return false };
-        let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
-        if now.duration_since(not_after) > ADMISSION_GRACE {
-            return false;
-        }
-        let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
-        let Some(signature) = certificate.signature.as_bytes() else { return false };
-        let Ok(key) = SubjectKey::new(self.chain.key.public_key()) else { return false };
-        key.prove_by(certificate.signature_algorithm.oid, &signed, signature).is_some()
+        admits(self.chain.key.public_key(), certificate, now)
     }
 
     /// The intermediate and the root, in DER.
     pub fn chain(&self) -> [Vec<u8>; 2] {
         [self.chain.certificate_der(), self.chain.root_der()]
+    }
+
+    /// SHA-256 of the public key that certificates are issued with.
+    pub(crate) fn key_id(&self) -> [u8; 32] {
+        self.issuer_key_hash
     }
 
     /// From when on the authority may have issued.
@@ -148,6 +168,23 @@ impl CertificateAuthority {
         extensions.extend(identity.extensions());
         extensions
     }
+}
+
+/// Whether a certificate, in DER, was signed with this key and ended at most [`ADMISSION_GRACE`] ago.
+pub(crate) fn admits(
+    issuer: &SubjectPublicKeyInfoOwned,
+    certificate: &[u8],
+    now: Timestamp,
+) -> bool {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return false };
+    let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
+    if now.duration_since(not_after) > ADMISSION_GRACE {
+        return false;
+    }
+    let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
+    let Some(signature) = certificate.signature.as_bytes() else { return false };
+    let Ok(key) = SubjectKey::new(issuer) else { return false };
+    key.prove_by(certificate.signature_algorithm.oid, &signed, signature).is_some()
 }
 
 /// A certificate that lacks its SCTs and its signature.

@@ -24,12 +24,14 @@ pub struct SctSigner {
     key: SigningKey,
 }
 
-const KEY: KeyName = KeyName::known("ct");
+/// What the log's key is called, when it is the first.
+const KEY: &str = "ct";
 
 impl SctSigner {
-    /// With the key of the CT log: ECDSA on P-256, the only kind that all clients verify.
-    pub fn open(ring: &KeyRing) -> Result<Self, KeyError> {
-        Ok(Self { key: ring.load_or_generate(&KEY, KeyAlgorithm::EcdsaP256)? })
+    /// With the key of the CT log, the first or a later one: ECDSA on P-256, the only kind that all clients verify.
+    pub fn open(ring: &KeyRing, generation: u32) -> Result<Self, KeyError> {
+        let name = KeyName::of_generation(KEY, generation);
+        Ok(Self { key: ring.load_or_generate(&name, KeyAlgorithm::EcdsaP256)? })
     }
 
     /// With the key, which must be there: certificates may carry its promises, and clients believe no
@@ -37,8 +39,9 @@ impl SctSigner {
     ///
     /// # Errors
     /// [`KeyError::Missing`] where it is lost.
-    pub fn required(ring: &KeyRing) -> Result<Self, KeyError> {
-        Ok(Self { key: ring.required(&KEY, KeyAlgorithm::EcdsaP256)? })
+    pub fn required(ring: &KeyRing, generation: u32) -> Result<Self, KeyError> {
+        let name = KeyName::of_generation(KEY, generation);
+        Ok(Self { key: ring.required(&name, KeyAlgorithm::EcdsaP256)? })
     }
 
     /// Promises that the certificate is in the log, and gives what must be appended to it.

@@ -20,6 +20,7 @@ pub mod ca;
 pub mod clock;
 pub mod ct;
 pub mod error;
+mod generations;
 pub mod keys;
 pub mod oidc;
 pub mod settings;
@@ -29,4 +30,7 @@ pub mod trust;
 pub mod tsa;
 pub mod tuf;
 
-pub use authority::{Authority, LogStores, Options, Renewal, SigningIdentity};
+pub use authority::{
+    Authority, CertifiedBy, ExportedKeys, LogStores, Options, Renewal, RootRotation,
+    RotatedService, Rotation, ServiceStatus, SigningIdentity, TrustStatus,
+};

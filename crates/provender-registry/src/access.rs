@@ -110,6 +110,18 @@ impl Caller {
         Err(permission_denied(scope))
     }
 
+    /// Checks that it is the operator: what is asked for concerns this machine's files.
+    pub(crate) fn require_operator(&self) -> Result<(), Problem> {
+        match self.identity {
+            Identity::Operator => Ok(()),
+            Identity::Anonymous => Err(authentication_required()),
+            Identity::Token(_) | Identity::System => {
+                let message = "only the operator may do this, on the server's own machine";
+                Err(Problem::new(ProblemCode::PermissionDenied, message))
+            }
+        }
+    }
+
     /// Like [`Self::holds`] for a publication whose package is not known yet: a token for some
     /// names may begin; the name is checked when the form is read.
     fn may_begin_publishing(&self, repository: &RepositoryName) -> bool {

@@ -10,4 +10,5 @@ pub(crate) mod packages;
 pub(crate) mod repositories;
 pub(crate) mod status;
 pub(crate) mod tokens;
+pub(crate) mod trust;
 pub(crate) mod upstreams;

@@ -58,6 +58,10 @@ impl Instance {
         verifier(&self.trust())
     }
 
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     pub(crate) fn put_clock(&self, seconds: i64) {
         self.clock.set_ahead(seconds);
     }

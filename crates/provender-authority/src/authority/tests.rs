@@ -17,6 +17,7 @@ use crate::oidc::{San, TokenSubject};
 use crate::testing::{AdjustedClock, MemoryStores, Offline};
 
 mod clients;
+mod rotation;
 mod trusting;
 
 struct Setup {
@@ -347,7 +348,7 @@ async fn settings_hold() {
     asked("sigstore").await.expect_err("for another audience");
 
     let hours = |count: i64| setup.clock.advance(count * 3600);
-    let mut renewed = || authority.renew().expect("renewed").changed;
+    let renewed = || authority.renew().expect("renewed").changed;
     assert!(!renewed());
     hours(17);
     assert!(!renewed());

@@ -92,6 +92,8 @@ pub(crate) struct Making<'a> {
     pub(crate) algorithm: KeyAlgorithm,
     /// The organisation in the names.
     pub(crate) organization: &'a str,
+    /// Where the root's key is, if not in the ring's own folder for such.
+    pub(crate) root_keys: Option<&'a KeyRing>,
 }
 
 /// A key, its certificate, and the root above.
@@ -194,8 +196,11 @@ fn make_child(
     now: Timestamp,
     root: &Certificate,
 ) -> Result<(SigningKey, Certificate), AuthorityFileError> {
-    let root_key = ring.required(&plan.root, kind(root, making))?;
-    check_key(ring, directory, &plan.root, &root_key, root)?;
+    let here = ring.root();
+    let roots = making.root_keys.unwrap_or(&here);
+    let root_name = plan.root.in_root_folder();
+    let root_key = roots.required(&root_name, kind(root, making))?;
+    check_key(roots, directory, &root_name, &root_key, root)?;
     let key = ring.load_or_generate(&plan.child, making.algorithm)?;
     let not_before = backdated(now);
     let root_end = certificate::timestamp(root.tbs_certificate.validity.not_after);

@@ -40,7 +40,7 @@ fn setup() -> Setup {
         Timestamp::now(),
     )
     .expect("opens");
-    Setup { folder, authority, ct: SctSigner::open(&ring).expect("opens") }
+    Setup { folder, authority, ct: SctSigner::open(&ring, 1).expect("opens") }
 }
 
 impl Setup {

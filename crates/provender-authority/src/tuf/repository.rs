@@ -113,6 +113,17 @@ pub struct Renewed {
     pub needs_root_key: bool,
 }
 
+/// A document, and until when clients believe it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentStatus {
+    /// `root`, `targets`, `snapshot` or `timestamp`.
+    pub role: &'static str,
+    /// Its version.
+    pub version: u64,
+    /// When clients will no longer believe it.
+    pub expires: Timestamp,
+}
+
 /// The repository. Its methods write files and so may block for some milliseconds; reading
 /// ([`Self::file`]) does not.
 #[derive(Debug)]
@@ -239,6 +250,70 @@ impl Repository {
             self.publish(&mut state, published.contents, Step::Targets, now)?;
         }
         Ok(())
+    }
+
+    /// The same for the root key alone; it `stays` here, to renew the document, or is kept elsewhere.
+    /// Gives when clients will no longer believe the new document.
+    ///
+    /// # Errors
+    /// As for [`Self::rotate_root`].
+    pub fn rotate_root_key(
+        &self,
+        old_root: &SigningKey,
+        new_root: Arc<SigningKey>,
+        stays: bool,
+        now: Timestamp,
+    ) -> Result<Timestamp, TufError> {
+        let present = self.state().keys.clone();
+        self.rotate_root(old_root, RoleKeys { root: Some(new_root), ..present }, now)?;
+        let mut state = self.state();
+        if !stays {
+            state.keys.root = None;
+        }
+        Ok(state.root.expires)
+    }
+
+    /// Takes a key to renew the root document with, if it is the one that the document names.
+    pub(crate) fn offer_root_key(&self, key: SigningKey) {
+        let mut state = self.state();
+        if state.root.role_key("root") == Some(PublicKey::of(&key)) {
+            state.keys.root = Some(Arc::new(key));
+        }
+    }
+
+    /// Whether it is the key that the present root document names.
+    pub fn is_root_key(&self, key: &SigningKey) -> bool {
+        self.state().root.role_key("root") == Some(PublicKey::of(key))
+    }
+
+    /// The root key was taken elsewhere.
+    pub fn forget_root_key(&self) {
+        self.state().keys.root = None;
+    }
+
+    /// Whether the root document can be renewed.
+    pub fn has_root_key(&self) -> bool {
+        self.state().keys.root.is_some()
+    }
+
+    /// The version of the present root document.
+    pub fn root_version(&self) -> u64 {
+        self.state().root.version
+    }
+
+    /// The present documents, the root's first.
+    pub fn status(&self) -> Vec<DocumentStatus> {
+        let state = self.state();
+        let of = |role, document: &Document| DocumentStatus {
+            role,
+            version: document.version,
+            expires: document.expires,
+        };
+        let published = state.published.iter().flat_map(|published| {
+            let Published { targets, snapshot, timestamp, .. } = published;
+            [of("targets", targets), of("snapshot", snapshot), of("timestamp", timestamp)]
+        });
+        [of("root", &state.root)].into_iter().chain(published).collect()
     }
 
     /// The file that clients ask for by this path, relative to the repository's URL.

@@ -10,6 +10,7 @@ mod repository;
 mod schema;
 mod server;
 mod token;
+mod trust;
 mod upstream;
 
 pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
@@ -29,6 +30,10 @@ pub use server::{
     Collected, GarbageCollection, NoParameters, Problem, Status, UpstreamHealth, WhoAmI,
 };
 pub use token::{CreatedToken, NewToken, Token, TokenQuery};
+pub use trust::{
+    ExportedRootKeys, KeyRotation, RootExport, RootRotation, RotatedKey, RotatedRoot,
+    TrustDocument, TrustStatus, TrustedKey,
+};
 pub use upstream::{NameCheck, Namesake, NewUpstream, Upstream, UpstreamQuery};
 
 use schemars::JsonSchema;
