@@ -193,6 +193,16 @@ fn of_packages() -> Vec<Endpoint> {
             log::entries,
         ),
         endpoint(
+            get("/log/certificates"),
+            ("searchCertificates", "Certificates in their log, by identity or by serial number."),
+            log::certificates,
+        ),
+        endpoint(
+            get("/logs"),
+            ("listLogs", "The logs of this server, and what their checkpoints are checked with."),
+            log::list,
+        ),
+        endpoint(
             get("/quarantine"),
             ("listQuarantine", "Files that are kept as evidence and not served."),
             packages::quarantine,

@@ -17,7 +17,7 @@ pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
 pub use event::{Actor, Event, EventKinds, EventQuery};
 pub use evidence::{Attestation, AttestationsQuery, EvidenceQuery, FileEvent, FileEvidence};
 pub use issuer::{Issuer, IssuerQuery, NewIssuer};
-pub use log::{LogEntriesQuery, LogEntry};
+pub use log::{LogCertificate, LogCertificatesQuery, LogEntriesQuery, LogEntry, LogSummary};
 pub use package::{
     Change, ChangedFiles, File, Origin, Package, PackageQuery, PackageSummary, PackagesQuery,
     QuarantineQuery, SetOrigin, VerdictWord,
