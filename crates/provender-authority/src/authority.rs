@@ -31,7 +31,7 @@ use crate::clock::SteadyClock;
 use crate::ct::SctList;
 use crate::error::{CertificateError, CloseError, LogEntryError, OpenError, RenewError};
 use crate::generations::Generations;
-use crate::oidc::{self, Issuer, TrustedIssuer, Verifier};
+use crate::oidc::{self, Issuer, TrustedIssuer, VerifiedIdentity, Verifier};
 use crate::trust::{PublicOrigin, Trust};
 use crate::tsa::TimestampResponse;
 use crate::tuf;
@@ -92,10 +92,42 @@ impl Authority {
         request: SigningCertRequest,
         bearer: Option<&str>,
     ) -> Result<Issued, CertificateError> {
+        let verified = self.identify(&request, bearer).await?;
+        self.certify(request, &verified).await
+    }
+
+    /// The first half of [`Self::sign_certificate`]: who is asking.
+    ///
+    /// # Errors
+    /// Where there is no token, or it is not accepted.
+    pub async fn identify(
+        &self,
+        request: &SigningCertRequest,
+        bearer: Option<&str>,
+    ) -> Result<VerifiedIdentity, CertificateError> {
         let token = bearer.or(request.token()).ok_or(RequestError::NoToken)?;
-        let verified = self.verifier.verify(token, self.clock.unsteady_now()).await?;
+        Ok(self.verifier.verify(token, self.clock.unsteady_now()).await?)
+    }
+
+    /// The second half: a certificate for who is asking and the key that they prove to hold.
+    ///
+    /// # Errors
+    /// Where the key or the proof is not accepted, or the log takes nothing.
+    pub async fn certify(
+        &self,
+        request: SigningCertRequest,
+        verified: &VerifiedIdentity,
+    ) -> Result<Issued, CertificateError> {
         let key = request.prove(verified.challenge())?;
-        self.issue(&key, &Identity::of(&verified)?).await
+        self.issue(&key, &Identity::of(verified)?).await
+    }
+
+    /// The name and the e-mail address of the person's account, if this server's own issuer vouches
+    /// for a person.
+    pub fn account<'a>(&self, verified: &'a VerifiedIdentity) -> Option<(&'a str, &'a str)> {
+        let is_own = verified.issuer == *self.issuer.url();
+        let email = verified.email().filter(|_| is_own)?;
+        Some((verified.subject.as_str(), email))
     }
 
     /// Whether a certificate, in DER, lets what was signed under it into the transparency log: it is

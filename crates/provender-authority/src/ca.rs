@@ -224,6 +224,13 @@ impl Issued {
         &self.chain[0]
     }
 
+    /// Its serial number, in hexadecimal.
+    pub fn serial(&self) -> String {
+        let certificate = Certificate::from_der(self.certificate());
+        let certificate = certificate.expect("what was just made can be read");
+        hex::encode(certificate.tbs_certificate.serial_number.as_bytes())
+    }
+
     /// The certificate, the intermediate, the root: each in DER.
     pub fn chain(&self) -> &[Vec<u8>] {
         &self.chain

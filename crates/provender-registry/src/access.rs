@@ -41,6 +41,11 @@ impl Caller {
         Self { identity: Identity::System, client: None }
     }
 
+    /// Somebody who showed nothing.
+    pub(crate) fn stranger(client: Option<IpAddr>) -> Self {
+        Self { identity: Identity::Anonymous, client }
+    }
+
     /// Who they are, for events.
     pub fn actor(&self) -> Actor {
         match &self.identity {
@@ -190,7 +195,7 @@ impl Registry {
         client: Option<IpAddr>,
     ) -> Result<Caller, Problem> {
         let Some(credential) = credential else {
-            return Ok(Caller { identity: Identity::Anonymous, client });
+            return Ok(Caller::stranger(client));
         };
         let refused = |message| Problem::new(ProblemCode::AuthenticationRequired, message);
         let token = find_token(&self.state(), credential).map_err(refused)?;

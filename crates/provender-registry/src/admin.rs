@@ -8,6 +8,7 @@ pub(crate) mod issuers;
 pub(crate) mod owned;
 pub(crate) mod packages;
 pub(crate) mod repositories;
+pub(crate) mod sign_ins;
 pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod trust;

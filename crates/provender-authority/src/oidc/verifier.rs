@@ -55,6 +55,11 @@ pub struct VerifiedIdentity {
 }
 
 impl VerifiedIdentity {
+    /// The e-mail address that the token names.
+    pub fn email(&self) -> Option<&str> {
+        self.claims.string("email")
+    }
+
     /// What a client signs to prove that it holds its key: the e-mail address that its token names, else
     /// the subject. Clients of Fulcio choose so, whatever the certificate will be for.
     pub fn challenge(&self) -> &str {
