@@ -68,6 +68,8 @@ print(value if isinstance(value, str) else json.dumps(value))' "$@"
 . "$here/timestamp.sh"
 # shellcheck source=pep740.sh
 . "$here/pep740.sh"
+# shellcheck source=rotation.sh
+. "$here/rotation.sh"
 
 start_server --no-discover
 TOKEN=$(token)
@@ -82,4 +84,5 @@ matrix_cases
 tuf_cases
 timestamp_cases
 pep740_cases
+rotation_cases
 finish
