@@ -18,8 +18,8 @@ mod repository;
 pub use disk::DiskError;
 pub use key::KEY_ALGORITHM;
 pub use repository::{
-    Lives, Renewed, Repository, RoleKeys, TARGET_LIMIT_BYTES, TARGET_NAME_LIMIT_BYTES, TARGETS_MAX,
-    TufError,
+    DocumentStatus, Lives, Renewed, Repository, RoleKeys, TARGET_LIMIT_BYTES,
+    TARGET_NAME_LIMIT_BYTES, TARGETS_MAX, TufError,
 };
 
 /// The target that holds the trust root (Sigstore's clients look for exactly this name).

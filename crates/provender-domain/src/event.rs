@@ -58,6 +58,18 @@ pub enum EventKind {
     IssuerTrusted,
     /// An issuer is trusted no more.
     IssuerRemoved,
+    /// A person signed in and got an identity token.
+    SignedIn,
+    /// Somebody was refused who tried to sign in.
+    SignInRefused,
+    /// A token of this server was exchanged for an identity token.
+    IdentityIssued,
+    /// A certificate was issued to whoever showed an identity token.
+    CertificateIssued,
+    /// A key of this server's own Sigstore was replaced.
+    KeyRotated,
+    /// The keys that certify others were copied or moved out of the data directory.
+    RootKeysExported,
     /// Red flag: fetched bytes disagree with the digest their index promised.
     DigestMismatch,
     /// Red flag: an upstream now promises other bytes for a file that is kept.
@@ -82,7 +94,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 41] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -108,6 +120,12 @@ impl EventKind {
         Self::AccountRemoved,
         Self::IssuerTrusted,
         Self::IssuerRemoved,
+        Self::SignedIn,
+        Self::SignInRefused,
+        Self::IdentityIssued,
+        Self::CertificateIssued,
+        Self::KeyRotated,
+        Self::RootKeysExported,
         Self::DigestMismatch,
         Self::UpstreamChanged,
         Self::ArchiveRefused,
@@ -148,6 +166,12 @@ impl EventKind {
             Self::AccountRemoved => "account-removed",
             Self::IssuerTrusted => "issuer-trusted",
             Self::IssuerRemoved => "issuer-removed",
+            Self::SignedIn => "signed-in",
+            Self::SignInRefused => "sign-in-refused",
+            Self::IdentityIssued => "identity-issued",
+            Self::CertificateIssued => "certificate-issued",
+            Self::KeyRotated => "key-rotated",
+            Self::RootKeysExported => "root-keys-exported",
             Self::DigestMismatch => "digest-mismatch",
             Self::UpstreamChanged => "upstream-changed",
             Self::ArchiveRefused => "archive-refused",

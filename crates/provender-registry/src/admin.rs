@@ -9,6 +9,8 @@ pub(crate) mod owned;
 pub(crate) mod packages;
 mod policy;
 pub(crate) mod repositories;
+pub(crate) mod sign_ins;
 pub(crate) mod status;
 pub(crate) mod tokens;
+pub(crate) mod trust;
 pub(crate) mod upstreams;

@@ -57,6 +57,7 @@ pub use admin::accounts::{Account, AccountChange, NewAccount, Password};
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
 pub use admin::packages::{FileReport, PackageReport, PackageSummary};
+pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
 pub use admin::status::{Status, UpstreamHealth};
 pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};
 pub use admin::upstreams::{NewUpstream, UpstreamSummary};

@@ -11,6 +11,7 @@ use super::disk::{Disk, DiskError, Versions};
 use super::key::PublicKey;
 use super::metadata::{self, Document, Head, Roles, sha256};
 use crate::keys::{SigningFailed, SigningKey};
+use crate::settings::TrustSettings;
 
 /// The most targets.
 pub const TARGETS_MAX: usize = 64;
@@ -19,7 +20,7 @@ pub const TARGET_NAME_LIMIT_BYTES: usize = 128;
 /// The longest target.
 pub const TARGET_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long the documents live. Each is renewed when half of its life is gone.
+/// How long the documents live, and when they are renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lives {
     /// The root document, in days. It is renewed only where the root key is at hand, so it lives long.
@@ -30,11 +31,25 @@ pub struct Lives {
     pub snapshot_days: u32,
     /// The timestamp, in days: how long somebody may hide from a client that anything is newer.
     pub timestamp_days: u32,
+    /// How much of a document's life may be gone before it is renewed.
+    pub renew_after_percent: u32,
 }
 
 impl Default for Lives {
     fn default() -> Self {
-        Self { root_days: 730, targets_days: 180, snapshot_days: 30, timestamp_days: 7 }
+        Self::from(&TrustSettings::default())
+    }
+}
+
+impl From<&TrustSettings> for Lives {
+    fn from(settings: &TrustSettings) -> Self {
+        Self {
+            root_days: settings.root_days.value(),
+            targets_days: settings.targets_days.value(),
+            snapshot_days: settings.snapshot_days.value(),
+            timestamp_days: settings.timestamp_days.value(),
+            renew_after_percent: settings.renew_after_percent.value(),
+        }
     }
 }
 
@@ -96,6 +111,17 @@ pub struct Renewed {
     pub root_expires: Timestamp,
     /// Whether the root document should be renewed, but its key is not here.
     pub needs_root_key: bool,
+}
+
+/// A document, and until when clients believe it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentStatus {
+    /// `root`, `targets`, `snapshot` or `timestamp`.
+    pub role: &'static str,
+    /// Its version.
+    pub version: u64,
+    /// When clients will no longer believe it.
+    pub expires: Timestamp,
 }
 
 /// The repository. Its methods write files and so may block for some milliseconds; reading
@@ -175,7 +201,7 @@ impl Repository {
         Ok(true)
     }
 
-    /// Renews the documents of which half the life is gone. To be called every few hours.
+    /// Renews the documents of which enough of the life is gone. To be called every few hours.
     ///
     /// A clock that was far ahead and came back is noticed: a document that lives longer than it should is
     /// signed anew. Versions rise whatever the clock does.
@@ -183,7 +209,7 @@ impl Repository {
         let mut state = self.state();
         let mut changed = false;
         let mut needs_root_key = false;
-        if is_due(&state.root, self.lives.root_days, now) {
+        if self.lives.is_due(&state.root, self.lives.root_days, now) {
             match state.keys.root.clone() {
                 Some(_) => {
                     let keys = state.keys.clone();
@@ -226,6 +252,70 @@ impl Repository {
         Ok(())
     }
 
+    /// The same for the root key alone; it `stays` here, to renew the document, or is kept elsewhere.
+    /// Gives when clients will no longer believe the new document.
+    ///
+    /// # Errors
+    /// As for [`Self::rotate_root`].
+    pub fn rotate_root_key(
+        &self,
+        old_root: &SigningKey,
+        new_root: Arc<SigningKey>,
+        stays: bool,
+        now: Timestamp,
+    ) -> Result<Timestamp, TufError> {
+        let present = self.state().keys.clone();
+        self.rotate_root(old_root, RoleKeys { root: Some(new_root), ..present }, now)?;
+        let mut state = self.state();
+        if !stays {
+            state.keys.root = None;
+        }
+        Ok(state.root.expires)
+    }
+
+    /// Takes a key to renew the root document with, if it is the one that the document names.
+    pub(crate) fn offer_root_key(&self, key: SigningKey) {
+        let mut state = self.state();
+        if state.root.role_key("root") == Some(PublicKey::of(&key)) {
+            state.keys.root = Some(Arc::new(key));
+        }
+    }
+
+    /// Whether it is the key that the present root document names.
+    pub fn is_root_key(&self, key: &SigningKey) -> bool {
+        self.state().root.role_key("root") == Some(PublicKey::of(key))
+    }
+
+    /// The root key was taken elsewhere.
+    pub fn forget_root_key(&self) {
+        self.state().keys.root = None;
+    }
+
+    /// Whether the root document can be renewed.
+    pub fn has_root_key(&self) -> bool {
+        self.state().keys.root.is_some()
+    }
+
+    /// The version of the present root document.
+    pub fn root_version(&self) -> u64 {
+        self.state().root.version
+    }
+
+    /// The present documents, the root's first.
+    pub fn status(&self) -> Vec<DocumentStatus> {
+        let state = self.state();
+        let of = |role, document: &Document| DocumentStatus {
+            role,
+            version: document.version,
+            expires: document.expires,
+        };
+        let published = state.published.iter().flat_map(|published| {
+            let Published { targets, snapshot, timestamp, .. } = published;
+            [of("targets", targets), of("snapshot", snapshot), of("timestamp", timestamp)]
+        });
+        [of("root", &state.root)].into_iter().chain(published).collect()
+    }
+
     /// The file that clients ask for by this path, relative to the repository's URL.
     pub fn file(&self, path: &str) -> Option<Bytes> {
         self.files.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
@@ -265,14 +355,16 @@ impl Repository {
 
     /// The first document in the chain that has to be made anew.
     fn due(&self, published: &Published, keys: &RoleKeys, now: Timestamp) -> Option<Step> {
-        if is_due(&published.targets, self.lives.targets_days, now) || !published.is_signed_by(keys)
+        let lives = self.lives;
+        if lives.is_due(&published.targets, lives.targets_days, now)
+            || !published.is_signed_by(keys)
         {
             return Some(Step::Targets);
         }
-        if is_due(&published.snapshot, self.lives.snapshot_days, now) {
+        if lives.is_due(&published.snapshot, lives.snapshot_days, now) {
             return Some(Step::Snapshot);
         }
-        is_due(&published.timestamp, self.lives.timestamp_days, now).then_some(Step::Timestamp)
+        lives.is_due(&published.timestamp, lives.timestamp_days, now).then_some(Step::Timestamp)
     }
 
     /// Signs documents anew from one in the chain on, keeps them, and shows them. The timestamp comes last:
@@ -345,6 +437,15 @@ impl Repository {
     }
 }
 
+impl Lives {
+    /// Whether so much of the document's life is gone, or it lives longer than it ever should.
+    fn is_due(self, document: &Document, life_days: u32, now: Timestamp) -> bool {
+        let left = document.expires.duration_since(now);
+        let least_percent = 100_i32.saturating_sub_unsigned(self.renew_after_percent);
+        left <= life(life_days) / 100 * least_percent || left > life(life_days)
+    }
+}
+
 impl Published {
     /// Whether the present keys signed it: not so where a change of keys was interrupted.
     fn is_signed_by(&self, keys: &RoleKeys) -> bool {
@@ -371,12 +472,6 @@ fn head(version: u64, life_days: u32, now: Timestamp) -> Head {
 
 fn life(days: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
-}
-
-/// Whether half of the document's life is gone, or it lives longer than it ever should.
-fn is_due(document: &Document, life_days: u32, now: Timestamp) -> bool {
-    let left = document.expires.duration_since(now);
-    left <= life(life_days) / 2 || left > life(life_days)
 }
 
 fn new_root(

@@ -21,6 +21,7 @@ mod repositories;
 mod server;
 mod table;
 mod tokens;
+mod trust;
 pub mod types;
 mod upstreams;
 

@@ -13,15 +13,6 @@ pub(super) async fn whoami(
     Ok(Found(WhoAmI { actor: caller.actor().into() }))
 }
 
-/// For everybody: what else signatures are checked by is public as well.
-pub(super) async fn trust(
-    Context { registry, .. }: Context,
-    NoParameters {}: NoParameters,
-    NoBody: NoBody,
-) -> Result<Found<serde_json::Value>, Problem> {
-    Ok(Found(registry.authority().trust().client_trust_config()))
-}
-
 /// Names upstreams and counts what is private, so it is for administrators.
 pub(super) async fn status(
     Context { registry, caller }: Context,

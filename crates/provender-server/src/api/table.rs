@@ -9,15 +9,23 @@ use provender_domain::{Problem, ProblemCode};
 use super::endpoint::{Endpoint, endpoint};
 use super::{
     accounts, changes, events, evidence, issuers, log, packages, repositories, server, tokens,
-    upstreams,
+    trust, upstreams,
 };
 
 /// Every endpoint, in the order of the document.
 pub(super) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-    [server_itself(), of_repositories(), of_packages(), of_tokens(), of_identities(), of_events()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        server_itself(),
+        of_trust(),
+        of_repositories(),
+        of_packages(),
+        of_tokens(),
+        of_identities(),
+        of_events(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 });
 
 fn get(path: &'static str) -> (Method, &'static str) {
@@ -35,19 +43,44 @@ fn delete(path: &'static str) -> (Method, &'static str) {
 fn server_itself() -> Vec<Endpoint> {
     vec![
         endpoint(get("/whoami"), ("whoami", "Who the caller is."), server::whoami),
+        endpoint(get("/status"), ("status", "How the server is doing."), server::status),
+        endpoint(
+            post("/garbage-collections"),
+            ("collectGarbage", "Removes bytes that nothing refers to any more."),
+            server::collect_garbage,
+        ),
+    ]
+}
+
+fn of_trust() -> Vec<Endpoint> {
+    vec![
         endpoint(
             get("/trust"),
             (
                 "showTrust",
                 "What signatures of this server are checked by: Sigstore's ClientTrustConfig.",
             ),
-            server::trust,
+            trust::config,
         ),
-        endpoint(get("/status"), ("status", "How the server is doing."), server::status),
         endpoint(
-            post("/garbage-collections"),
-            ("collectGarbage", "Removes bytes that nothing refers to any more."),
-            server::collect_garbage,
+            get("/trust/status"),
+            ("trustStatus", "What is trusted, until when, and where the keys to it are."),
+            trust::status,
+        ),
+        endpoint(
+            post("/trust/root-exports"),
+            ("exportRootKeys", "Copies the root keys to a folder, or moves them; the operator's."),
+            trust::export_root,
+        ),
+        endpoint(
+            post("/trust/root-rotations"),
+            ("rotateRoot", "Replaces the key of the TUF root; the operator's."),
+            trust::rotate_root,
+        ),
+        endpoint(
+            post("/trust/rotations"),
+            ("rotateKey", "Gives the CA, the TSA or the CT log a new key; the operator's."),
+            trust::rotate_key,
         ),
     ]
 }
@@ -158,6 +191,16 @@ fn of_packages() -> Vec<Endpoint> {
             get("/log/entries"),
             ("searchLog", "Entries of the transparency log, by digest or by identity."),
             log::entries,
+        ),
+        endpoint(
+            get("/log/certificates"),
+            ("searchCertificates", "Certificates in their log, by identity or by serial number."),
+            log::certificates,
+        ),
+        endpoint(
+            get("/logs"),
+            ("listLogs", "The logs of this server, and what their checkpoints are checked with."),
+            log::list,
         ),
         endpoint(
             get("/quarantine"),

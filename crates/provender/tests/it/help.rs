@@ -19,7 +19,12 @@ fn help() {
     check("why", &["why"]);
     check("login", &["login"]);
     check("trust_export", &["trust", "export"]);
+    check("trust", &["trust"]);
+    check("trust_root", &["trust", "root"]);
+    check("trust_root_export", &["trust", "root", "export"]);
+    check("trust_rotate", &["trust", "rotate"]);
     check("log", &["log"]);
+    check("log_verify", &["log", "verify"]);
     check("log_search", &["log", "search"]);
     check("repo", &["repo"]);
     check("repo_create", &["repo", "create"]);

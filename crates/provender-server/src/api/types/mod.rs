@@ -10,13 +10,14 @@ mod repository;
 mod schema;
 mod server;
 mod token;
+mod trust;
 mod upstream;
 
 pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
 pub use event::{Actor, Event, EventKinds, EventQuery};
 pub use evidence::{Attestation, AttestationsQuery, EvidenceQuery, FileEvent, FileEvidence};
 pub use issuer::{Issuer, IssuerQuery, NewIssuer};
-pub use log::{LogEntriesQuery, LogEntry};
+pub use log::{LogCertificate, LogCertificatesQuery, LogEntriesQuery, LogEntry, LogSummary};
 pub use package::{
     Change, ChangedFiles, File, Origin, Package, PackageQuery, PackageSummary, PackagesQuery,
     QuarantineQuery, SetOrigin, VerdictWord,
@@ -29,6 +30,10 @@ pub use server::{
     Collected, GarbageCollection, NoParameters, Problem, Status, UpstreamHealth, WhoAmI,
 };
 pub use token::{CreatedToken, NewToken, Token, TokenQuery};
+pub use trust::{
+    ExportedRootKeys, KeyRotation, RootExport, RootRotation, RotatedKey, RotatedRoot,
+    TrustDocument, TrustStatus, TrustedKey,
+};
 pub use upstream::{NameCheck, Namesake, NewUpstream, Upstream, UpstreamQuery};
 
 use schemars::JsonSchema;
