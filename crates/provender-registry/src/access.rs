@@ -166,7 +166,7 @@ impl Caller {
         match self.identity {
             Identity::Operator => Ok(()),
             Identity::Anonymous => Err(authentication_required()),
-            Identity::Token(_) | Identity::System => {
+            Identity::Token(_) | Identity::Access { .. } | Identity::System => {
                 let message = "only the operator may do this, on the server's own machine";
                 Err(Problem::new(ProblemCode::PermissionDenied, message))
             }
