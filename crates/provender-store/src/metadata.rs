@@ -32,6 +32,7 @@ mod file_facts;
 mod identities;
 mod listing_body;
 mod log;
+mod packed;
 mod read;
 mod rows;
 mod schema;
