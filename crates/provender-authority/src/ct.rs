@@ -118,8 +118,9 @@ fn names(tbs: &TbsCertificate) -> Vec<String> {
     let names = tbs.get::<SubjectAltName>().ok().flatten();
     let names = names.map(|(_, SubjectAltName(names))| names).unwrap_or_default();
     let text = |name: &GeneralName| match name {
-        GeneralName::Rfc822Name(text) => Some(text.to_string()),
-        GeneralName::UniformResourceIdentifier(text) => Some(text.to_string()),
+        GeneralName::Rfc822Name(text) | GeneralName::UniformResourceIdentifier(text) => {
+            Some(text.to_string())
+        }
         _ => None,
     };
     names.iter().filter_map(text).collect()

@@ -29,7 +29,7 @@ pub(crate) struct Generations {
 }
 
 /// Of a service whose word is checked with certificates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CertifiedGenerations {
     pub(crate) place: Place,
@@ -78,12 +78,6 @@ pub(crate) struct PastKey {
 impl Default for Place {
     fn default() -> Self {
         Self { current: 1, root: 1 }
-    }
-}
-
-impl Default for CertifiedGenerations {
-    fn default() -> Self {
-        Self { place: Place::default(), past: Vec::new() }
     }
 }
 

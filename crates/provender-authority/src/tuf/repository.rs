@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::disk::{Disk, DiskError, Versions};
 use super::key::PublicKey;
+use super::lives::{Lives, life};
 use super::metadata::{self, Document, Head, Roles, sha256};
 use crate::keys::{SigningFailed, SigningKey};
-use crate::settings::TrustSettings;
 
 /// The most targets.
 pub const TARGETS_MAX: usize = 64;
@@ -19,39 +19,6 @@ pub const TARGETS_MAX: usize = 64;
 pub const TARGET_NAME_LIMIT_BYTES: usize = 128;
 /// The longest target.
 pub const TARGET_LIMIT_BYTES: usize = 4 * 1024 * 1024;
-
-/// How long the documents live, and when they are renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lives {
-    /// The root document, in days. It is renewed only where the root key is at hand, so it lives long.
-    pub root_days: u32,
-    /// The list of targets, in days.
-    pub targets_days: u32,
-    /// The snapshot, in days.
-    pub snapshot_days: u32,
-    /// The timestamp, in days: how long somebody may hide from a client that anything is newer.
-    pub timestamp_days: u32,
-    /// How much of a document's life may be gone before it is renewed.
-    pub renew_after_percent: u32,
-}
-
-impl Default for Lives {
-    fn default() -> Self {
-        Self::from(&TrustSettings::default())
-    }
-}
-
-impl From<&TrustSettings> for Lives {
-    fn from(settings: &TrustSettings) -> Self {
-        Self {
-            root_days: settings.root_days.value(),
-            targets_days: settings.targets_days.value(),
-            snapshot_days: settings.snapshot_days.value(),
-            timestamp_days: settings.timestamp_days.value(),
-            renew_after_percent: settings.renew_after_percent.value(),
-        }
-    }
-}
 
 /// The keys of the roles.
 #[derive(Clone, Debug)]
@@ -437,15 +404,6 @@ impl Repository {
     }
 }
 
-impl Lives {
-    /// Whether so much of the document's life is gone, or it lives longer than it ever should.
-    fn is_due(self, document: &Document, life_days: u32, now: Timestamp) -> bool {
-        let left = document.expires.duration_since(now);
-        let least_percent = 100_i32.saturating_sub_unsigned(self.renew_after_percent);
-        left <= life(life_days) / 100 * least_percent || left > life(life_days)
-    }
-}
-
 impl Published {
     /// Whether the present keys signed it: not so where a change of keys was interrupted.
     fn is_signed_by(&self, keys: &RoleKeys) -> bool {
@@ -468,10 +426,6 @@ enum Step {
 
 fn head(version: u64, life_days: u32, now: Timestamp) -> Head {
     Head { version, expires: now.saturating_add(life(life_days)).unwrap_or(Timestamp::MAX) }
-}
-
-fn life(days: u32) -> SignedDuration {
-    SignedDuration::from_hours(24 * i64::from(days))
 }
 
 fn new_root(

@@ -76,7 +76,9 @@ fn what_was_acknowledged_is_signed_and_logged_whenever_the_server_is_killed() {
         }
         thread::sleep(Duration::from_millis(round * 13));
         house.kill();
-        publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
         house.serve(&[]);
         let told = told.lock().unwrap();
         assert_proved(&house, &token, &told[before..]);
@@ -119,9 +121,9 @@ fn assert_proved(house: &House, token: &str, files: &[Acknowledged]) {
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
         let digest = Digest::from_bytes(Algorithm::Sha256, &bytes.collect::<Vec<_>>()).unwrap();
         let policy = Policy::anybody();
-        let verified = verifier.verify(&bundle, Artifact::Digest(&digest), &policy);
-        let verified = verified.unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(verified.log[0].is_proved && verified.log[0].index == index);
+        let proved = verifier.verify(&bundle, Artifact::Digest(&digest), &policy);
+        let proved = proved.unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(proved.log[0].is_proved && proved.log[0].index == index);
     }
     let Some(last) = files.last() else { return };
     let entries = read(&format!("/-/api/v1/log/entries?digest=sha256:{}", last.sha256));
