@@ -20,8 +20,12 @@ pub enum EventKind {
     Unyanked,
     /// An administrator deleted a file; its tombstone stays.
     Deleted,
+    /// An administrator put a file into quarantine.
+    Quarantined,
     /// An administrator released a file from quarantine.
     Released,
+    /// Somebody attested something of a file that is kept: a signature, or another statement.
+    Attested,
     /// A tag was pointed to another file than before.
     TagMoved,
     /// A tag was taken away; its history stays.
@@ -82,6 +86,8 @@ pub enum EventKind {
     OriginConflict,
     /// Red flag: somebody, or an upstream, would have moved a tag where tags are immutable.
     ImmutableTagMoved,
+    /// A file could not be fetched from an upstream; told once for each file and hour.
+    FetchFailed,
     /// An upstream fails; what is kept is served on.
     UpstreamFailing,
     /// An upstream answers again.
@@ -94,14 +100,16 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 44] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
         Self::Yanked,
         Self::Unyanked,
         Self::Deleted,
+        Self::Quarantined,
         Self::Released,
+        Self::Attested,
         Self::TagMoved,
         Self::TagRemoved,
         Self::PublicationRefused,
@@ -132,6 +140,7 @@ impl EventKind {
         Self::Namesake,
         Self::OriginConflict,
         Self::ImmutableTagMoved,
+        Self::FetchFailed,
         Self::UpstreamFailing,
         Self::UpstreamRecovered,
         Self::SigningFailing,
@@ -147,7 +156,9 @@ impl EventKind {
             Self::Yanked => "yanked",
             Self::Unyanked => "unyanked",
             Self::Deleted => "deleted",
+            Self::Quarantined => "quarantined",
             Self::Released => "released",
+            Self::Attested => "attested",
             Self::TagMoved => "tag-moved",
             Self::TagRemoved => "tag-removed",
             Self::PublicationRefused => "publication-refused",
@@ -178,6 +189,7 @@ impl EventKind {
             Self::Namesake => "namesake",
             Self::OriginConflict => "origin-conflict",
             Self::ImmutableTagMoved => "immutable-tag-moved",
+            Self::FetchFailed => "fetch-failed",
             Self::UpstreamFailing => "upstream-failing",
             Self::UpstreamRecovered => "upstream-recovered",
             Self::SigningFailing => "signing-failing",
@@ -193,7 +205,7 @@ impl EventKind {
             | Self::ArchiveRefused
             | Self::ImmutableTagMoved => Some(Severity::High),
             Self::Namesake | Self::OriginConflict | Self::SigningFailing => Some(Severity::Medium),
-            Self::NameClaimed | Self::UpstreamFailing => Some(Severity::Low),
+            Self::NameClaimed | Self::FetchFailed | Self::UpstreamFailing => Some(Severity::Low),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 //! call checks its caller's rights itself.
 
 pub(crate) mod accounts;
+pub(crate) mod attest;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod issuers;
