@@ -29,6 +29,11 @@ fn help() {
     check("repo", &["repo"]);
     check("repo_create", &["repo", "create"]);
     check("repo_set_visibility", &["repo", "set-visibility"]);
+    check("repo_require_signature", &["repo", "require-signature"]);
+    check("repo_retain", &["repo", "retain"]);
+    check("tag", &["tag"]);
+    check("tag_history", &["tag", "history"]);
+    check("retention_apply", &["retention", "apply"]);
     check("token", &["token"]);
     check("token_create", &["token", "create"]);
     check("own_add", &["own", "add"]);
@@ -39,6 +44,7 @@ fn help() {
     check("package", &["package"]);
     check("package_yank", &["package", "yank"]);
     check("quarantine_list", &["quarantine", "list"]);
+    check("quarantine_add", &["quarantine", "add"]);
     check("events", &["events"]);
     check("gc", &["gc"]);
 }
