@@ -200,7 +200,8 @@ impl Registry {
             at: &at,
         };
         let made = ecosystem.render_evidence(&signed);
-        let keeping = made.into_iter().map(|made| self.keep_made(&**ecosystem, key, kept, made));
+        let about = KeptFile { recorded_at: attestation.recorded_at, ..kept.clone() };
+        let keeping = made.into_iter().map(|made| self.keep_made(&**ecosystem, key, &about, made));
         Ok(futures_util::future::try_join_all(keeping).await?.into_iter().flatten().collect())
     }
 
