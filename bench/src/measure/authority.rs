@@ -24,6 +24,8 @@ const ENTRIES: usize = 10_000;
 const ENTRY_CLIENTS: usize = 128;
 const CERTIFICATE_PATH: &str = "/-/ca/api/v2/signingCert";
 const ENTRIES_PATH: &str = "/-/log/api/v2/log/entries";
+/// The longest line in PEM (RFC 7468 section 2).
+const PEM_LINE_CHARS: usize = 64;
 /// `SubjectPublicKeyInfo` of an uncompressed point on P-256 (RFC 5480), but for the point.
 const SPKI_PREFIX: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\
     \x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
@@ -126,7 +128,9 @@ impl Key {
         let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims)?)?;
         let subject = claims["sub"].as_str().context("a token about nobody")?;
         let spki = self.spki();
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
+        let (first, second) = spki.split_at(PEM_LINE_CHARS);
+        let pem =
+            format!("-----BEGIN PUBLIC KEY-----\n{first}\n{second}\n-----END PUBLIC KEY-----\n");
         let request = json!({
             "credentials": { "oidcIdentityToken": identity },
             "publicKeyRequest": {

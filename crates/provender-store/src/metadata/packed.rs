@@ -12,11 +12,13 @@ use super::codec::corrupt;
 use super::read::Rule;
 use crate::StoreError;
 
+/// Letters of unequal length are what pays in texts in base64, and the fastest level has none.
+const LEVEL: Compression = Compression::new(2);
 /// Longest bundle that is read back, in bytes: none that is taken comes near.
 const BUNDLE_LIMIT_BYTES: u64 = 64 << 20;
 
 pub(super) fn pack(bundle: &str) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bundle.len()), Compression::fast());
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bundle.len()), LEVEL);
     let packed = encoder.write_all(bundle.as_bytes()).and_then(|()| encoder.finish());
     packed.expect("writing to memory does not fail")
 }
