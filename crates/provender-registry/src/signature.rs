@@ -15,8 +15,8 @@ use crate::resolve::Query;
 const DEPTH_LIMIT: usize = 3;
 /// Most files that are looked at on the way.
 const FILES_LIMIT: usize = 64;
-/// The attribute of a file that is a statement about another: set by the registry alone, no
-/// ecosystem's attributes begin with a colon.
+/// The attribute of a file that is a statement: whether it says what it is about. Set by the
+/// registry alone, no ecosystem's attributes begin with a colon.
 pub(crate) const EVIDENCE: &str = ":evidence";
 
 impl Query {
@@ -36,7 +36,7 @@ impl Query {
 impl Registry {
     /// The signatures that are asked for of a file, and who signed it or what refers to it: the
     /// digest of a layer stands in its manifest, and that one's in its index, so that a signature
-    /// over those covers it. A signature itself needs none.
+    /// over those covers it. A statement itself needs none, if it says what it is about.
     pub(crate) async fn signature_facts(
         &self,
         query: &Query,
@@ -118,5 +118,5 @@ fn signer(signed_by: &SignedBy) -> Option<Signer> {
 }
 
 fn is_evidence(kept: &KeptFile) -> bool {
-    kept.file.attributes.0.contains_key(EVIDENCE)
+    kept.file.attributes.0.get(EVIDENCE).and_then(serde_json::Value::as_bool) == Some(true)
 }
