@@ -1,0 +1,10 @@
+//! Containers on the one path: what is pushed, mirrored, signed, taken away and collected.
+
+mod image;
+mod shelf;
+mod uploads;
+mod upstream;
+
+use image::{Image, digest, index_of};
+use shelf::Shelf;
+use upstream::ImageUpstream;
