@@ -1,6 +1,7 @@
 //! Containers on the one path: what is pushed, mirrored, signed, taken away and collected.
 
 mod image;
+mod manifests;
 mod shelf;
 mod uploads;
 mod upstream;
