@@ -3,6 +3,7 @@
 mod image;
 mod manifests;
 mod shelf;
+mod tags;
 mod uploads;
 mod upstream;
 
