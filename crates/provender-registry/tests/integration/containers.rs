@@ -2,6 +2,7 @@
 
 mod image;
 mod manifests;
+mod mirror;
 mod shelf;
 mod tags;
 mod uploads;
