@@ -3,6 +3,7 @@
 mod image;
 mod manifests;
 mod mirror;
+mod mounts;
 mod private_first;
 mod shelf;
 mod tags;
