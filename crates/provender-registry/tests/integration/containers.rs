@@ -1,5 +1,6 @@
 //! Containers on the one path: what is pushed, mirrored, signed, taken away and collected.
 
+mod access;
 mod image;
 mod manifests;
 mod mirror;
