@@ -7,6 +7,7 @@ mod mirror;
 mod mounts;
 mod private_first;
 mod shelf;
+mod signatures;
 mod tags;
 mod uploads;
 mod upstream;
