@@ -6,6 +6,7 @@ mod manifests;
 mod mirror;
 mod mounts;
 mod private_first;
+mod removal;
 mod shelf;
 mod signatures;
 mod tags;
