@@ -1,6 +1,7 @@
 //! Containers on the one path: what is pushed, mirrored, signed, taken away and collected.
 
 mod access;
+mod beside_collection;
 mod faults;
 mod image;
 mod manifests;
