@@ -6,6 +6,7 @@ mod commands;
 mod errors;
 mod help;
 mod instance;
+mod killed;
 mod pages;
 mod serving;
 mod signing;

@@ -127,6 +127,13 @@ impl House {
         running.process.wait().unwrap().code().unwrap_or(-1)
     }
 
+    /// Ends the server as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        let mut running = self.server.take().expect("a server runs");
+        running.process.kill().unwrap();
+        running.process.wait().unwrap();
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.server.as_ref().expect("a server runs").url
     }
