@@ -1,5 +1,6 @@
 //! The measurements, one file each.
 
+mod authority;
 mod big_index;
 mod index;
 mod install;
@@ -54,6 +55,11 @@ const ALL: &[Measurement] = &[
         name: "log",
         title: "appending to the transparency log, in process",
         run: log::run,
+    },
+    Measurement {
+        name: "authority",
+        title: "certificates and log entries over HTTP, each signature checked",
+        run: authority::run,
     },
     Measurement { name: "verify", title: "verifying one bundle", run: verify::run },
     Measurement { name: "sign", title: "signing one file", run: sign::run },

@@ -34,9 +34,9 @@ pub use pattern::{PATTERN_LIMIT_BYTES, Pattern, PatternError};
 pub use policy::{ExpectedSigner, Policy};
 pub use sign::{CertificateRequest, SignError, Signer, SigningBackend};
 pub use statement::{
-    PREDICATE_RELEASE, PREDICATE_VERIFICATION_SUMMARY, Release, ResourceDescriptor,
-    STATEMENT_LIMIT_BYTES, Statement, StatementError, Subject, VerificationResult,
-    VerificationSummary,
+    PREDICATE_RELEASE, PREDICATE_SIGNATURE, PREDICATE_VERIFICATION_SUMMARY, Release,
+    ResourceDescriptor, STATEMENT_LIMIT_BYTES, Statement, StatementError, Subject,
+    VerificationResult, VerificationSummary,
 };
 pub use timestamp::{TimestampError, TimestampRequest};
 pub use trust::{TRUST_ROOT_LIMIT_BYTES, TrustError, TrustRoot, TrustedLog};

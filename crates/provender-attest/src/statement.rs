@@ -19,6 +19,10 @@ const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// The type of version 0.1, which older clients still sign; it reads the same.
 const STATEMENT_TYPE_OLD: &str = "https://in-toto.io/Statement/v0.1";
 
+/// The predicate of a statement that says nothing but that its subject is signed: what cosign 3
+/// makes of an image (its `pkg/types/predicate.go`).
+pub const PREDICATE_SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
+
 /// Largest statement, in bytes: a bill of materials in full is a few megabytes.
 pub const STATEMENT_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 /// Most subjects of one statement.

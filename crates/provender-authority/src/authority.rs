@@ -1,14 +1,21 @@
 //! All of it together: a Sigstore without HTTP.
 
 mod options;
+mod root_keys;
+mod rotate;
+mod services;
 mod sign;
 mod start;
 
 pub use options::{LogStores, Options};
+pub use root_keys::{ExportedKeys, RootRotation, ServiceStatus, TrustStatus};
+pub use rotate::{CertifiedBy, RotatedService, Rotation};
 pub use sign::SigningIdentity;
 
+use services::{Base, Services};
+
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,34 +25,37 @@ use provender_tlog::{Entry, Log};
 use serde_json::Value;
 
 use crate::ca::{
-    self, CertificateAuthority, Identity, Issued, IssuerSummary, ProvenKey, RequestError,
-    SigningCertRequest,
+    self, Identity, Issued, IssuerSummary, ProvenKey, RequestError, SigningCertRequest,
 };
 use crate::clock::SteadyClock;
-use crate::ct::{SctList, SctSigner};
+use crate::ct::SctList;
 use crate::error::{CertificateError, CloseError, LogEntryError, OpenError, RenewError};
-use crate::oidc::{self, DEFAULT_AUDIENCE, Issuer, TrustedIssuer, Verifier};
+use crate::generations::Generations;
+use crate::oidc::{self, Issuer, TrustedIssuer, VerifiedIdentity, Verifier};
 use crate::trust::{PublicOrigin, Trust};
-use crate::tsa::{TimestampAuthority, TimestampResponse};
+use crate::tsa::TimestampResponse;
 use crate::tuf;
 
 /// A certificate authority with its log, a transparency log, a timestamp authority, an issuer of
 /// identity tokens, and the repository that tells clients to trust them.
 pub struct Authority {
+    base: Base,
     clock: SteadyClock,
-    ca: CertificateAuthority,
-    ct: SctSigner,
+    /// What can be given new keys, replaced whole.
+    services: RwLock<Arc<Services>>,
+    /// As they are kept. Held while anything about them or the root keys changes.
+    generations: Mutex<Generations>,
     ct_log: Log,
     log: Log,
-    tsa: TimestampAuthority,
     issuer: Arc<Issuer>,
     verifier: Verifier,
-    issuers: std::sync::RwLock<Vec<IssuerSummary>>,
+    issuers: RwLock<Vec<IssuerSummary>>,
     tuf: tuf::Repository,
-    trust: Trust,
     identities: sign::Identities,
     keys_directory: PathBuf,
     latest_time: PathBuf,
+    /// Whom this server's own identity tokens are for.
+    audience: String,
 }
 
 /// What [`Authority::renew`] did, and what an operator must know of what it cannot renew.
@@ -82,17 +92,49 @@ impl Authority {
         request: SigningCertRequest,
         bearer: Option<&str>,
     ) -> Result<Issued, CertificateError> {
+        let verified = self.identify(&request, bearer).await?;
+        self.certify(request, &verified).await
+    }
+
+    /// The first half of [`Self::sign_certificate`]: who is asking.
+    ///
+    /// # Errors
+    /// Where there is no token, or it is not accepted.
+    pub async fn identify(
+        &self,
+        request: &SigningCertRequest,
+        bearer: Option<&str>,
+    ) -> Result<VerifiedIdentity, CertificateError> {
         let token = bearer.or(request.token()).ok_or(RequestError::NoToken)?;
-        let verified = self.verifier.verify(token, self.clock.unsteady_now()).await?;
+        Ok(self.verifier.verify(token, self.clock.unsteady_now()).await?)
+    }
+
+    /// The second half: a certificate for who is asking and the key that they prove to hold.
+    ///
+    /// # Errors
+    /// Where the key or the proof is not accepted, or the log takes nothing.
+    pub async fn certify(
+        &self,
+        request: SigningCertRequest,
+        verified: &VerifiedIdentity,
+    ) -> Result<Issued, CertificateError> {
         let key = request.prove(verified.challenge())?;
-        self.issue(&key, &Identity::of(&verified)?).await
+        self.issue(&key, &Identity::of(verified)?).await
+    }
+
+    /// The name and the e-mail address of the person's account, if this server's own issuer vouches
+    /// for a person.
+    pub fn account<'a>(&self, verified: &'a VerifiedIdentity) -> Option<(&'a str, &'a str)> {
+        let is_own = verified.issuer == *self.issuer.url();
+        let email = verified.email().filter(|_| is_own)?;
+        Some((verified.subject.as_str(), email))
     }
 
     /// Whether a certificate, in DER, lets what was signed under it into the transparency log: it is
     /// one that this authority issued, and ended at most [`ca::ADMISSION_GRACE`] ago. By the latest
     /// time that was told, so a clock that went back revives none.
     pub fn admits(&self, certificate: &[u8]) -> bool {
-        self.ca.admits(certificate, self.clock.latest())
+        self.services().admits(certificate, self.clock.latest())
     }
 
     /// Appends what a client sends to `POST /api/v2/log/entries`, if its signature is right. When
@@ -117,43 +159,43 @@ impl Authority {
 
     /// Answers a timestamp request (RFC 3161), in DER; a refusal is an answer too.
     pub fn timestamp(&self, request: &[u8]) -> TimestampResponse {
-        self.tsa.respond(request, &self.clock)
+        self.services().tsa.respond(request, &self.clock)
     }
 
     /// The same for a request in the JSON form of Sigstore's timestamp authority.
     pub fn timestamp_json(&self, request: &[u8]) -> TimestampResponse {
-        self.tsa.respond_to_json(request, &self.clock)
+        self.services().tsa.respond_to_json(request, &self.clock)
     }
 
     /// The timestamp authority's certificates in PEM form, its own first.
     pub fn timestamp_chain(&self) -> String {
-        self.tsa.chain_pem()
+        self.services().tsa.chain_pem()
     }
 
     /// Answers `GET /api/v2/trustBundle` of the certificate authority.
     pub fn trust_bundle(&self) -> Value {
-        ca::trust_bundle(&self.ca)
+        ca::trust_bundle(&self.services().ca)
     }
 
     /// Answers `GET /api/v2/configuration` of the certificate authority.
     pub fn configuration(&self) -> Value {
-        let issuers = self.issuers.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let issuers = self.issuers.read().unwrap_or_else(PoisonError::into_inner);
         ca::configuration(&issuers)
     }
 
     /// What clients are told to trust, and where to sign.
-    pub fn trust(&self) -> &Trust {
-        &self.trust
+    pub fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.services().trust)
     }
 
     /// `trusted_root.json`.
     pub fn trusted_root(&self) -> Value {
-        self.trust.trusted_root()
+        self.services().trust.trusted_root()
     }
 
     /// `signing_config.v0.2.json`.
     pub fn signing_config(&self) -> Value {
-        self.trust.signing_config()
+        self.services().trust.signing_config()
     }
 
     /// A file of the TUF repository, by its path below the repository's URL.
@@ -176,7 +218,8 @@ impl Authority {
         let tuf::Renewed { changed, root_expires, needs_root_key } =
             self.tuf.renew(self.clock.unsteady_now())?;
         kept?;
-        let certificates_end = self.ca.not_after().min(self.tsa.not_after());
+        let services = self.services();
+        let certificates_end = services.ca.not_after().min(services.tsa.not_after());
         Ok(Renewal { changed, root_expires, needs_root_key, certificates_end })
     }
 
@@ -208,15 +251,22 @@ impl Authority {
 
     /// Trusts exactly these issuers from now on, beside this server's own.
     pub fn trust_issuers(&self, issuers: Vec<TrustedIssuer>) {
-        let summaries = [own_issuer(&self.issuer)].into_iter().chain(issuers.iter().map(summary));
+        let summaries = [own_issuer(&self.issuer, &self.audience)]
+            .into_iter()
+            .chain(issuers.iter().map(summary));
         let summaries = summaries.collect();
         self.verifier.trust(issuers);
-        *self.issuers.write().unwrap_or_else(std::sync::PoisonError::into_inner) = summaries;
+        *self.issuers.write().unwrap_or_else(PoisonError::into_inner) = summaries;
+    }
+
+    /// Whom this server's own identity tokens must be for, to get a certificate.
+    pub fn audience(&self) -> &str {
+        &self.audience
     }
 
     /// The server's public origin, from which its services and identities have their names.
     pub fn origin(&self) -> &PublicOrigin {
-        &self.trust.origin
+        &self.base.origin
     }
 
     /// Where the private keys are.
@@ -248,10 +298,16 @@ impl Authority {
         identity: &Identity,
     ) -> Result<Issued, CertificateError> {
         let now = self.clock.now()?;
-        let precertificate = self.ca.precertificate(key, identity, now)?;
-        let (sct, entry) = self.ct.sign(&precertificate, now)?;
+        // The same to the end: its keys belong together.
+        let services = self.services();
+        let precertificate = services.ca.precertificate(key, identity, now)?;
+        let (sct, entry) = services.ct.sign(&precertificate, now)?;
         self.ct_log.append(Entry::new(entry.into_bytes())).await?;
-        Ok(self.ca.finish(precertificate, &SctList::new(vec![sct]))?)
+        Ok(services.ca.finish(precertificate, &SctList::new(vec![sct]))?)
+    }
+
+    fn services(&self) -> Arc<Services> {
+        Arc::clone(&self.services.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn append_request(
@@ -264,10 +320,10 @@ impl Authority {
     }
 }
 
-fn own_issuer(issuer: &Issuer) -> IssuerSummary {
+fn own_issuer(issuer: &Issuer, audience: &str) -> IssuerSummary {
     IssuerSummary {
         url: issuer.url().as_str().to_owned(),
-        audience: DEFAULT_AUDIENCE.to_owned(),
+        audience: audience.to_owned(),
         challenge_claim: "email".to_owned(),
     }
 }

@@ -14,7 +14,7 @@ mod request;
 pub use answer::{IssuerSummary, configuration, issued, trust_bundle};
 pub use identity::{Identity, IdentityError};
 pub use open::AuthorityFileError;
-pub(crate) use open::{Chain, ChainPlan, ORGANIZATION};
+pub(crate) use open::{Chain, ChainPlan, Making};
 pub use public_key::{ProvenKey, PublicKeyError, SubjectKey};
 pub use request::{REQUEST_BYTES_MAX, RequestError, SigningCertRequest};
 
@@ -23,50 +23,13 @@ use std::path::Path;
 use der::{Decode as _, Encode as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
+use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::ext::Extension;
 use x509_cert::{Certificate, TbsCertificate};
 
+use crate::generations::Place;
 use crate::keys::{KeyName, KeyRing, SigningFailed};
-
-/// How long certificates are valid unless the operator says otherwise.
-pub const LIFETIME_DEFAULT: SignedDuration = SignedDuration::from_mins(10);
-/// The shortest time that leaves a client room to sign.
-pub const LIFETIME_MIN: SignedDuration = SignedDuration::from_mins(1);
-/// The longest time: there is no revocation, so a stolen key is good until its certificate ends.
-pub const LIFETIME_MAX: SignedDuration = SignedDuration::from_hours(1);
-
-/// How long certificates are valid: between [`LIFETIME_MIN`] and [`LIFETIME_MAX`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetime(SignedDuration);
-
-/// The lifetime is outside the limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("certificates are valid for one minute at least and one hour at most")]
-pub struct LifetimeError;
-
-impl Default for Lifetime {
-    fn default() -> Self {
-        Self(LIFETIME_DEFAULT)
-    }
-}
-
-impl TryFrom<SignedDuration> for Lifetime {
-    type Error = LifetimeError;
-
-    fn try_from(duration: SignedDuration) -> Result<Self, LifetimeError> {
-        if duration < LIFETIME_MIN || duration > LIFETIME_MAX {
-            return Err(LifetimeError);
-        }
-        Ok(Self(duration))
-    }
-}
-
-impl Lifetime {
-    /// As a duration.
-    pub fn duration(self) -> SignedDuration {
-        self.0
-    }
-}
+use crate::settings::CertificateSettings;
 
 /// How long after its end a certificate still lets what was signed under it into the log: for clients
 /// that signed in its last moment, and on their way took some time.
@@ -78,16 +41,21 @@ pub const ADMISSION_GRACE: SignedDuration = SignedDuration::from_mins(5);
 pub struct CertificateAuthority {
     chain: Chain,
     issuer_key_hash: [u8; 32],
-    lifetime: Lifetime,
+    lifetime: SignedDuration,
 }
 
-const PLAN: ChainPlan = ChainPlan {
-    root: KeyName::known("root/ca-root"),
-    child: KeyName::known("ca-intermediate"),
-    root_common_name: "Provender code signing root",
-    child_common_name: "Provender code signing",
-    child_extensions: certificate::intermediate_extensions,
-};
+/// What the authority's root key is called, when it is the first.
+const ROOT_KEY: &str = "root/ca-root";
+
+fn plan(place: Place) -> ChainPlan {
+    ChainPlan {
+        root: KeyName::of_generation(ROOT_KEY, place.root),
+        child: KeyName::of_generation("ca-intermediate", place.current),
+        root_common_name: "Provender code signing root",
+        child_common_name: "Provender code signing",
+        child_extensions: certificate::intermediate_extensions,
+    }
+}
 
 impl CertificateAuthority {
     /// Opens the authority: its certificates are in `directory`, its keys in the ring. What is
@@ -98,17 +66,35 @@ impl CertificateAuthority {
     pub fn open(
         ring: &KeyRing,
         directory: &Path,
-        lifetime: Lifetime,
+        settings: &CertificateSettings,
         now: Timestamp,
     ) -> Result<Self, AuthorityFileError> {
-        let chain = Chain::open(ring, directory, &PLAN, now)?;
+        Self::open_at(Place::default(), ring, directory, settings, None, now)
+    }
+
+    /// The same for another generation of keys; `root_keys` is where the root's key is, if it is
+    /// kept elsewhere.
+    pub(crate) fn open_at(
+        place: Place,
+        ring: &KeyRing,
+        directory: &Path,
+        settings: &CertificateSettings,
+        root_keys: Option<&KeyRing>,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityFileError> {
+        let making = Making {
+            algorithm: settings.key.into(),
+            organization: settings.organization.as_str(),
+            root_keys,
+        };
+        let chain = Chain::open(ring, directory, &plan(place), &making, now)?;
         let issuer_key_hash = Sha256::digest(chain.key.public_key_der()).into();
-        Ok(Self { chain, issuer_key_hash, lifetime })
+        Ok(Self { chain, issuer_key_hash, lifetime: settings.lifetime() })
     }
 
     /// Whether there are certificates in this folder, so that the authority may have issued.
-    pub fn has_certificates(directory: &Path) -> bool {
-        Chain::has_files(directory, &PLAN)
+    pub(crate) fn has_certificates(place: Place, directory: &Path) -> bool {
+        Chain::has_files(directory, &plan(place))
     }
 
     /// The certificate to be, but for its SCTs: what a CT log signs. It takes no signature yet, for
@@ -124,7 +110,7 @@ impl CertificateAuthority {
             issuer: self.chain.certificate.tbs_certificate.subject.clone(),
             subject: certificate::empty_name(),
             not_before: now,
-            lifetime: self.lifetime.0,
+            lifetime: self.lifetime,
             public_key: key.public_key().clone(),
             extensions: self.leaf_extensions(key, identity),
         }
@@ -148,20 +134,17 @@ impl CertificateAuthority {
     /// Whether a certificate, in DER, is one that this authority issued and that ended at most
     /// [`ADMISSION_GRACE`] ago: what is signed later than that is nobody's word.
     pub fn admits(&self, certificate: &[u8], now: Timestamp) -> bool {
-        let Ok(certificate) = Certificate::from_der(certificate) else { return false };
-        let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
-        if now.duration_since(not_after) > ADMISSION_GRACE {
-            return false;
-        }
-        let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
-        let Some(signature) = certificate.signature.as_bytes() else { return false };
-        let Ok(key) = SubjectKey::new(self.chain.key.public_key()) else { return false };
-        key.prove_by(certificate.signature_algorithm.oid, &signed, signature).is_some()
+        admits(self.chain.key.public_key(), certificate, now)
     }
 
     /// The intermediate and the root, in DER.
     pub fn chain(&self) -> [Vec<u8>; 2] {
         [self.chain.certificate_der(), self.chain.root_der()]
+    }
+
+    /// SHA-256 of the public key that certificates are issued with.
+    pub(crate) fn key_id(&self) -> [u8; 32] {
+        self.issuer_key_hash
     }
 
     /// From when on the authority may have issued.
@@ -176,7 +159,7 @@ impl CertificateAuthority {
 
     /// How long its certificates are valid.
     pub fn lifetime(&self) -> SignedDuration {
-        self.lifetime.0
+        self.lifetime
     }
 
     fn leaf_extensions(&self, key: &ProvenKey, identity: &Identity) -> Vec<Extension> {
@@ -185,6 +168,23 @@ impl CertificateAuthority {
         extensions.extend(identity.extensions());
         extensions
     }
+}
+
+/// Whether a certificate, in DER, was signed with this key and ended at most [`ADMISSION_GRACE`] ago.
+pub(crate) fn admits(
+    issuer: &SubjectPublicKeyInfoOwned,
+    certificate: &[u8],
+    now: Timestamp,
+) -> bool {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return false };
+    let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
+    if now.duration_since(not_after) > ADMISSION_GRACE {
+        return false;
+    }
+    let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
+    let Some(signature) = certificate.signature.as_bytes() else { return false };
+    let Ok(key) = SubjectKey::new(issuer) else { return false };
+    key.prove_by(certificate.signature_algorithm.oid, &signed, signature).is_some()
 }
 
 /// A certificate that lacks its SCTs and its signature.
@@ -222,6 +222,13 @@ impl Issued {
     /// The certificate itself, in DER.
     pub fn certificate(&self) -> &[u8] {
         &self.chain[0]
+    }
+
+    /// Its serial number, in hexadecimal.
+    pub fn serial(&self) -> String {
+        let certificate = Certificate::from_der(self.certificate());
+        let certificate = certificate.expect("what was just made can be read");
+        hex::encode(certificate.tbs_certificate.serial_number.as_bytes())
     }
 
     /// The certificate, the intermediate, the root: each in DER.

@@ -9,13 +9,14 @@ use der::asn1::OctetStringRef;
 use der::{Decode as _, Encode as _};
 use jiff::Timestamp;
 use provender_tlog::{SearchKey, rekor};
+use sha2::{Digest as _, Sha256};
 use x509_cert::TbsCertificate;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::ca::Precertificate;
-use crate::ca::certificate::{raw_extension, to_der};
+use crate::ca::certificate::{raw_extension, timestamp, to_der};
 use crate::keys::{KeyAlgorithm, KeyError, KeyName, KeyRing, SigningFailed, SigningKey};
 
 /// Signs SCTs.
@@ -24,12 +25,14 @@ pub struct SctSigner {
     key: SigningKey,
 }
 
-const KEY: KeyName = KeyName::known("ct");
+/// What the log's key is called, when it is the first.
+const KEY: &str = "ct";
 
 impl SctSigner {
-    /// With the key of the CT log: ECDSA on P-256, the only kind that all clients verify.
-    pub fn open(ring: &KeyRing) -> Result<Self, KeyError> {
-        Ok(Self { key: ring.load_or_generate(&KEY, KeyAlgorithm::EcdsaP256)? })
+    /// With the key of the CT log, the first or a later one: ECDSA on P-256, the only kind that all clients verify.
+    pub fn open(ring: &KeyRing, generation: u32) -> Result<Self, KeyError> {
+        let name = KeyName::of_generation(KEY, generation);
+        Ok(Self { key: ring.load_or_generate(&name, KeyAlgorithm::EcdsaP256)? })
     }
 
     /// With the key, which must be there: certificates may carry its promises, and clients believe no
@@ -37,8 +40,9 @@ impl SctSigner {
     ///
     /// # Errors
     /// [`KeyError::Missing`] where it is lost.
-    pub fn required(ring: &KeyRing) -> Result<Self, KeyError> {
-        Ok(Self { key: ring.required(&KEY, KeyAlgorithm::EcdsaP256)? })
+    pub fn required(ring: &KeyRing, generation: u32) -> Result<Self, KeyError> {
+        let name = KeyName::of_generation(KEY, generation);
+        Ok(Self { key: ring.required(&name, KeyAlgorithm::EcdsaP256)? })
     }
 
     /// Promises that the certificate is in the log, and gives what must be appended to it.
@@ -105,15 +109,51 @@ pub fn keys(entry: &[u8]) -> Vec<SearchKey> {
     let Some(tbs) = certificate_in(entry) else { return Vec::new() };
     let mut keys = vec![serial_key(tbs.serial_number.as_bytes())];
     keys.extend(tbs.subject_public_key_info.to_der().ok().map(|key| rekor::public_key_key(&key)));
+    keys.extend(names(&tbs).iter().map(|name| rekor::identity_key(name)));
+    keys
+}
+
+/// E-mail addresses and URIs.
+fn names(tbs: &TbsCertificate) -> Vec<String> {
     let names = tbs.get::<SubjectAltName>().ok().flatten();
     let names = names.map(|(_, SubjectAltName(names))| names).unwrap_or_default();
-    keys.extend(names.iter().filter_map(|name| match name {
+    let text = |name: &GeneralName| match name {
         GeneralName::Rfc822Name(text) | GeneralName::UniformResourceIdentifier(text) => {
-            Some(rekor::identity_key(text.as_str()))
+            Some(text.to_string())
         }
         _ => None,
-    }));
-    keys
+    };
+    names.iter().filter_map(text).collect()
+}
+
+/// What an entry says of its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedCertificate {
+    /// Its serial number, in hexadecimal.
+    pub serial: String,
+    /// The names in it: e-mail addresses and URIs.
+    pub identities: Vec<String>,
+    /// SHA-256 of its public key, in hexadecimal.
+    pub public_key: String,
+    /// From when on it is valid.
+    pub not_before: Timestamp,
+    /// Until when.
+    pub not_after: Timestamp,
+}
+
+impl LoggedCertificate {
+    /// Reads an entry; `None` for what is none.
+    pub fn read(entry: &[u8]) -> Option<Self> {
+        let tbs = certificate_in(entry)?;
+        let key = tbs.subject_public_key_info.to_der().ok()?;
+        Some(Self {
+            serial: hex::encode(tbs.serial_number.as_bytes()),
+            identities: names(&tbs),
+            public_key: hex::encode(Sha256::digest(key)),
+            not_before: timestamp(tbs.validity.not_before),
+            not_after: timestamp(tbs.validity.not_after),
+        })
+    }
 }
 
 /// The key of certificates with this serial number: the bytes of its INTEGER.

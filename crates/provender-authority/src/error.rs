@@ -1,11 +1,14 @@
 //! What can go wrong with the whole.
 
+use std::path::PathBuf;
+
 use provender_tlog::note::NoteError;
 use provender_tlog::rekor;
 use provender_tlog::{AppendError, LogError, StorageError};
 
 use crate::ca::{AuthorityFileError, IdentityError, RequestError};
 use crate::clock::{ClockWentBack, LatestTimeError};
+pub use crate::generations::GenerationsError;
 use crate::keys::{KeyError, SigningFailed};
 use crate::oidc::{IssuerUrlError, TokenError};
 use crate::trust::TermsError;
@@ -29,6 +32,12 @@ pub enum OpenError {
     /// The list of logs cannot be used.
     #[error(transparent)]
     Terms(#[from] TermsError),
+    /// The list of keys over time cannot be used.
+    #[error(transparent)]
+    Generations(#[from] GenerationsError),
+    /// The root keys cannot be used.
+    #[error(transparent)]
+    RootKeys(#[from] RootKeyError),
     /// The time of before cannot be known.
     #[error(transparent)]
     LatestTime(#[from] LatestTimeError),
@@ -100,4 +109,65 @@ pub enum CloseError {
     /// The latest time cannot be kept.
     #[error(transparent)]
     LatestTime(#[from] LatestTimeError),
+}
+
+/// Why a service has no new key.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// The folder with the root's key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key or its certificate could not be made. Nothing changed.
+    #[error("no new key was made")]
+    Make(#[from] AuthorityFileError),
+    /// The change could not be written down. Nothing changed.
+    #[error(transparent)]
+    Generations(#[from] GenerationsError),
+    /// What was just made cannot be used. The next start tries again.
+    #[error("the new key cannot be used yet: restart the server")]
+    Open(#[source] Box<OpenError>),
+    /// Clients could not be told. The next start tells them.
+    #[error("clients could not be told of the new key: restart the server")]
+    Tuf(#[from] TufError),
+}
+
+impl From<OpenError> for RotateError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
+}
+
+/// Why root keys were not exported or replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum RootKeyError {
+    /// A key or its folder cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// There is nothing to export.
+    #[error("there are no root keys in {}: they were taken elsewhere", .directory.display())]
+    NoneHere {
+        /// Where they would be.
+        directory: PathBuf,
+    },
+    /// They are there already.
+    #[error("{} is where the root keys are", .directory.display())]
+    SameFolder {
+        /// The folder.
+        directory: PathBuf,
+    },
+    /// Another file is in the way.
+    #[error("{} is another key: choose another folder", .path.display())]
+    OtherThere {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A copy is not what was written.
+    #[error("{} is not what was written: nothing was removed", .path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The root document could not be made.
+    #[error(transparent)]
+    Tuf(#[from] TufError),
 }

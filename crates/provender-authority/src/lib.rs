@@ -12,6 +12,7 @@
 //! | [`tsa`] | timestamps | RFC 3161, RFC 5816 |
 //! | [`trust`] | what clients are told to trust | Sigstore's trust root and signing config |
 //! | [`tuf`] | how they are told | The Update Framework |
+//! | [`settings`] | what an operator may set | |
 //! | [`oidc`] | who is asking | OpenID Connect, RFC 8628, RFC 8693 |
 
 mod authority;
@@ -19,10 +20,17 @@ pub mod ca;
 pub mod clock;
 pub mod ct;
 pub mod error;
+mod generations;
 pub mod keys;
 pub mod oidc;
+pub mod settings;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod trust;
 pub mod tsa;
 pub mod tuf;
 
-pub use authority::{Authority, LogStores, Options, Renewal, SigningIdentity};
+pub use authority::{
+    Authority, CertifiedBy, ExportedKeys, LogStores, Options, Renewal, RootRotation,
+    RotatedService, Rotation, ServiceStatus, SigningIdentity, TrustStatus,
+};

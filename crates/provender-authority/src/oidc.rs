@@ -33,7 +33,7 @@ mod verifier;
 mod testing;
 
 pub use claims::Claims;
-pub use issuer::{Discovery, Issuer, MintError, TOKEN_LIFE_SECONDS, TokenSubject};
+pub use issuer::{Discovery, Issuer, MintError, TokenSubject};
 pub use issuer_url::{IssuerUrl, IssuerUrlError};
 pub use jwk::{Jwk, JwkSet};
 pub use mapping::{ClaimMapping, Extension, MappingError, San};

@@ -12,12 +12,12 @@ pub use terms::{LogTerm, TermsError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use const_oid::ObjectIdentifier;
 use der::Decode as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use x509_cert::Certificate;
-
-use crate::ca::ORGANIZATION;
 
 /// What `trusted_root.json` says it is.
 pub const TRUSTED_ROOT_MEDIA_TYPE: &str =
@@ -32,9 +32,12 @@ pub const CLIENT_TRUST_CONFIG_MEDIA_TYPE: &str =
 #[derive(Debug, Clone)]
 pub struct Trust {
     pub(crate) origin: PublicOrigin,
-    pub(crate) authority: CertifiedService,
-    pub(crate) timestamping: CertifiedService,
-    pub(crate) ct: CtService,
+    /// The certificate authorities over time, the present one last.
+    pub(crate) authorities: Vec<CertifiedService>,
+    /// The timestamp authorities over time, the present one last.
+    pub(crate) timestamping: Vec<CertifiedService>,
+    /// The keys of the log of certificates over time, the present one last.
+    pub(crate) ct: Vec<CtService>,
     /// The transparency logs over time; the one without an end is the present one.
     pub(crate) logs: Vec<LogTerm>,
 }
@@ -45,6 +48,8 @@ pub(crate) struct CertifiedService {
     /// In DER, the root last.
     pub(crate) chain: Vec<Vec<u8>>,
     pub(crate) since: Timestamp,
+    /// Until when what it says is believed; `None` for the present one.
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// The log of certificates.
@@ -53,6 +58,15 @@ pub(crate) struct CtService {
     pub(crate) public_key_der: Vec<u8>,
     pub(crate) log_id: [u8; 32],
     pub(crate) since: Timestamp,
+    /// Until when what it says is believed; `None` for the present one.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl CtService {
+    pub(crate) fn new(public_key_der: Vec<u8>, since: Timestamp, until: Option<Timestamp>) -> Self {
+        let log_id = Sha256::digest(&public_key_der).into();
+        Self { public_key_der, log_id, since, until }
+    }
 }
 
 impl Trust {
@@ -61,18 +75,9 @@ impl Trust {
         json!({
             "mediaType": TRUSTED_ROOT_MEDIA_TYPE,
             "tlogs": self.logs.iter().map(transparency_log).collect::<Vec<_>>(),
-            "certificateAuthorities": [certified(&self.authority, &self.origin.ca())],
-            "ctlogs": [{
-                "baseUrl": self.origin.ct(),
-                "hashAlgorithm": "SHA2_256",
-                "publicKey": {
-                    "rawBytes": STANDARD.encode(&self.ct.public_key_der),
-                    "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-                    "validFor": { "start": self.ct.since },
-                },
-                "logId": { "keyId": STANDARD.encode(self.ct.log_id) },
-            }],
-            "timestampAuthorities": [certified(&self.timestamping, &self.origin.tsa())],
+            "certificateAuthorities": certified(&self.authorities, &self.origin.ca()),
+            "ctlogs": certificate_logs(&self.ct, &self.origin.ct()),
+            "timestampAuthorities": certified(&self.timestamping, &self.origin.tsa()),
         })
     }
 
@@ -87,15 +92,19 @@ impl Trust {
             }])
         };
         let log_since = self.logs.iter().find(|log| log.until.is_none()).map(|log| log.since);
-        let log_since = log_since.unwrap_or(self.authority.since);
+        let since = |services: &[CertifiedService]| {
+            services.last().map_or(Timestamp::UNIX_EPOCH, |present| present.since)
+        };
+        let (ca_since, tsa_since) = (since(&self.authorities), since(&self.timestamping));
+        let log_since = log_since.unwrap_or(ca_since);
         json!({
             "mediaType": SIGNING_CONFIG_MEDIA_TYPE,
             // Version 1, although the paths of its API begin with /api/v2.
-            "caUrls": service(self.origin.ca(), 1, self.authority.since),
-            "oidcUrls": service(self.origin.oidc(), 1, self.authority.since),
+            "caUrls": service(self.origin.ca(), 1, ca_since),
+            "oidcUrls": service(self.origin.oidc(), 1, ca_since),
             "rekorTlogUrls": service(self.origin.log(), 2, log_since),
             "rekorTlogConfig": { "selector": "ANY" },
-            "tsaUrls": service(self.origin.tsa_timestamp(), 1, self.timestamping.since),
+            "tsaUrls": service(self.origin.tsa_timestamp(), 1, tsa_since),
             "tsaConfig": { "selector": "ANY" },
         })
     }
@@ -117,41 +126,65 @@ impl Trust {
 
 /// A `TransparencyLogInstance`. The `checkpointKeyId` is the `logId` where it is left out.
 fn transparency_log(log: &LogTerm) -> Value {
-    let mut valid_for = json!({ "start": log.since });
-    if let Some(until) = log.until {
-        valid_for["end"] = json!(until);
-    }
     json!({
         "baseUrl": log.base_url,
         "hashAlgorithm": "SHA2_256",
         "publicKey": {
             "rawBytes": log.public_key,
             "keyDetails": "PKIX_ED25519",
-            "validFor": valid_for,
+            "validFor": valid_for(log.since, log.until),
         },
         "logId": { "keyId": log.log_id },
     })
 }
 
-fn certified(service: &CertifiedService, uri: &str) -> Value {
+fn valid_for(since: Timestamp, until: Option<Timestamp>) -> Value {
+    match until {
+        Some(until) => json!({ "start": since, "end": until }),
+        None => json!({ "start": since }),
+    }
+}
+
+fn certificate_logs(keys: &[CtService], url: &str) -> Value {
+    let log = |key: &CtService| {
+        json!({
+            "baseUrl": url,
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": {
+                "rawBytes": STANDARD.encode(&key.public_key_der),
+                "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                "validFor": valid_for(key.since, key.until),
+            },
+            "logId": { "keyId": STANDARD.encode(key.log_id) },
+        })
+    };
+    keys.iter().map(log).collect()
+}
+
+fn certified(services: &[CertifiedService], uri: &str) -> Value {
+    services.iter().map(|service| certificate_authority(service, uri)).collect()
+}
+
+fn certificate_authority(service: &CertifiedService, uri: &str) -> Value {
     let certificate = |der: &Vec<u8>| json!({ "rawBytes": STANDARD.encode(der) });
     let certificates: Vec<_> = service.chain.iter().map(certificate).collect();
     json!({
         "subject": {
-            "organization": ORGANIZATION,
-            "commonName": root_common_name(service).unwrap_or_default(),
+            "organization": root_name(service, const_oid::db::rfc4519::O).unwrap_or_default(),
+            "commonName": root_name(service, const_oid::db::rfc4519::CN).unwrap_or_default(),
         },
         "uri": uri,
         "certChain": { "certificates": certificates },
-        "validFor": { "start": service.since },
+        "validFor": valid_for(service.since, service.until),
     })
 }
 
-fn root_common_name(service: &CertifiedService) -> Option<String> {
+/// A part of the name of the root.
+fn root_name(service: &CertifiedService, part: ObjectIdentifier) -> Option<String> {
     let root = Certificate::from_der(service.chain.last()?).ok()?;
     let names = root.tbs_certificate.subject.0;
     let mut attributes = names.iter().flat_map(|name| name.0.iter());
-    let name = attributes.find(|attribute| attribute.oid == const_oid::db::rfc4519::CN)?;
+    let name = attributes.find(|attribute| attribute.oid == part)?;
     name.value.decode_as::<der::asn1::Utf8StringRef<'_>>().ok().map(|name| name.to_string())
 }
 

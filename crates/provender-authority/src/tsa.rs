@@ -13,26 +13,41 @@ use const_oid::ObjectIdentifier;
 use jiff::Timestamp;
 
 use crate::ca::certificate::{self, to_pem};
-use crate::ca::{AuthorityFileError, Chain, ChainPlan};
+use crate::ca::{AuthorityFileError, Chain, ChainPlan, Making};
 use crate::clock::{ClockWentBack, SteadyClock};
+use crate::generations::Place;
 use crate::keys::{KeyName, KeyRing, SigningFailed};
+use crate::settings::Settings;
 
-/// The policy of Sigstore's timestamps.
+/// The policy of Sigstore's timestamps: that of ours unless the operator names another.
 pub const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");
 
 /// Makes timestamps, with a certificate of its own under a root of its own.
 #[derive(Debug)]
 pub struct TimestampAuthority {
     chain: Chain,
+    promise: Promise,
 }
 
-const PLAN: ChainPlan = ChainPlan {
-    root: KeyName::known("root/tsa-root"),
-    child: KeyName::known("tsa"),
-    root_common_name: "Provender timestamping root",
-    child_common_name: "Provender timestamping",
-    child_extensions: certificate::timestamping_extensions,
-};
+/// What every timestamp says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Promise {
+    pub(crate) policy: ObjectIdentifier,
+    pub(crate) accuracy_seconds: u32,
+}
+
+/// What the authority's root key is called, when it is the first.
+const ROOT_KEY: &str = "root/tsa-root";
+
+fn plan(place: Place) -> ChainPlan {
+    ChainPlan {
+        root: KeyName::of_generation(ROOT_KEY, place.root),
+        child: KeyName::of_generation("tsa", place.current),
+        root_common_name: "Provender timestamping root",
+        child_common_name: "Provender timestamping",
+        child_extensions: certificate::timestamping_extensions,
+    }
+}
 
 /// An answer: a timestamp, or a refusal in the same form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,9 +114,32 @@ impl TimestampAuthority {
     pub fn open(
         ring: &KeyRing,
         directory: &Path,
+        settings: &Settings,
         now: Timestamp,
     ) -> Result<Self, AuthorityFileError> {
-        Ok(Self { chain: Chain::open(ring, directory, &PLAN, now)? })
+        Self::open_at(Place::default(), ring, directory, settings, None, now)
+    }
+
+    /// The same for another generation of keys; `root_keys` is where the root's key is, if it is
+    /// kept elsewhere.
+    pub(crate) fn open_at(
+        place: Place,
+        ring: &KeyRing,
+        directory: &Path,
+        settings: &Settings,
+        root_keys: Option<&KeyRing>,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityFileError> {
+        let making = Making {
+            algorithm: settings.timestamps.key.into(),
+            organization: settings.certificates.organization.as_str(),
+            root_keys,
+        };
+        let promise = Promise {
+            policy: settings.timestamps.policy.oid(),
+            accuracy_seconds: settings.timestamps.accuracy_seconds.value(),
+        };
+        Ok(Self { chain: Chain::open(ring, directory, &plan(place), &making, now)?, promise })
     }
 
     /// Answers a request in DER.
@@ -120,13 +158,14 @@ impl TimestampAuthority {
         request: &TimestampRequest,
         clock: &SteadyClock,
     ) -> Result<TimestampResponse, TimestampError> {
+        request.check_policy(self.promise.policy)?;
         let now = clock.now()?;
         let validity = self.chain.certificate.tbs_certificate.validity;
         let not_after = certificate::timestamp(validity.not_after);
         if now < self.chain.not_before() || now > not_after {
             return Err(TimestampError::OutsideValidity(now));
         }
-        let token = token::token(request, now, &self.chain)?;
+        let token = token::token(request, now, &self.chain, self.promise)?;
         Ok(TimestampResponse { der: status::granted(token), refusal: None })
     }
 
@@ -138,6 +177,11 @@ impl TimestampAuthority {
     /// The same in PEM form, the authority's first.
     pub fn chain_pem(&self) -> String {
         self.chain().iter().map(|der| to_pem(der)).collect()
+    }
+
+    /// SHA-256 of the public key that signs timestamps.
+    pub(crate) fn key_id(&self) -> [u8; 32] {
+        self.chain.key.key_id()
     }
 
     /// Until when there may be timestamps.

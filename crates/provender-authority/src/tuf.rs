@@ -12,14 +12,16 @@
 mod canonical;
 mod disk;
 mod key;
+mod lives;
 mod metadata;
 mod repository;
 
 pub use disk::DiskError;
 pub use key::KEY_ALGORITHM;
+pub use lives::Lives;
 pub use repository::{
-    Lives, Renewed, Repository, RoleKeys, TARGET_LIMIT_BYTES, TARGET_NAME_LIMIT_BYTES, TARGETS_MAX,
-    TufError,
+    DocumentStatus, Renewed, Repository, RoleKeys, TARGET_LIMIT_BYTES, TARGET_NAME_LIMIT_BYTES,
+    TARGETS_MAX, TufError,
 };
 
 /// The target that holds the trust root (Sigstore's clients look for exactly this name).

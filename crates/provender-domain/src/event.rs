@@ -20,8 +20,12 @@ pub enum EventKind {
     Unyanked,
     /// An administrator deleted a file; its tombstone stays.
     Deleted,
+    /// An administrator put a file into quarantine.
+    Quarantined,
     /// An administrator released a file from quarantine.
     Released,
+    /// Somebody attested something of a file that is kept: a signature, or another statement.
+    Attested,
     /// A tag was pointed to another file than before.
     TagMoved,
     /// A tag was taken away; its history stays.
@@ -58,6 +62,18 @@ pub enum EventKind {
     IssuerTrusted,
     /// An issuer is trusted no more.
     IssuerRemoved,
+    /// A person signed in and got an identity token.
+    SignedIn,
+    /// Somebody was refused who tried to sign in.
+    SignInRefused,
+    /// A token of this server was exchanged for an identity token.
+    IdentityIssued,
+    /// A certificate was issued to whoever showed an identity token.
+    CertificateIssued,
+    /// A key of this server's own Sigstore was replaced.
+    KeyRotated,
+    /// The keys that certify others were copied or moved out of the data directory.
+    RootKeysExported,
     /// Red flag: fetched bytes disagree with the digest their index promised.
     DigestMismatch,
     /// Red flag: an upstream now promises other bytes for a file that is kept.
@@ -70,6 +86,8 @@ pub enum EventKind {
     OriginConflict,
     /// Red flag: somebody, or an upstream, would have moved a tag where tags are immutable.
     ImmutableTagMoved,
+    /// A file could not be fetched from an upstream; told once for each file and hour.
+    FetchFailed,
     /// An upstream fails; what is kept is served on.
     UpstreamFailing,
     /// An upstream answers again.
@@ -82,14 +100,16 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 44] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
         Self::Yanked,
         Self::Unyanked,
         Self::Deleted,
+        Self::Quarantined,
         Self::Released,
+        Self::Attested,
         Self::TagMoved,
         Self::TagRemoved,
         Self::PublicationRefused,
@@ -108,12 +128,19 @@ impl EventKind {
         Self::AccountRemoved,
         Self::IssuerTrusted,
         Self::IssuerRemoved,
+        Self::SignedIn,
+        Self::SignInRefused,
+        Self::IdentityIssued,
+        Self::CertificateIssued,
+        Self::KeyRotated,
+        Self::RootKeysExported,
         Self::DigestMismatch,
         Self::UpstreamChanged,
         Self::ArchiveRefused,
         Self::Namesake,
         Self::OriginConflict,
         Self::ImmutableTagMoved,
+        Self::FetchFailed,
         Self::UpstreamFailing,
         Self::UpstreamRecovered,
         Self::SigningFailing,
@@ -129,7 +156,9 @@ impl EventKind {
             Self::Yanked => "yanked",
             Self::Unyanked => "unyanked",
             Self::Deleted => "deleted",
+            Self::Quarantined => "quarantined",
             Self::Released => "released",
+            Self::Attested => "attested",
             Self::TagMoved => "tag-moved",
             Self::TagRemoved => "tag-removed",
             Self::PublicationRefused => "publication-refused",
@@ -148,12 +177,19 @@ impl EventKind {
             Self::AccountRemoved => "account-removed",
             Self::IssuerTrusted => "issuer-trusted",
             Self::IssuerRemoved => "issuer-removed",
+            Self::SignedIn => "signed-in",
+            Self::SignInRefused => "sign-in-refused",
+            Self::IdentityIssued => "identity-issued",
+            Self::CertificateIssued => "certificate-issued",
+            Self::KeyRotated => "key-rotated",
+            Self::RootKeysExported => "root-keys-exported",
             Self::DigestMismatch => "digest-mismatch",
             Self::UpstreamChanged => "upstream-changed",
             Self::ArchiveRefused => "archive-refused",
             Self::Namesake => "namesake",
             Self::OriginConflict => "origin-conflict",
             Self::ImmutableTagMoved => "immutable-tag-moved",
+            Self::FetchFailed => "fetch-failed",
             Self::UpstreamFailing => "upstream-failing",
             Self::UpstreamRecovered => "upstream-recovered",
             Self::SigningFailing => "signing-failing",
@@ -169,7 +205,7 @@ impl EventKind {
             | Self::ArchiveRefused
             | Self::ImmutableTagMoved => Some(Severity::High),
             Self::Namesake | Self::OriginConflict | Self::SigningFailing => Some(Severity::Medium),
-            Self::NameClaimed | Self::UpstreamFailing => Some(Severity::Low),
+            Self::NameClaimed | Self::FetchFailed | Self::UpstreamFailing => Some(Severity::Low),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! [`Listing`], an archive into an [`Inspection`], a view into a [`Document`]. It has no HTTP
 //! client, no database, no blob store, no policy and no clock; the registry's one path calls it.
 
+mod detail;
 mod discovery;
 mod document;
 mod evidence;
@@ -13,11 +14,13 @@ mod mount;
 mod operation;
 mod path;
 mod purl;
+mod reference;
 mod upstream;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use detail::Detail;
 pub use discovery::{ClientSetup, Endpoint, Probe, ProbeSource};
 pub use document::{
     AllPackagesView, Delivery, Document, PackageView, Presentation, ProblemDocument, Receipt,
@@ -38,6 +41,7 @@ pub use operation::{
 pub use path::{PATH_LIMIT_BYTES, PATH_SEGMENT_LIMIT, Path, PathError};
 pub use provender_domain::{Reference, ReferenceRole};
 pub use purl::PurlSubject;
+pub use reference::{NamedFile, NamedTarget};
 pub use upstream::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
 
 use provender_domain::{
@@ -64,6 +68,22 @@ pub trait Ecosystem: Send + Sync {
 
     /// What to type to point each client at a repository.
     fn client_setup(&self, endpoint: &Endpoint) -> Vec<ClientSetup>;
+
+    /// What to type to get a package with each client, or what a tag of it points to; none where
+    /// [`Self::client_setup`] says it all.
+    fn client_fetch(
+        &self,
+        _endpoint: &Endpoint<'_>,
+        _package: &PackageName,
+        _tag: Option<&Tag>,
+    ) -> Vec<ClientSetup> {
+        Vec::new()
+    }
+
+    /// What people want to know of a file that this ecosystem alone understands, each with a label.
+    fn details(&self, _file: &File) -> Vec<(&'static str, Detail)> {
+        Vec::new()
+    }
 
     /// Normalizes a name. Normalizing twice changes nothing more.
     fn package_name(&self, raw: &str) -> Result<PackageName, NameError>;
@@ -113,6 +133,13 @@ pub trait Ecosystem: Send + Sync {
     /// What a package URL of this type names, normalized; `None` for any other.
     fn read_purl(&self, purl: &Purl) -> Option<PurlSubject> {
         purl::read(self, purl)
+    }
+
+    /// What a text names that is written as for this ecosystem's own clients, such as
+    /// `host/repository/package:tag`; `None` for everything else, and where its clients know no
+    /// such references.
+    fn read_reference(&self, _text: &str) -> Option<NamedFile> {
+        None
     }
 
     /// Where its URLs begin.

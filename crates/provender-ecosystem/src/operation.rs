@@ -221,6 +221,11 @@ pub enum Change {
     /// Take away what may be put back, because its name is a tag or a digest: whoever may publish
     /// may do so, where the repository lets tags move.
     Remove,
+    /// Stop serving, keep as it is.
+    Quarantine {
+        /// Why.
+        reason: Option<String>,
+    },
     /// Let out of quarantine.
     Release {
         /// Why.
@@ -298,7 +303,9 @@ impl Operation {
             Self::Publish { .. } | Self::Upload { .. } => Scope::Publish,
             Self::Change { change, .. } => match change {
                 Change::Yank { .. } | Change::Unyank | Change::Remove => Scope::Publish,
-                Change::Delete { .. } | Change::Release { .. } => Scope::Admin,
+                Change::Delete { .. } | Change::Quarantine { .. } | Change::Release { .. } => {
+                    Scope::Admin
+                }
             },
         }
     }

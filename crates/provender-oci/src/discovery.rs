@@ -7,6 +7,7 @@
 
 mod registries_conf;
 
+use provender_domain::{PackageName, Tag};
 use provender_ecosystem::{ClientSetup, Endpoint, Probe, ProbeSource};
 use serde::Deserialize;
 use url::{Host, Url};
@@ -105,6 +106,24 @@ pub(crate) fn client_setup(endpoint: &Endpoint<'_>) -> Vec<ClientSetup> {
             "push",
             format!("helm push{helm_flag} CHART.tgz oci://{host}/{}", endpoint.repository),
         ),
+    ]
+}
+
+/// How to pull an image, or one tag of it.
+pub(crate) fn client_fetch(
+    endpoint: &Endpoint<'_>,
+    package: &PackageName,
+    tag: Option<&Tag>,
+) -> Vec<ClientSetup> {
+    let host = endpoint.origin.split_once("://").map_or(endpoint.origin, |(_, host)| host);
+    let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+    let image = format!("{host}/{}/{package}{tag}", endpoint.repository);
+    let is_plain = endpoint.origin.starts_with("http://");
+    let tls = if is_plain { " --tls-verify=false" } else { "" };
+    let setup = |client, command| ClientSetup { client, purpose: "pull", command };
+    vec![
+        setup("docker", format!("docker pull {image}")),
+        setup("podman", format!("podman pull{tls} {image}")),
     ]
 }
 

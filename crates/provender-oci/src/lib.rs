@@ -22,6 +22,7 @@
 pub mod attribute;
 
 mod archive;
+mod description;
 mod discovery;
 mod error;
 mod evidence;
@@ -35,6 +36,7 @@ mod problem;
 mod publish;
 mod purl;
 mod query;
+mod reference;
 mod reply;
 mod root;
 mod route;
@@ -46,10 +48,10 @@ use provender_domain::{
     Purl, Tag, Version,
 };
 use provender_ecosystem::{
-    Archive, ClientSetup, Delivery, Depth, Document, Ecosystem, Endpoint, Expected, Form,
-    InspectError, Inspection, MadeFile, Mount, Operation, Presentation, Probe, ProblemDocument,
-    Publication, PurlSubject, Receipt, Rendition, Reply, RequestHead, RootOperation, Signed,
-    UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
+    Archive, ClientSetup, Delivery, Depth, Detail, Document, Ecosystem, Endpoint, Expected, Form,
+    InspectError, Inspection, MadeFile, Mount, NamedFile, Operation, Presentation, Probe,
+    ProblemDocument, Publication, PurlSubject, Receipt, Rendition, Reply, RequestHead,
+    RootOperation, Signed, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
 };
 use url::Url;
 
@@ -74,6 +76,19 @@ impl Ecosystem for Oci {
 
     fn client_setup(&self, endpoint: &Endpoint) -> Vec<ClientSetup> {
         discovery::client_setup(endpoint)
+    }
+
+    fn client_fetch(
+        &self,
+        endpoint: &Endpoint<'_>,
+        package: &PackageName,
+        tag: Option<&Tag>,
+    ) -> Vec<ClientSetup> {
+        discovery::client_fetch(endpoint, package, tag)
+    }
+
+    fn details(&self, file: &File) -> Vec<(&'static str, Detail)> {
+        description::of(file)
     }
 
     fn package_name(&self, raw: &str) -> Result<PackageName, NameError> {
@@ -111,6 +126,10 @@ impl Ecosystem for Oci {
 
     fn read_purl(&self, purl: &Purl) -> Option<PurlSubject> {
         purl::read(purl)
+    }
+
+    fn read_reference(&self, text: &str) -> Option<NamedFile> {
+        reference::read(text)
     }
 
     fn mount(&self) -> Mount {

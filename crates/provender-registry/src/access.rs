@@ -47,6 +47,11 @@ impl Caller {
         Self { identity: Identity::System, client: None }
     }
 
+    /// Somebody who showed nothing.
+    pub(crate) fn stranger(client: Option<IpAddr>) -> Self {
+        Self { identity: Identity::Anonymous, client }
+    }
+
     /// Who they are, for events.
     pub fn actor(&self) -> Actor {
         match &self.identity {
@@ -156,6 +161,18 @@ impl Caller {
         Err(permission_denied(scope))
     }
 
+    /// Checks that it is the operator: what is asked for concerns this machine's files.
+    pub(crate) fn require_operator(&self) -> Result<(), Problem> {
+        match self.identity {
+            Identity::Operator => Ok(()),
+            Identity::Anonymous => Err(authentication_required()),
+            Identity::Token(_) | Identity::Access { .. } | Identity::System => {
+                let message = "only the operator may do this, on the server's own machine";
+                Err(Problem::new(ProblemCode::PermissionDenied, message))
+            }
+        }
+    }
+
     /// Like [`Self::holds`] for a publication whose package is not known yet: a token for some
     /// names may begin; the name is checked when the form is read.
     fn may_begin_publishing(&self, repository: &RepositoryName) -> bool {
@@ -243,7 +260,7 @@ impl Registry {
         client: Option<IpAddr>,
     ) -> Result<Caller, Problem> {
         let Some(credential) = credential else {
-            return Ok(Caller { identity: Identity::Anonymous, client });
+            return Ok(Caller::stranger(client));
         };
         let refused = |message| Problem::new(ProblemCode::AuthenticationRequired, message);
         if credential.starts_with(grant::PREFIX) {

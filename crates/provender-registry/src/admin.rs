@@ -2,6 +2,7 @@
 //! call checks its caller's rights itself.
 
 pub(crate) mod accounts;
+pub(crate) mod attest;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod issuers;
@@ -9,6 +10,8 @@ pub(crate) mod owned;
 pub(crate) mod packages;
 mod policy;
 pub(crate) mod repositories;
+pub(crate) mod sign_ins;
 pub(crate) mod status;
 pub(crate) mod tokens;
+pub(crate) mod trust;
 pub(crate) mod upstreams;

@@ -17,7 +17,8 @@ pub(crate) struct PublisherAttestation {
     predicate_type: String,
     /// Whom its certificate names.
     pub(crate) identity: String,
-    issuer: String,
+    /// Who vouched for that.
+    pub(crate) issuer: String,
     log_index: Option<u64>,
     verified_at: Timestamp,
 }
@@ -35,7 +36,17 @@ impl PublisherAttestation {
         file: Option<&FileName>,
         blob: BlobId,
     ) -> Write {
-        Write::RecordAttestation(Attestation {
+        Write::RecordAttestation(self.attestation_about(key, file, blob))
+    }
+
+    /// As it is kept.
+    pub(crate) fn attestation_about(
+        &self,
+        key: &PackageKey,
+        file: Option<&FileName>,
+        blob: BlobId,
+    ) -> Attestation {
+        Attestation {
             blob,
             file: file.map(|name| FileKey::new(key, name.clone())),
             source: AttestationSource::Publisher,
@@ -43,7 +54,7 @@ impl PublisherAttestation {
             bundle: self.bundle.clone(),
             log_index: self.log_index,
             recorded_at: self.verified_at,
-        })
+        }
     }
 
     fn attested(&self) -> Attested {
@@ -93,7 +104,7 @@ impl Registry {
 
     /// The bundle with a time in it. A log of tiles signs none, and not every format of upload has
     /// room for a timestamp; where there is none yet, that it came now is what we know ourselves.
-    fn timestamped(&self, claim: &AttestationClaim) -> Result<Bundle, Problem> {
+    pub(crate) fn timestamped(&self, claim: &AttestationClaim) -> Result<Bundle, Problem> {
         let mut bundle = Bundle::parse(claim.bundle.as_bytes()).map_err(|error| invalid(&error))?;
         if !bundle.proves_time() {
             let stamped = timestamp(self.authority(), bundle.signature());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use provender_authority::oidc::{DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError};
+use provender_authority::settings::Settings;
 use provender_authority::trust::PublicOrigin;
 use provender_authority::{Authority, LogStores};
 use provender_store::{LogTiles, Metadata};
@@ -29,7 +30,9 @@ pub(crate) async fn open(
     let url = Url::parse(origin).map_err(|error| wrong(error.to_string()))?;
     let origin = PublicOrigin::try_from(&url).map_err(|error| wrong(error.to_string()))?;
     let keys = Arc::new(Issuers { client });
+    let settings = Settings::read(&data).map_err(RegistryError::Settings)?;
     let mut options = provender_authority::Options::new(data, origin, stores, keys);
+    options.settings = settings;
     options.clock = Arc::new(AuthorityClock(clock));
     Authority::open(options).await.map_err(RegistryError::Authority)
 }

@@ -1,4 +1,4 @@
-//! Changes to what is kept: yank, unyank, delete, release.
+//! Changes to what is kept: yank, unyank, delete, quarantine, release.
 
 use provender_domain::{
     EventKind, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode, Yank,
@@ -134,6 +134,10 @@ impl Registry {
                 kept.state = FileState::Deleted;
                 kept.state_reason = None;
             }
+            Change::Quarantine { reason } if kept.state == FileState::Present => {
+                kept.state = FileState::Quarantined;
+                kept.state_reason.clone_from(reason);
+            }
             Change::Release { .. } if kept.state == FileState::Quarantined => {
                 if !self.is_evidence(&kept).await? {
                     return Ok(Some(Outcome::Forgotten(kept.file.name)));
@@ -168,6 +172,9 @@ impl Registry {
             Change::Unyank => (EventKind::Unyanked, "unyanked", None),
             Change::Delete { reason } => (EventKind::Deleted, "deleted", reason.as_ref()),
             Change::Remove => (EventKind::Deleted, "removed", None),
+            Change::Quarantine { reason } => {
+                (EventKind::Quarantined, "put into quarantine", reason.as_ref())
+            }
             Change::Release { reason } => {
                 (EventKind::Released, "released from quarantine", reason.as_ref())
             }
@@ -194,6 +201,7 @@ fn nothing_to_do(change: &Change) -> &'static str {
         Change::Yank { .. } => "already yanked for this reason, or deleted",
         Change::Unyank => "not yanked",
         Change::Delete { .. } | Change::Remove => "already deleted",
+        Change::Quarantine { .. } => "already in quarantine, or deleted",
         Change::Release { .. } => "not in quarantine",
     }
 }

@@ -2,11 +2,11 @@
 
 use provender_attest::Bundle;
 use provender_domain::{
-    Attributes, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem,
-    ProblemCode, Scope, TagRule,
+    EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode, Scope,
+    TagRule,
 };
 use provender_ecosystem::{
-    Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
+    Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
 };
 use provender_store::{Attestation, PackageKey, StoreError, Write};
 
@@ -153,7 +153,7 @@ impl Registry {
         &self,
         key: &PackageKey,
         evidence: Option<&Evidence>,
-        ecosystem: &dyn provender_ecosystem::Ecosystem,
+        ecosystem: &dyn Ecosystem,
     ) -> Result<Option<Write>, Problem> {
         let Some(Evidence { about: Some(about), bundle: Some(bundle) }) = evidence else {
             return Ok(None);
@@ -202,24 +202,43 @@ impl Registry {
             bundle: &attestation.bundle,
             at: &at,
         };
-        let mut writes = Vec::new();
-        for made in ecosystem.render_evidence(&signed) {
-            let MadeFile { name, bytes, mut attributes, references } = made;
-            let size_bytes = bytes.len() as u64;
-            let promised = ecosystem.digest_of_file(&name);
-            let digest = self.keep_bytes(bytes.into(), promised.as_slice()).await?;
-            let Some(blob) = digest.blob_id() else { continue };
-            if references.iter().any(|reference| reference.role == ReferenceRole::Subject) {
-                attributes.0.insert(EVIDENCE.to_owned(), true.into());
-            }
-            let file = made_file(name.clone(), attributes, size_bytes, kept);
-            let digests = without_doubles(promised.into_iter().chain([digest]));
-            let file = KeptFile { file: File { digests, ..file }, blob, ..kept.clone() };
-            let file = KeptFile { publisher: None, recorded_at: attestation.recorded_at, ..file };
-            writes.push(Write::KeepFile { key: key.clone(), file });
-            if !references.is_empty() {
-                writes.push(Write::RecordReferences { key: key.clone(), file: name, references });
-            }
+        let made = ecosystem.render_evidence(&signed);
+        let about = KeptFile { recorded_at: attestation.recorded_at, ..kept.clone() };
+        let keeping = made.into_iter().map(|made| self.keep_made(&**ecosystem, key, &about, made));
+        Ok(futures_util::future::try_join_all(keeping).await?.into_iter().flatten().collect())
+    }
+
+    /// One of them: its bytes, durable, and what to write.
+    async fn keep_made(
+        &self,
+        ecosystem: &dyn Ecosystem,
+        key: &PackageKey,
+        about: &KeptFile,
+        made: MadeFile,
+    ) -> Result<Vec<Write>, Problem> {
+        let MadeFile { name, bytes, mut attributes, references } = made;
+        let size_bytes = bytes.len() as u64;
+        let promised = ecosystem.digest_of_file(&name);
+        let digest = self.keep_bytes(bytes.into(), promised.as_slice()).await?;
+        let Some(blob) = digest.blob_id() else { return Ok(Vec::new()) };
+        if references.iter().any(|reference| reference.role == ReferenceRole::Subject) {
+            attributes.0.insert(EVIDENCE.to_owned(), true.into());
+        }
+        let file = File {
+            name: name.clone(),
+            version: None,
+            url: None,
+            digests: without_doubles(promised.into_iter().chain([digest])),
+            size_bytes: Some(size_bytes),
+            uploaded_at: about.file.uploaded_at,
+            yank: None,
+            attributes,
+            companions: Vec::new(),
+        };
+        let file = KeptFile { file, blob, publisher: None, ..about.clone() };
+        let mut writes = vec![Write::KeepFile { key: key.clone(), file }];
+        if !references.is_empty() {
+            writes.push(Write::RecordReferences { key: key.clone(), file: name, references });
         }
         Ok(writes)
     }
@@ -237,20 +256,6 @@ impl Registry {
             return Ok(());
         }
         Err(self.denied(caller, &key.repository, Scope::Admin))
-    }
-}
-
-fn made_file(name: FileName, attributes: Attributes, size_bytes: u64, about: &KeptFile) -> File {
-    File {
-        name,
-        version: None,
-        url: None,
-        digests: Vec::new(),
-        size_bytes: Some(size_bytes),
-        uploaded_at: about.file.uploaded_at,
-        yank: None,
-        attributes,
-        companions: Vec::new(),
     }
 }
 

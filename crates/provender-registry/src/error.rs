@@ -34,6 +34,9 @@ pub enum RegistryError {
         /// Why not.
         reason: String,
     },
+    /// What an operator set of the authority is not understood.
+    #[error("the settings of the server's own certificate authority are not taken")]
+    Settings(#[source] provender_authority::settings::SettingsError),
     /// The certificate authority or a log can't be opened.
     #[error("the server's own certificate authority cannot be opened")]
     Authority(#[source] provender_authority::error::OpenError),

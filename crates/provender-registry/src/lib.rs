@@ -11,7 +11,7 @@
 //! | `read` | indexes and files out |
 //! | `resolve` | the view of one package: here, or the first upstream that has it |
 //! | `decide` | facts → verdict |
-//! | `listing`, `mirror`, `companion` | what comes in from upstreams |
+//! | `listing`, `mirror`, `companion`, `failure` | what comes in from upstreams, and what does not |
 //! | `publish`, `change` | what comes in from people |
 //! | `attestation` | what publishers attest: verified, then kept |
 //! | `signing` | what this server attests of all that comes in |
@@ -31,6 +31,7 @@ mod companion;
 mod composite;
 mod decide;
 mod error;
+mod failure;
 mod garbage;
 mod grant;
 mod journal;
@@ -54,9 +55,11 @@ mod upload;
 
 pub use access::{Authorized, Caller};
 pub use admin::accounts::{Account, AccountChange, NewAccount, Password};
+pub use admin::attest::{FileNamed, KeptAttestation, ReferencedFile};
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
 pub use admin::packages::{FileReport, PackageReport, PackageSummary};
+pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
 pub use admin::status::{Status, UpstreamHealth};
 pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};
 pub use admin::upstreams::{NewUpstream, UpstreamSummary};

@@ -16,6 +16,7 @@ use provender_upstream::{SingleFlight, Wanted};
 use tokio::sync::Semaphore;
 
 use crate::error::{blob_problem, store_problem};
+use crate::failure::Failures;
 use crate::listing::shared_problem;
 use crate::read::{DOCUMENT_LIMIT_BYTES, no_such_file};
 use crate::remote::{fetch_problem, is_nothing_for_nobody};
@@ -38,12 +39,15 @@ pub(crate) struct Mirrors {
     slots: Arc<Semaphore>,
     /// Those of them that clients are sent meanwhile.
     pub(crate) streams: Streams,
+    /// Those that could not be fetched.
+    pub(crate) failures: Failures,
 }
 
 impl Mirrors {
     pub(crate) fn new(concurrent_fetches: usize) -> Self {
         let slots = Arc::new(Semaphore::new(concurrent_fetches));
-        Self { flights: SingleFlight::new(), slots, streams: Streams::default() }
+        let (streams, failures) = (Streams::default(), Failures::default());
+        Self { flights: SingleFlight::new(), slots, streams, failures }
     }
 }
 
@@ -103,7 +107,7 @@ impl Errand {
         Origin::Mirrored { upstream: self.upstream.name.clone() }
     }
 
-    fn event(&self, registry: &Registry, kind: EventKind, message: String) -> NewEvent {
+    pub(crate) fn event(&self, registry: &Registry, kind: EventKind, message: String) -> NewEvent {
         let mut event = registry.package_event(kind, &self.caller, &self.query.key(), message);
         event.file = Some(self.file.name.clone());
         event.version.clone_from(&self.file.version);
@@ -265,7 +269,7 @@ impl Registry {
                 return no_such_file(&errand.query, &errand.file.name);
             }
             let problem = fetch_problem(upstream, &error);
-            tracing::warn!(upstream = %upstream.name, file = %errand.file.name, cause = problem.internal, "a file could not be fetched");
+            self.tell_of_failed_fetch(errand, &problem);
             problem
         };
         let client = &self.inner.remotes.client;

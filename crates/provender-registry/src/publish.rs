@@ -108,7 +108,12 @@ impl Registry {
         }
         self.check_origin(operation, &key).await?;
         self.check_tag(operation, &key, publication).await?;
-        let blob = blob.verify(&publication.digests).await.map_err(|error| mismatch(&error))?;
+        let code = match operation.ecosystem.digest_of_file(&publication.file) {
+            Some(_) => ProblemCode::DigestMismatch,
+            None => ProblemCode::InvalidPackage,
+        };
+        let blob = blob.verify(&publication.digests).await;
+        let blob = blob.map_err(|error| mismatch(&error, code))?;
         if let Some(kept) = self.is_there_already(operation, &key, publication, blob.id()).await? {
             let subject = self.subject_of(&key, &kept.file.name).await?;
             self.complete(&key, &kept, publication).await?;
@@ -436,13 +441,14 @@ fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
     Problem::new(ProblemCode::Conflict, message)
 }
 
-pub(crate) fn mismatch(error: &VerifyError) -> Problem {
+/// `code` says whether the digest is the file's name, or stood in a form.
+pub(crate) fn mismatch(error: &VerifyError, code: ProblemCode) -> Problem {
     match error {
         VerifyError::Mismatch { expected, actual, .. } => {
             let message = format!(
                 "the upload arrived with {actual}, its form says {expected}; nothing was stored, try again"
             );
-            Problem::new(ProblemCode::DigestMismatch, message)
+            Problem::new(code, message)
         }
         VerifyError::Io(source) => blob_problem(source),
     }

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use provender_attest::{Artifact, Bundle, Policy, SignedBy};
-use provender_domain::{FileName, KeptFile, Problem, SignatureRule, Signer};
+use provender_domain::{BlobId, FileName, KeptFile, Problem, SignatureRule, Signer};
 use provender_ecosystem::ReferenceRole;
-use provender_store::PackageKey;
+use provender_store::{Attestation, AttestationSource, PackageKey};
 
 use crate::Registry;
+use crate::admin::packages::FileReport;
 use crate::error::store_problem;
 use crate::resolve::Query;
 
@@ -43,7 +44,7 @@ impl Registry {
         kept: &KeptFile,
     ) -> Result<(Vec<SignatureRule>, Vec<Signer>), Problem> {
         let rules: Vec<SignatureRule> = query.signature_rules().cloned().collect();
-        if rules.is_empty() || is_evidence(kept) {
+        if rules.is_empty() || needs_no_signature(kept) {
             return Ok((Vec::new(), Vec::new()));
         }
         let key = query.key();
@@ -55,7 +56,7 @@ impl Registry {
             for name in &level {
                 for parent in self.referring_to(&key, name).await? {
                     if seen.len() < FILES_LIMIT && seen.insert(parent.file.name.clone()) {
-                        if is_evidence(&parent) {
+                        if needs_no_signature(&parent) {
                             return Ok((Vec::new(), Vec::new()));
                         }
                         signers.extend(self.signers_of(&parent).await?);
@@ -89,10 +90,31 @@ impl Registry {
     async fn signers_of(&self, kept: &KeptFile) -> Result<Vec<Signer>, Problem> {
         let attestations = self.inner.metadata.attestations_of_blob(&kept.blob).await;
         let attestations = attestations.map_err(|error| store_problem(&error))?;
+        self.signers_by(attestations, kept.blob).await
+    }
+
+    /// Who signed what is kept of a file, each once, but for this server itself: what is verified
+    /// now.
+    pub async fn signers(&self, report: &FileReport) -> Result<Vec<Signer>, Problem> {
+        let blob = report.kept.blob;
+        let attestations = self.inner.metadata.attestations_of_blob(&blob).await;
+        let mut attestations = attestations.map_err(|error| store_problem(&error))?;
+        attestations.retain(|attestation| attestation.source != AttestationSource::Ours);
+        let mut signers = self.signers_by(attestations, blob).await?;
+        signers.sort_by(|a, b| (&a.identity, &a.issuer).cmp(&(&b.identity, &b.issuer)));
+        signers.dedup();
+        Ok(signers)
+    }
+
+    async fn signers_by(
+        &self,
+        attestations: Vec<Attestation>,
+        blob: BlobId,
+    ) -> Result<Vec<Signer>, Problem> {
         if attestations.is_empty() {
             return Ok(Vec::new());
         }
-        let (verifier, digest) = (self.attestation_verifier()?, kept.blob.digest());
+        let (verifier, digest) = (self.attestation_verifier()?, blob.digest());
         // Verified again: whom is trusted may have changed since it came in.
         let verify = move || {
             let signers = attestations.iter().filter_map(|attestation| {
@@ -117,6 +139,12 @@ fn signer(signed_by: &SignedBy) -> Option<Signer> {
     }
 }
 
-fn is_evidence(kept: &KeptFile) -> bool {
+/// Whether a file is a statement.
+pub(crate) fn is_evidence(kept: &KeptFile) -> bool {
+    kept.file.attributes.0.contains_key(EVIDENCE)
+}
+
+/// Whether it is one that says what it is about: nobody is asked to sign that.
+fn needs_no_signature(kept: &KeptFile) -> bool {
     kept.file.attributes.0.get(EVIDENCE).and_then(serde_json::Value::as_bool) == Some(true)
 }

@@ -171,7 +171,7 @@ impl Registry {
         self.check_origin(operation, &key).await?;
         let blob = upload.bytes.finish().await.map_err(|error| blob_problem(&error))?;
         let blob = blob.verify(std::slice::from_ref(&digest)).await;
-        let blob = blob.map_err(|error| mismatch(&error))?;
+        let blob = blob.map_err(|error| mismatch(&error, ProblemCode::DigestMismatch))?;
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let kept = self.uploaded(operation, file, &blob);
         self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
@@ -224,7 +224,7 @@ impl Registry {
             }
             Err(StoreError::FileExists { .. }) => {
                 let message = format!(
-                    "{name} of {} is in quarantine here, as an upstream sent other bytes for it; an administrator has to release it first",
+                    "{name} of {} is in quarantine here; an administrator has to release it first",
                     key.package
                 );
                 Err(Problem::new(ProblemCode::Conflict, message))

@@ -15,10 +15,11 @@ use crate::{problem, protocol, sigstore};
 
 /// A problem, with whose dialect it is to be told in.
 pub(crate) struct Failure {
-    pub(crate) problem: Problem,
-    pub(crate) dialect: Words,
+    /// Apart, so that what succeeds is not moved about in the room that this takes.
+    problem: Box<Problem>,
+    dialect: Words,
     /// The methods that the URL takes, where the problem is that it does not take this one.
-    pub(crate) allow: Option<String>,
+    allow: Option<String>,
 }
 
 /// In whose words something is refused.
@@ -33,11 +34,21 @@ pub(crate) enum Words {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem, dialect: Words::Plain, allow: None }
+        Self::new(problem, Words::Plain)
     }
 }
 
 impl Failure {
+    /// A problem, to be told in these words.
+    pub(crate) fn new(problem: Problem, dialect: Words) -> Self {
+        Self { problem: Box::new(problem), dialect, allow: None }
+    }
+
+    /// The same where the URL takes these methods and not this one.
+    pub(crate) fn allowing(self, methods: Option<String>) -> Self {
+        Self { allow: methods, ..self }
+    }
+
     /// Says no.
     pub(crate) fn respond(self, server: &Server, peer: Peer, parts: &Parts) -> Response<Body> {
         let Self { problem, dialect, allow } = self;

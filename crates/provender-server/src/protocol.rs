@@ -95,7 +95,7 @@ impl<'a> Rooted<'a> {
             (Some(asked), _) => Self::Server(known.and(asked.map_err(|problem| {
                 let refuses = |asked: &RequestHead<'_>| ecosystem.route_root(asked)?.err();
                 let allow = allowed_methods(&problem, &head, refuses);
-                Failure { allow, ..in_dialect(ecosystem, problem) }
+                in_dialect(ecosystem, problem).allowing(allow)
             }))),
             (None, [repository, segments @ ..]) => {
                 let rest = Rest { segments, ..rest };
@@ -138,7 +138,7 @@ pub(crate) async fn answer(
 }
 
 fn in_dialect(ecosystem: &Arc<dyn Ecosystem>, problem: Problem) -> Failure {
-    Failure { problem, dialect: Words::Ecosystem(Arc::clone(ecosystem)), allow: None }
+    Failure::new(problem, Words::Ecosystem(Arc::clone(ecosystem)))
 }
 
 async fn of_root(
@@ -254,7 +254,7 @@ impl Request<'_> {
             Err(problem) => {
                 let refuses = |asked: &RequestHead<'_>| self.ecosystem.route(asked).err();
                 let allow = allowed_methods(&problem, &head, refuses);
-                Err(Failure { allow, ..in_dialect(self.ecosystem, problem) })
+                Err(in_dialect(self.ecosystem, problem).allowing(allow))
             }
         }
     }

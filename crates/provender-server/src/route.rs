@@ -57,10 +57,9 @@ async fn route(
     let segments = path.segments.as_slice();
     if let Some((service, rest)) = sigstore::find(segments) {
         let answer = sigstore(server, connection, parts, service, rest, body).await;
-        return answer.map_err(|refusal| Failure {
-            problem: refusal.problem,
-            dialect: Words::Sigstore(service.dialect()),
-            allow: refusal.allow.map(str::to_owned),
+        return answer.map_err(|refusal| {
+            let failure = Failure::new(refusal.problem, Words::Sigstore(service.dialect()));
+            failure.allowing(refusal.allow.map(str::to_owned))
         });
     }
     match segments {
@@ -156,7 +155,7 @@ async fn own(
             answer.map_err(|problem| {
                 let is_method = problem.code == ProblemCode::MethodNotAllowed;
                 let allow = is_method.then(|| api::allowed_methods(&path)).flatten();
-                Failure { problem, dialect: Words::Plain, allow }
+                Failure::from(problem).allowing(allow)
             })
         }
         _ => page(server, connection, &caller, parts, segments, body).await,
@@ -175,7 +174,7 @@ async fn page(
     let page = at_home(&connection.home, Box::pin(ui::handle(server, caller, request)));
     page.await.map_err(|problem| {
         let is_method = problem.code == ProblemCode::MethodNotAllowed;
-        Failure { problem, dialect: Words::Plain, allow: is_method.then(|| READING.to_owned()) }
+        Failure::from(problem).allowing(is_method.then(|| READING.to_owned()))
     })
 }
 
@@ -183,11 +182,8 @@ fn only_reading(method: &Method) -> Result<(), Failure> {
     if matches!(*method, Method::GET | Method::HEAD) {
         return Ok(());
     }
-    Err(Failure {
-        problem: Problem::new(ProblemCode::MethodNotAllowed, "this can only be read"),
-        dialect: Words::Plain,
-        allow: Some(READING.to_owned()),
-    })
+    let problem = Problem::new(ProblemCode::MethodNotAllowed, "this can only be read");
+    Err(Failure::from(problem).allowing(Some(READING.to_owned())))
 }
 
 fn own_request(
@@ -230,11 +226,11 @@ pub(crate) fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> 
         Method::PUT => Ok(EcosystemMethod::Put),
         Method::PATCH => Ok(EcosystemMethod::Patch),
         Method::DELETE => Ok(EcosystemMethod::Delete),
-        _ => Err(Failure {
-            problem: Problem::new(ProblemCode::MethodNotAllowed, "this server has no such method"),
-            dialect: Words::Plain,
-            allow: Some(METHODS.to_owned()),
-        }),
+        _ => {
+            let message = "this server has no such method";
+            let problem = Problem::new(ProblemCode::MethodNotAllowed, message);
+            Err(Failure::from(problem).allowing(Some(METHODS.to_owned())))
+        }
     }
 }
 

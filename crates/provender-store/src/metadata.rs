@@ -35,6 +35,7 @@ mod identities;
 mod listing_body;
 mod log;
 mod orphans;
+mod packed;
 mod read;
 mod references;
 mod rows;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bytes::Bytes;
-use provender_domain::EventKind;
+use provender_domain::{BlobId, EventKind};
 use provender_store::{
     BlobError, Blobs, DatabaseUrl, EventFilter, Metadata, Scrub, StoreError, Write,
 };
+use sha2::Digest as _;
 use support::{bind, blob, event, kept, key, record, repository, staged};
 
 const DISK_MEBIBYTES: usize = 8;
@@ -87,6 +88,51 @@ async fn blobs() {
     std::fs::remove_file(filler).unwrap();
     let late = staged(&blobs, &vec![2; 100_000]).await.unwrap().verify(&[]).await.unwrap();
     blobs.commit(late).await.unwrap();
+}
+
+/// What came before the disk was full is kept and counted right, and can be gone on with.
+#[tokio::test]
+async fn an_upload() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let blobs = Blobs::open(disk.path()).await.unwrap();
+    // No multiple of anything, so that the last write fails halfway.
+    let bytes: Vec<u8> = (0..5_000_003_usize).map(|at| (at % 251).try_into().unwrap()).collect();
+    let filler = disk.fill();
+    let keep = 2_500_001;
+    std::fs::File::options()
+        .write(true)
+        .open(&filler)
+        .unwrap()
+        .set_len(u64::try_from(DISK_MEBIBYTES * 1024 * 1024 - keep).unwrap())
+        .unwrap();
+    let mut upload = blobs.create_upload("owner", "id", &[]).await.unwrap();
+    let mut error = None;
+    for chunk in bytes.chunks(100_000) {
+        if let Err(failure) = upload.write(Bytes::copy_from_slice(chunk)).await {
+            error = Some(failure);
+            break;
+        }
+    }
+    assert!(matches!(error, Some(BlobError::Full(_))), "{error:?}");
+    assert!(matches!(upload.pause().await, Err(BlobError::Abandoned)));
+
+    let upload = blobs.resume_upload("owner", "id").await.unwrap().unwrap();
+    let received = upload.received_bytes();
+    assert!(received > 0 && received < bytes.len() as u64);
+    let file = std::fs::read_dir(disk.path().join("uploads")).unwrap().next().unwrap().unwrap();
+    assert_eq!(file.metadata().unwrap().len(), received);
+    drop(upload);
+    std::fs::remove_file(filler).unwrap();
+    let mut upload = blobs.resume_upload("owner", "id").await.unwrap().unwrap();
+    let rest = &bytes[usize::try_from(received).unwrap()..];
+    upload.write(Bytes::copy_from_slice(rest)).await.unwrap();
+    let blob = upload.finish().await.unwrap();
+    let id = BlobId::from_bytes(sha2::Sha256::digest(&bytes).into());
+    assert_eq!(blob.id(), id);
+    blobs.commit(blob.verify(&[]).await.unwrap()).await.unwrap();
+    assert_eq!(blobs.scrub(&id).await.unwrap(), Scrub::Intact);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

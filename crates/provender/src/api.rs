@@ -61,6 +61,14 @@ impl Api {
         Err(locked(&data).into())
     }
 
+    /// Where the server is reached, if that is known.
+    pub(crate) fn address(&self) -> Option<String> {
+        match self {
+            Self::Server(client) => client.address(),
+            Self::Here(_) => None,
+        }
+    }
+
     /// Finishes what was begun.
     pub(crate) async fn close(&self) {
         if let Self::Here(registry) = self {
@@ -94,6 +102,15 @@ impl Api {
         body: &impl Serialize,
     ) -> Result<T> {
         self.write(Method::PATCH, path, body).await
+    }
+
+    /// PUT, answered with what is there now.
+    pub(crate) async fn replace<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T> {
+        self.write(Method::PUT, path, body).await
     }
 
     /// PUT, answered with nothing.

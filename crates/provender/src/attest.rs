@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use provender_attest::{STATEMENT_LIMIT_BYTES, Statement, Subject};
 
-use crate::artifact::Target;
 use crate::data;
 use crate::instance::{Instance, usage};
 use crate::output::Output;
-use crate::sign::{Session, SignerOptions, report, unwrapped};
+use crate::reference::Named;
+use crate::sign::{Session, SignerOptions, attach, report, unwrapped};
 use crate::verify::read_limited;
 
 /// Types that have a short name.
@@ -26,8 +26,9 @@ const SHORT_NAMES: [(&str, &str); 7] = [
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// What the statement is about: files, and folders by the list of what is in them
-    #[arg(required = true, value_name = "FILE")]
+    /// What the statement is about: files, folders by the list of what is in them, and what the
+    /// server keeps, by a reference such as localhost:8080/main/team/app:1.0
+    #[arg(required = true, value_name = "FILE OR REFERENCE")]
     files: Vec<PathBuf>,
     /// What kind of thing is said: a URI, or release, vsa, slsaprovenance1, spdxjson, cyclonedx, openvex, test-result
     #[arg(long, value_name = "TYPE")]
@@ -43,34 +44,38 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
-    let targets: Vec<Target> =
-        options.files.iter().map(|path| Target::open(path)).collect::<Result<_>>()?;
-    let statement = options.statement(&targets)?;
+    let named = options.signer.find(&options.files, target).await?;
+    let statement = options.statement(&named)?;
     let instance = Instance::of(target)?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
     let bundle = signer.sign_statement(&statement).await.map_err(unwrapped)?;
-    for (position, target) in targets.iter().enumerate() {
-        let proof = session.check(&bundle, target)?;
-        let path = match &options.output {
-            Some(_) if position > 0 => break,
-            Some(path) => path.clone(),
-            None => target.beside(".attestation.sigstore.json"),
-        };
-        report(target, &path, &bundle, proof, output)?;
+    for (position, named) in named.iter().enumerate() {
+        let proof = session.check(&bundle, named)?;
+        let path = options.output.as_ref().filter(|_| position == 0);
+        match named {
+            Named::Kept(kept) => {
+                attach(kept, path.map(PathBuf::as_path), &bundle, proof, output).await?;
+            }
+            Named::Here(_) if options.output.is_some() && position > 0 => {}
+            Named::Here(target) => {
+                let beside = || target.beside(".attestation.sigstore.json");
+                report(target, &path.cloned().unwrap_or_else(beside), &bundle, proof, output)?;
+            }
+        }
     }
     Ok(())
 }
 
 impl Options {
     /// One statement about all the files.
-    fn statement(&self, targets: &[Target]) -> Result<Statement> {
+    fn statement(&self, named: &[Named]) -> Result<Statement> {
         let shown = || format!("--predicate {}", self.predicate.display());
         let predicate = read_limited(&self.predicate, STATEMENT_LIMIT_BYTES)?;
         let predicate = serde_json::from_slice(&predicate).with_context(shown)?;
-        let subjects = targets.iter().map(|target| {
-            let digest = [("sha256".to_owned(), hex::encode(target.sha256()?))];
-            Ok(Subject::new(target.name(), digest))
+        let subjects = named.iter().map(|named| {
+            let digest = [("sha256".to_owned(), named.sha256()?)];
+            Ok(Subject::new(named.name(), digest))
         });
         Ok(Statement {
             subjects: subjects.collect::<Result<_>>()?,

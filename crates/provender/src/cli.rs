@@ -7,8 +7,9 @@ use crate::api::Api;
 use crate::data::Target;
 use crate::output::Output;
 use crate::{
-    account, attest, events, gc, issuer, log, login, origin, own, package, quarantine, repo, serve,
-    sign, status, timestamp, token, tour, trust, upstream, verify, whoami, why,
+    account, attest, events, gc, issuer, log, login, origin, own, package, quarantine, repo,
+    retention, serve, sign, status, tag, timestamp, token, tour, trust, upstream, verify, whoami,
+    why,
 };
 
 /// A package registry for everything that an organisation pulls and publishes.
@@ -48,9 +49,9 @@ enum Command {
     Serve(serve::Options),
     /// See in about a minute what Provender does, with the real clients.
     Tour(tour::Options),
-    /// Sign files and folders.
+    /// Sign files, folders, and what a server keeps.
     Sign(sign::Options),
-    /// Verify who signed files and folders, and when.
+    /// Verify who signed files, folders, or what a server keeps, and when.
     Verify(verify::Options),
     /// Sign a statement about files, such as a bill of materials or where they were built.
     Attest(attest::Options),
@@ -66,9 +67,15 @@ enum Command {
     /// The server's transparency log.
     #[command(subcommand)]
     Log(log::Command),
-    /// Repositories: who may read and publish what.
+    /// Repositories: who may read and publish what, and what is asked of it.
     #[command(subcommand)]
     Repo(repo::Command),
+    /// Tags of packages: where they point, and where they pointed before.
+    #[command(subcommand)]
+    Tag(tag::Command),
+    /// What need not be kept for ever.
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Tokens: who may do what.
     #[command(subcommand)]
     Token(token::Command),
@@ -90,12 +97,12 @@ enum Command {
     /// Packages and their files.
     #[command(subcommand)]
     Package(package::Command),
-    /// Files that are kept as evidence and not served.
+    /// Files that are kept and not served.
     #[command(subcommand)]
     Quarantine(quarantine::Command),
     /// What happened: who, what, when, from where, why.
     Events(events::Options),
-    /// Remove bytes that nothing refers to any more.
+    /// Remove bytes, files and uploads that nothing refers to any more.
     Gc(gc::Options),
     /// How the server is doing.
     Status,
@@ -149,6 +156,8 @@ async fn administer(command: Command, api: &Api, output: Output) -> Result<()> {
         | Command::Trust(_)
         | Command::Log(_) => unreachable!("these are no clients of the API"),
         Command::Repo(command) => repo::run(command, api, output).await,
+        Command::Tag(command) => tag::run(command, api, output).await,
+        Command::Retention(command) => retention::run(command, api, output).await,
         Command::Token(command) => token::run(command, api, output).await,
         Command::Account(command) => account::run(command, api, output).await,
         Command::Issuer(command) => issuer::run(command, api, output).await,
@@ -156,7 +165,7 @@ async fn administer(command: Command, api: &Api, output: Output) -> Result<()> {
         Command::Upstream(command) => upstream::run(command, api, output).await,
         Command::Origin(command) => origin::run(command, api, output).await,
         Command::Package(command) => package::run(command, api, output).await,
-        Command::Quarantine(command) => quarantine::run(&command, api, output).await,
+        Command::Quarantine(command) => quarantine::run(command, api, output).await,
         Command::Events(options) => events::run(options, api, output).await,
         Command::Gc(options) => gc::run(&options, api, output).await,
         Command::Status => status::run(api, output).await,

@@ -14,7 +14,7 @@ use provender_server::api::types::{Items, NewUpstream, NoParameters, Upstream};
 use serde::Serialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
-use url::Url;
+use url::{Host, Url};
 
 use crate::api::{Api, Refusal};
 
@@ -76,7 +76,7 @@ pub(crate) struct Adoption<'a> {
     /// The repository that gets the upstreams.
     pub(crate) repository: &'a str,
     /// Where this server is reached, so that it does not become its own upstream.
-    pub(crate) own_origin: Option<&'a str>,
+    pub(crate) own_origins: &'a [&'a str],
     /// Only say what would be done.
     pub(crate) dry_run: bool,
 }
@@ -118,7 +118,7 @@ pub(crate) async fn adopt(
     let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
     let mut findings = Vec::new();
     for found in discovered {
-        let outcome = if is_ours(&found.url, adoption.own_origin) {
+        let outcome = if is_ours(&found.url, adoption.own_origins) {
             Outcome::Ourselves
         } else if existing.items.iter().any(|upstream| is_at(upstream, &found)) {
             Outcome::Known
@@ -168,9 +168,18 @@ pub(crate) fn without_credentials(url: &Url) -> Url {
     url
 }
 
-fn is_ours(url: &Url, own_origin: Option<&str>) -> bool {
-    let own = own_origin.and_then(|origin| Url::parse(origin).ok());
-    own.is_some_and(|own| own.origin() == url.origin())
+/// Whether a URL leads to one of these origins; all names of this machine's own loopback are one.
+fn is_ours(url: &Url, own_origins: &[&str]) -> bool {
+    let place = |url: &Url| {
+        let host = match url.host() {
+            Some(Host::Ipv4(address)) if address.is_loopback() => "localhost".to_owned(),
+            Some(Host::Ipv6(address)) if address.is_loopback() => "localhost".to_owned(),
+            host => host.map(|host| host.to_string()).unwrap_or_default(),
+        };
+        (url.scheme().to_owned(), host, url.port_or_known_default())
+    };
+    let mut own = own_origins.iter().filter_map(|origin| Url::parse(origin).ok());
+    own.any(|own| place(&own) == place(url))
 }
 
 async fn ask(probe: Probe) -> Vec<Url> {
@@ -241,9 +250,13 @@ mod tests {
             "https://upstream.example/"
         );
         let ours = url("http://127.0.0.1:8080/main/x");
-        assert!(is_ours(&ours, Some("http://127.0.0.1:8080")));
-        assert!(!is_ours(&ours, Some("http://127.0.0.1:8081")));
-        assert!(!is_ours(&ours, None));
+        assert!(is_ours(&ours, &["https://packages.example", "http://127.0.0.1:8080"]));
+        assert!(is_ours(&ours, &["http://localhost:8080"]));
+        assert!(is_ours(&url("http://[::1]:8080/main/"), &["http://localhost:8080"]));
+        assert!(is_ours(&url("https://u:p@packages.example/"), &["https://packages.example:443"]));
+        assert!(!is_ours(&ours, &["http://127.0.0.1:8081"]));
+        assert!(!is_ours(&ours, &["https://127.0.0.1:8080"]));
+        assert!(!is_ours(&ours, &[]));
     }
 
     #[tokio::test]

@@ -58,6 +58,12 @@ impl Instance {
         self.origin.as_str().trim_end_matches('/')
     }
 
+    /// Host, and port where the address has one.
+    pub(crate) fn authority(&self) -> &str {
+        let address = self.address();
+        address.split_once("://").map_or(address, |(_, authority)| authority)
+    }
+
     /// What signatures of this server are checked by. Taken over the network, it is worth as much
     /// as the connection.
     pub(crate) async fn trust(&self) -> Result<TrustRoot> {
@@ -100,6 +106,17 @@ impl Instance {
         let request = self.request(Method::GET, path, query, "", Bytes::new(), token)?;
         let body = succeeded(http::send(request).await?)?;
         crate::api::read(&body)
+    }
+
+    /// POST of JSON with the token of this server, answered with JSON.
+    pub(crate) async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl serde::Serialize,
+        token: Option<&str>,
+    ) -> Result<T> {
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        crate::api::read(&self.post(path, "application/json", body, token).await?)
     }
 
     async fn post(

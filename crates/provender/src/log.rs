@@ -1,7 +1,8 @@
 //! `provender log`.
 
 use anyhow::{Context as _, Result, anyhow};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use provender_server::api::types::{Items, LogCertificate, LogSummary};
 use provender_tlog::audit::audit;
 use provender_tlog::checkpoint::Checkpoint;
 use provender_tlog::note::NoteVerifier;
@@ -14,11 +15,17 @@ use crate::api::Refusal;
 use crate::data;
 use crate::exit::Failure;
 use crate::instance::{Instance, RemoteTiles, token_of_environment, usage};
-use crate::output::{Output, printable, table};
+use crate::output::{Output, moment, printable, table};
 use crate::verify::TrustOptions;
 
 /// Where the log's checkpoint and tiles are.
 const LOG_PREFIX: &str = "-/log/api/v2/";
+/// Where those of the certificate log are.
+const CT_PREFIX: &str = "-/ct/";
+/// Where the logs are told of.
+const LOGS_PATH: &str = "-/api/v1/logs";
+/// Where certificates are looked up.
+const CERTIFICATES_PATH: &str = "-/api/v1/log/certificates";
 /// Where entries are looked up.
 const SEARCH_PATH: &str = "-/api/v1/log/entries";
 /// Longest thing that is searched for, in bytes.
@@ -26,20 +33,53 @@ const QUERY_LIMIT_BYTES: usize = 2048;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Read the whole log, compute every hash anew, and compare with what the server signed.
-    Verify(TrustOptions),
-    /// Find the entries about a digest or by an identity.
+    /// Read both logs whole, compute every hash anew, and compare with what the server signed.
+    Verify(Verify),
+    /// Find the entries about a digest or by an identity, or certificates.
     Search(Search),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    trust: TrustOptions,
+    /// What checkpoints of the certificate log are checked with, as `GET /-/api/v1/logs` says it
+    /// [default: what the server says now]
+    #[arg(long, value_name = "KEY")]
+    ct_key: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Search {
     /// The SHA-256 of what was signed, or a file to compute it of
-    #[arg(long, value_name = "DIGEST", required_unless_present = "identity")]
+    #[arg(long, value_name = "DIGEST", required_unless_present_any = ["identity", "serial"])]
     digest: Option<String>,
     /// Who signed: an e-mail address or a URI
     #[arg(long, value_name = "NAME", conflicts_with = "digest")]
     identity: Option<String>,
+    /// The serial number of a certificate, in hexadecimal
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["digest", "identity"])]
+    serial: Option<String>,
+    /// Which log [default: transparency, or ct for a serial number]
+    #[arg(long, value_enum)]
+    log: Option<Which>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// What was signed
+    Transparency,
+    /// Which certificates were issued
+    Ct,
+}
+
+/// Both logs; the second where the server has one.
+#[derive(Debug, Serialize)]
+struct Verified {
+    #[serde(flatten)]
+    transparency: Audited,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificates: Option<Audited>,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,19 +111,18 @@ struct FoundEntry {
 
 pub(crate) async fn run(command: Command, target: &data::Target, output: Output) -> Result<()> {
     match command {
-        Command::Verify(trust) => verify(&trust, target, output).await,
+        Command::Verify(verify) => self::verify(&verify, target, output).await,
         Command::Search(search) => self::search(&search, target, output).await,
     }
 }
 
-async fn verify(trust: &TrustOptions, target: &data::Target, output: Output) -> Result<()> {
+async fn verify(verify: &Verify, target: &data::Target, output: Output) -> Result<()> {
     let instance = Instance::of(target)?;
-    let root = match trust.is_given() {
-        true => trust.root(target).await?,
+    let root = match verify.trust.is_given() {
+        true => verify.trust.root(target).await?,
         false => instance.trust().await?,
     };
-    let checkpoint = instance.get(&format!("{LOG_PREFIX}checkpoint"), &[]).await?;
-    let checkpoint = String::from_utf8(checkpoint.to_vec()).context("this is no checkpoint")?;
+    let checkpoint = checkpoint(&instance, LOG_PREFIX).await?;
     let origin = checkpoint.lines().next().unwrap_or_default();
     let (url, key) = root
         .logs()
@@ -93,33 +132,79 @@ async fn verify(trust: &TrustOptions, target: &data::Target, output: Output) -> 
             let log = printable(origin);
             Failure::Refused(format!("the trust root knows no log of tiles called {log}"))
         })?;
-    let tiles = RemoteTiles { instance: &instance, prefix: LOG_PREFIX };
-    let audit = audit(&tiles, origin, &key, &checkpoint).await?;
-    let fault = audit.fault.as_ref().map(|fault| printable(&fault.to_string()));
-    let audited = Audited {
-        log: url.to_owned(),
-        sound: audit.is_sound(),
-        size: audit.size,
-        entries: audit.entries,
-        entry_bytes: audit.entry_bytes,
-        tiles: audit.tiles,
-        fault: fault.clone(),
-    };
-    if let Some(fault) = fault {
+    let log = RemoteLog { instance: &instance, prefix: LOG_PREFIX, url };
+    let transparency = log.audit(origin, &key, &checkpoint).await?;
+    let certificates = verify_certificates(&instance, verify.ct_key.as_deref()).await?;
+    let verified = Verified { transparency, certificates };
+    let all =
+        || [Some(&verified.transparency), verified.certificates.as_ref()].into_iter().flatten();
+    if let Some((log, fault)) = all().find_map(|one| Some((&one.log, one.fault.as_ref()?))) {
         if output.json {
-            output.show(&audited, |_| String::new())?;
+            output.show(&verified, |_| String::new())?;
         }
-        return Err(Failure::Refused(format!("the log is not what was signed: {fault}")).into());
+        let log = printable(log);
+        return Err(Failure::Refused(format!("{log} is not what was signed: {fault}")).into());
     }
-    output.show(&audited, |audited| {
+    let text = all().map(Audited::text).collect::<Vec<_>>().join("\n");
+    output.show(&verified, |_| text)
+}
+
+/// The log of certificates, where there is one. Its key is in no trust root: it proves that nothing
+/// was taken out since, not who the server is.
+async fn verify_certificates(instance: &Instance, key: Option<&str>) -> Result<Option<Audited>> {
+    let logs = match instance.read_json::<Items<LogSummary>>(LOGS_PATH, &[], None).await {
+        Ok(logs) => logs,
+        Err(error) if is_not_found(&error) && key.is_none() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let found = logs.items.into_iter().find(|log| log.log == "ct");
+    let found = found.context("the server names no certificate log")?;
+    let key =
+        NoteVerifier::parse(key.unwrap_or(&found.key)).context("this is no key of checkpoints")?;
+    let url = format!("{}{}", instance.address(), found.path);
+    let checkpoint = checkpoint(instance, CT_PREFIX).await?;
+    let log = RemoteLog { instance, prefix: CT_PREFIX, url: &url };
+    log.audit(key.name(), &key, &checkpoint).await.map(Some)
+}
+
+async fn checkpoint(instance: &Instance, prefix: &str) -> Result<String> {
+    let checkpoint = instance.get(&format!("{prefix}checkpoint"), &[]).await?;
+    String::from_utf8(checkpoint.to_vec()).context("this is no checkpoint")
+}
+
+/// A log of an instance.
+struct RemoteLog<'a> {
+    instance: &'a Instance,
+    prefix: &'static str,
+    url: &'a str,
+}
+
+impl RemoteLog<'_> {
+    async fn audit(&self, origin: &str, key: &NoteVerifier, checkpoint: &str) -> Result<Audited> {
+        let tiles = RemoteTiles { instance: self.instance, prefix: self.prefix };
+        let audit = audit(&tiles, origin, key, checkpoint).await?;
+        Ok(Audited {
+            log: self.url.to_owned(),
+            sound: audit.is_sound(),
+            size: audit.size,
+            entries: audit.entries,
+            entry_bytes: audit.entry_bytes,
+            tiles: audit.tiles,
+            fault: audit.fault.as_ref().map(|fault| printable(&fault.to_string())),
+        })
+    }
+}
+
+impl Audited {
+    fn text(&self) -> String {
         format!(
             "{}: all {} entries ({}) and {} tiles are what was signed",
-            printable(&audited.log),
-            audited.entries,
-            crate::output::size(audited.entry_bytes),
-            audited.tiles,
+            printable(&self.log),
+            self.entries,
+            crate::output::size(self.entry_bytes),
+            self.tiles,
         )
-    })
+    }
 }
 
 /// A log of tiles is called by the host of its address.
@@ -128,6 +213,12 @@ fn host(url: &str) -> Option<String> {
 }
 
 async fn search(search: &Search, target: &data::Target, output: Output) -> Result<()> {
+    let by_serial = if search.serial.is_some() { Which::Ct } else { Which::Transparency };
+    match (search.log.unwrap_or(by_serial), &search.serial) {
+        (Which::Ct, _) => return search_certificates(search, target, output).await,
+        (Which::Transparency, Some(_)) => return Err(usage("serial numbers are in --log ct")),
+        (Which::Transparency, None) => {}
+    }
     let digest = search.digest.as_deref().map(digest).transpose()?;
     let query = match (&digest, &search.identity) {
         (Some(digest), _) => ("digest", digest.as_str()),
@@ -154,6 +245,27 @@ async fn search(search: &Search, target: &data::Target, output: Output) -> Resul
             ]
         });
         table(["ENTRY", "DIGEST", "IDENTITY"], rows, "No entry.")
+    })
+}
+
+async fn search_certificates(search: &Search, target: &data::Target, output: Output) -> Result<()> {
+    let query = match (&search.identity, &search.serial) {
+        (Some(identity), None) => ("identity", identity.as_str()),
+        (None, Some(serial)) => ("serial", serial.as_str()),
+        _ => return Err(usage("certificates are found by --identity or by --serial")),
+    };
+    if query.1.len() > QUERY_LIMIT_BYTES {
+        return Err(usage("this is too long to be searched for"));
+    }
+    let instance = Instance::of(target)?;
+    let found: Items<LogCertificate> =
+        instance.read_json(CERTIFICATES_PATH, &[query], token_of_environment().as_deref()).await?;
+    output.show(&found, |found| {
+        let rows = found.items.iter().map(|one| {
+            let identities = one.identities.join(", ");
+            [one.index.to_string(), one.serial.clone(), moment(one.not_before), identities]
+        });
+        table(["ENTRY", "SERIAL", "ISSUED", "IDENTITY"], rows, "No certificate.")
     })
 }
 

@@ -1,11 +1,11 @@
 //! `provender quarantine`.
 
 use anyhow::Result;
-use clap::Subcommand;
-use provender_server::api::types::{File, Items, QuarantineQuery};
+use clap::{ArgGroup, Args, Subcommand};
+use provender_server::api::types::{Change, ChangedFiles, File, Items, QuarantineQuery};
 
 use crate::api::Api;
-use crate::output::{Output, moment, table};
+use crate::output::{Output, count, moment, table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -15,13 +15,50 @@ pub(crate) enum Command {
         #[arg(long, value_name = "REPOSITORY")]
         repo: Option<String>,
     },
+    /// Stop serving a version or file, and keep it; `provender package release` lets it out again.
+    #[command(
+        override_usage = "provender quarantine add [OPTIONS] --reason <REASON> <ECOSYSTEM> <PACKAGE> <VERSION|--file <FILE>>"
+    )]
+    Add(Chosen),
 }
 
-pub(crate) async fn run(command: &Command, api: &Api, output: Output) -> Result<()> {
-    let Command::List { repo } = command;
-    let query = QuarantineQuery { repository: repo.clone() };
-    let found: Items<File> = api.get(&["quarantine"], &query).await?;
-    output.show(&found, |found| list(&found.items))
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["version", "file"]))]
+pub(crate) struct Chosen {
+    /// The repository
+    #[arg(long, value_name = "REPOSITORY", default_value = "main")]
+    repo: String,
+    /// The ecosystem, such as pypi
+    ecosystem: String,
+    /// The package
+    package: String,
+    /// All files of this version
+    version: Option<String>,
+    /// Only this file
+    #[arg(long)]
+    file: Option<String>,
+    /// Why; shown to whoever asks for it
+    #[arg(long)]
+    reason: String,
+}
+
+pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<()> {
+    match command {
+        Command::List { repo } => {
+            let query = QuarantineQuery { repository: repo };
+            let found: Items<File> = api.get(&["quarantine"], &query).await?;
+            output.show(&found, |found| list(&found.items))
+        }
+        Command::Add(Chosen { repo, ecosystem, package, version, file, reason }) => {
+            let change = Change { ecosystem, package, version, file, reason: Some(reason) };
+            let path = ["repositories", &repo, "changes", "quarantine"];
+            let changed: ChangedFiles = api.post(&path, &change).await?;
+            output.done(&changed, |changed| {
+                let number = count(changed.files.len(), "file");
+                format!("{number} in quarantine now:\n  {}", changed.files.join("\n  "))
+            })
+        }
+    }
 }
 
 fn list(files: &[File]) -> String {

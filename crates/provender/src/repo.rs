@@ -1,13 +1,15 @@
 //! `provender repo`.
 
+mod policy;
+
 use anyhow::Result;
 use clap::Subcommand;
-use provender_domain::Visibility;
+use provender_domain::{TagRule, Visibility};
 use provender_server::api::types::{
-    ChangeRepository, Items, NewRepository, NoParameters, Repository,
+    ChangeRepository, Items, NewRepository, NoParameters, Policy, Repository,
 };
 
-use crate::api::Api;
+use crate::api::{Api, Refusal};
 use crate::output::{Output, moment, table};
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +31,22 @@ pub(crate) enum Command {
         /// `public` or `private`
         visibility: Visibility,
     },
+    /// What a repository asks of what it holds: its rules for tags, signatures and retention.
+    Policy {
+        /// The repository
+        name: String,
+    },
+    /// Change whether tags may be pointed to other files.
+    SetTags {
+        /// The repository
+        name: String,
+        /// `movable` or `immutable`
+        rule: TagRule,
+    },
+    /// Serve files of some packages only if somebody signed them.
+    RequireSignature(policy::RequireSignature),
+    /// Say which tags, or which files without tags, need not be kept for ever.
+    Retain(policy::Retain),
 }
 
 pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<()> {
@@ -52,7 +70,36 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
                 format!("{} is {} now.", changed.name, changed.visibility.as_str())
             })
         }
+        Command::Policy { name } => {
+            let policy = policy_of(&name, api).await?;
+            output.show(&policy, policy::describe)
+        }
+        Command::SetTags { name, rule } => {
+            let policy = Policy { tags: rule, ..policy_of(&name, api).await? };
+            let changed = set_policy(&name, &policy, api).await?;
+            output.done(&changed, |_| format!("Tags in {name} are {} now.", rule.as_str()))
+        }
+        Command::RequireSignature(options) => policy::require_signature(options, api, output).await,
+        Command::Retain(options) => policy::retain(options, api, output).await,
     }
+}
+
+/// What a repository asks for now.
+async fn policy_of(name: &str, api: &Api) -> Result<Policy> {
+    let found: Items<Repository> = api.get(&["repositories"], &NoParameters::default()).await?;
+    let found = found.items.into_iter().find(|repository| repository.name == name);
+    let refusal = |code: &str, message: String| Refusal { code: code.to_owned(), message };
+    let found = found
+        .ok_or_else(|| refusal("not-found", format!("no repository {name} that you may read")))?;
+    let policy = found.policy.ok_or_else(|| {
+        let message = "what a repository asks for is shown to who has a token";
+        refusal("authentication-required", message.to_owned())
+    })?;
+    Ok(policy)
+}
+
+async fn set_policy(name: &str, policy: &Policy, api: &Api) -> Result<Repository> {
+    api.replace(&["repositories", name, "policy"], policy).await
 }
 
 fn list(repositories: &[Repository]) -> String {

@@ -221,7 +221,7 @@ async fn discover(given: &[GivenUpstream], origin: &str, api: &Api, announcer: A
     }
     let discovered = discovery::ask_clients(&ecosystems).await;
     let adoption =
-        Adoption { repository: FIRST_REPOSITORY, own_origin: Some(origin), dry_run: false };
+        Adoption { repository: FIRST_REPOSITORY, own_origins: &[origin], dry_run: false };
     let adopted = discovery::adopt(discovered, adoption, api).await;
     if let Err(error) = adopted.and_then(|findings| announcer.discovered(&findings)) {
         tracing::warn!("upstreams could not be adopted: {error:#}");

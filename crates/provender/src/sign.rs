@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use provender_attest::{
-    Artifact, Bundle, Policy, PrivateKey, PublicKey, SignError, Signer, SigningBackend, TrustRoot,
-    Verifier,
+    Artifact, Bundle, PREDICATE_SIGNATURE, Policy, PrivateKey, PublicKey, SignError, Signer,
+    SigningBackend, Statement, Subject, TrustRoot, Verifier,
 };
+use provender_server::api::types::Referenced;
 use serde::Serialize;
 
 use crate::artifact::Target;
@@ -15,6 +16,7 @@ use crate::data;
 use crate::instance::{Backend, Identity, Instance, token_of_environment, usage};
 use crate::output::{Output, printable};
 use crate::proof::{Proof, reason};
+use crate::reference::{Kept, Named};
 
 /// Largest key file, in bytes.
 const KEY_LIMIT_BYTES: u64 = 64 * 1024;
@@ -22,8 +24,9 @@ const KEY_LIMIT_BYTES: u64 = 64 * 1024;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Options {
-    /// What to sign: files, and folders by the list of what is in them
-    #[arg(required = true, value_name = "FILE")]
+    /// What to sign: files, folders by the list of what is in them, and what the server keeps, by a
+    /// reference such as localhost:8080/main/team/app:1.0
+    #[arg(required = true, value_name = "FILE OR REFERENCE")]
     files: Vec<PathBuf>,
     /// Where to write the bundle [default: beside the file, with .sigstore.json behind its name]
     #[arg(long, short, value_name = "BUNDLE")]
@@ -38,7 +41,10 @@ pub(crate) struct Options {
 const AFTER_HELP: &str = "\
 Who signs: --identity-token, else the token of this server in --token or PROVENDER_TOKEN, else \
 whoever logged in with `provender login`, else whoever sits at the terminal. With --key, whoever \
-holds the key.";
+holds the key.
+
+What the server keeps is signed as cosign signs it, and the bundle goes to the server, for which a \
+token with scope publish is taken.";
 
 /// Who signs.
 #[derive(Debug, Args)]
@@ -63,22 +69,109 @@ struct Signed {
     proof: Proof,
 }
 
+/// What was signed of what a server keeps.
+#[derive(Debug, Serialize)]
+struct SignedOnServer<'a> {
+    reference: &'a str,
+    #[serde(flatten)]
+    file: &'a Referenced,
+    log_index: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundle: Option<String>,
+    #[serde(flatten)]
+    proof: Proof,
+}
+
+impl SignerOptions {
+    /// What is to be signed; the server is asked about what is not here.
+    pub(crate) async fn find(
+        &self,
+        given: &[PathBuf],
+        target: &data::Target,
+    ) -> Result<Vec<Named>> {
+        let mut named = Vec::with_capacity(given.len());
+        for given in given {
+            let token = self.token.clone().or_else(token_of_environment);
+            named.push(Named::find(given, target, token).await?);
+        }
+        Ok(named)
+    }
+}
+
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
     if options.output.is_some() && options.files.len() > 1 {
         return Err(usage("--output is for one file"));
     }
-    let targets: Vec<Target> =
-        options.files.iter().map(|path| Target::open(path)).collect::<Result<_>>()?;
+    let named = options.signer.find(&options.files, target).await?;
     let instance = Instance::of(target)?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
-    for target in &targets {
-        let bundle = signer.sign_digest(&target.sha256()?).await.map_err(unwrapped)?;
-        let proof = session.check(&bundle, target)?;
-        let path = place(target, options.output.as_deref(), options.add)?;
-        report(target, &path, &bundle, proof, output)?;
+    for named in &named {
+        let bundle = match named {
+            Named::Here(target) => signer.sign_digest(&target.sha256()?).await,
+            Named::Kept(kept) => signer.sign_statement(&signature_of(kept)).await,
+        };
+        let bundle = bundle.map_err(unwrapped)?;
+        let proof = session.check(&bundle, named)?;
+        match named {
+            Named::Here(target) => {
+                let path = place(target, options.output.as_deref(), options.add)?;
+                report(target, &path, &bundle, proof, output)?;
+            }
+            Named::Kept(kept) => {
+                attach(kept, options.output.as_deref(), &bundle, proof, output).await?;
+            }
+        }
     }
     Ok(())
+}
+
+/// What cosign signs of an image: a statement that says nothing but which one it is.
+fn signature_of(kept: &Kept) -> Statement {
+    let digest = [("sha256".to_owned(), kept.file.sha256.clone())];
+    Statement {
+        subjects: vec![Subject { name: None, digest: digest.into() }],
+        predicate_type: PREDICATE_SIGNATURE.to_owned(),
+        predicate: serde_json::json!({}),
+    }
+}
+
+/// Hands the bundle to the server, writes it where somebody wants it, and says so.
+pub(crate) async fn attach(
+    kept: &Kept,
+    path: Option<&Path>,
+    bundle: &Bundle,
+    proof: Proof,
+    output: Output,
+) -> Result<()> {
+    if let Some(path) = path {
+        write(path, bundle)?;
+    }
+    let attached = kept.attach(bundle).await?;
+    let signed = SignedOnServer {
+        reference: kept.reference(),
+        file: &kept.file,
+        log_index: attached.attestation.log_index,
+        bundle: path.map(|path| path.display().to_string()),
+        proof,
+    };
+    if output.quiet && !output.json {
+        return Ok(());
+    }
+    output.show_line(&signed, |signed| {
+        format!(
+            "{}: signed, and kept by the server\n  {:<12} sha256:{}\n{}",
+            printable(signed.reference),
+            "digest",
+            printable(&signed.file.sha256),
+            signed.proof.describe(),
+        )
+    })
+}
+
+fn write(path: &Path, bundle: &Bundle) -> Result<()> {
+    let text = format!("{}\n", bundle.to_json());
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes the bundle and says so.
@@ -89,8 +182,7 @@ pub(crate) fn report(
     proof: Proof,
     output: Output,
 ) -> Result<()> {
-    let text = format!("{}\n", bundle.to_json());
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    write(path, bundle)?;
     let signed = Signed {
         file: target.path().display().to_string(),
         bundle: path.display().to_string(),
@@ -167,13 +259,13 @@ impl<'a> Session<'a> {
     }
 
     /// Verifies what was just signed: a bundle that proves nothing is not written.
-    pub(crate) fn check(&self, bundle: &Bundle, target: &Target) -> Result<Proof> {
+    pub(crate) fn check(&self, bundle: &Bundle, named: &Named) -> Result<Proof> {
         let policy = match &self.key {
             Some((_, public)) => Policy::Key(public.clone()),
             None => Policy::anybody(),
         };
         let check = |artifact: Artifact<'_>| self.verifier.verify(bundle, artifact, &policy);
-        let verified = target.with(check)?;
+        let verified = named.with(check)?;
         let why = "the server's own trust root does not verify what was just signed";
         let mut proof = verified
             .map(Proof::from)

@@ -1,5 +1,7 @@
 //! `provender trust`.
 
+mod keys;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -15,6 +17,11 @@ use crate::output::{Output, print};
 pub(crate) enum Command {
     /// Write what this server's signatures are checked by: one file, for offline use.
     Export(Export),
+    /// The keys that certify all others: where they are, and new ones.
+    #[command(subcommand)]
+    Root(keys::RootCommand),
+    /// Give the certificate authority, the timestamp authority or the certificate log a new key.
+    Rotate(keys::Rotate),
 }
 
 #[derive(Debug, Args)]
@@ -32,7 +39,14 @@ struct Exported {
 }
 
 pub(crate) async fn run(command: Command, target: &data::Target, output: Output) -> Result<()> {
-    let Command::Export(export) = command;
+    match command {
+        Command::Export(export) => self::export(export, target, output).await,
+        Command::Root(command) => keys::root(command, target, output).await,
+        Command::Rotate(rotate) => keys::rotate(&rotate, target, output).await,
+    }
+}
+
+async fn export(export: Export, target: &data::Target, output: Output) -> Result<()> {
     let bytes = Instance::of(target)?.trust_bytes().await?;
     // What cannot be used is not written.
     let root = TrustRoot::parse(&bytes).context("the server's trust root is not understood")?;

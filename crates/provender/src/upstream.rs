@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{ArgGroup, Args, Subcommand};
 use provender_server::api::types::{
-    Items, NameCheck, Namesake, NewUpstream, NoParameters, Upstream,
+    Items, NameCheck, Namesake, NewUpstream, NoParameters, Upstream, WhoAmI,
 };
 
 use crate::api::Api;
@@ -119,7 +119,11 @@ async fn add(add: Add, api: &Api, output: Output) -> Result<()> {
 
 async fn discover(repo: &str, dry_run: bool, api: &Api, output: Output) -> Result<()> {
     let discovered = discovery::ask_clients(&ecosystems::all()).await;
-    let adoption = Adoption { repository: repo, own_origin: None, dry_run };
+    let server: WhoAmI = api.get(&["whoami"], &NoParameters::default()).await?;
+    let address = api.address();
+    let own_origins: Vec<&str> =
+        std::iter::once(server.origin.as_str()).chain(address.as_deref()).collect();
+    let adoption = Adoption { repository: repo, own_origins: &own_origins, dry_run };
     let findings = discovery::adopt(discovered, adoption, api).await?;
     output.show(&Items { items: findings }, |found| {
         if found.items.is_empty() {

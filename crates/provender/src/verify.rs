@@ -1,5 +1,6 @@
 //! `provender verify`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
@@ -10,21 +11,23 @@ use provender_attest::{
 };
 use serde::Serialize;
 
-use crate::artifact::Target;
+use crate::artifact;
 use crate::data;
 use crate::exit::Failure;
-use crate::instance::{Instance, usage};
-use crate::output::{Output, Style, printable};
+use crate::instance::{Instance, token_of_environment, usage};
+use crate::output::{Output, Style, count, printable};
 use crate::proof::{Proof, reason};
+use crate::reference::Named;
 use crate::sign::{BUNDLE_ENDING, BUNDLES_LIMIT};
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Options {
-    /// What is said to be signed
-    #[arg(required = true, value_name = "FILE")]
+    /// What is said to be signed: files, folders, and what the server keeps, by a reference such as
+    /// localhost:8080/main/team/app:1.0
+    #[arg(required = true, value_name = "FILE OR REFERENCE")]
     files: Vec<PathBuf>,
-    /// The bundle; may be given several times [default: those beside the file]
+    /// The bundle; may be given several times [default: those beside the file, or those that the server keeps]
     #[arg(long, value_name = "BUNDLE")]
     bundle: Vec<PathBuf>,
     #[command(flatten)]
@@ -34,7 +37,8 @@ pub(crate) struct Options {
 }
 
 const AFTER_HELP: &str = "\
-With --trust nobody is asked anything. A pattern covers the whole value; `*` stands for any run of \
+With --trust nobody is asked anything about files and folders. What the server keeps is known by its \
+digest; its signatures are fetched from --server and verified here. A pattern covers the whole value; `*` stands for any run of \
 characters. Where a file has several bundles, all must hold, and one must be by whom you expect.
 
 Exit status: 0 verified, 4 refused, 5 there is no bundle.";
@@ -71,6 +75,12 @@ pub(crate) struct ExpectedOptions {
 #[derive(Debug, Serialize)]
 struct Checked {
     file: String,
+    /// The SHA-256 of what a reference names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    /// How many attestations the server has of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attestations: Option<usize>,
     verified: bool,
     identity: Option<String>,
     issuer: Option<String>,
@@ -98,9 +108,9 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let verifier = options.trust.verifier(target).await?;
     let mut refused = Vec::new();
     for file in &options.files {
-        let artifact = Target::open(file)?;
-        let bundles = bundles(&artifact, &options.bundle)?;
-        let checked = check(&artifact, &bundles, &verifier, &policy)?;
+        let named = Named::find(file, target, token_of_environment()).await?;
+        let bundles = bundles(&named, &options.bundle).await?;
+        let checked = check(&named, &bundles, &verifier, &policy)?;
         if let Some(reason) = &checked.reason {
             refused.push(format!("{}: {reason}", printable(&checked.file)));
         }
@@ -113,13 +123,21 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
 
 /// Every bundle must hold, whoever made it; one must be by whom the policy expects.
 fn check(
-    artifact: &Target,
+    named: &Named,
     bundles: &[(String, Bundle)],
     verifier: &Verifier,
     policy: &Policy,
 ) -> Result<Checked> {
     let mut checked = Checked {
-        file: artifact.path().display().to_string(),
+        file: named.shown(),
+        sha256: match named {
+            Named::Here(_) => None,
+            Named::Kept(kept) => Some(kept.file.sha256.clone()),
+        },
+        attestations: match named {
+            Named::Here(_) => None,
+            Named::Kept(_) => Some(bundles.len()),
+        },
         verified: false,
         identity: None,
         issuer: None,
@@ -129,7 +147,7 @@ fn check(
     };
     let mut other_signer = None;
     for (name, bundle) in bundles {
-        let outcome = artifact.with(|artifact| verifier.verify(bundle, artifact, policy))?;
+        let outcome = named.with(|artifact| verifier.verify(bundle, artifact, policy))?;
         match outcome {
             Ok(proved) => {
                 checked.signatures.push(Signature { bundle: name.clone(), proof: proved.into() });
@@ -167,6 +185,12 @@ fn refuse(checked: Checked, error: &VerifyError) -> Checked {
 fn describe(checked: &Checked) -> String {
     let style = Style::of_stdout();
     let mut text = format!("{}: {}", printable(&checked.file), style.green("verified"));
+    if let Some(sha256) = &checked.sha256 {
+        let _ = write!(text, "\n  {:<12} sha256:{}", "digest", printable(sha256));
+        let number = count(checked.attestations.unwrap_or_default(), "attestation");
+        let expected = checked.signatures.len();
+        let _ = write!(text, "\n  {:<12} {number}; {expected} by whom you expect", "found");
+    }
     for signature in &checked.signatures {
         text.push('\n');
         text.push_str(&signature.proof.describe());
@@ -176,9 +200,13 @@ fn describe(checked: &Checked) -> String {
     text
 }
 
-/// Those that were named, else those beside the file.
-fn bundles(artifact: &Target, named: &[PathBuf]) -> Result<Vec<(String, Bundle)>> {
-    let places: Vec<PathBuf> = if named.is_empty() { beside(artifact) } else { named.to_vec() };
+/// Those that were given, else those beside the file, or those that the server has.
+async fn bundles(named: &Named, given: &[PathBuf]) -> Result<Vec<(String, Bundle)>> {
+    let places = match named {
+        _ if !given.is_empty() => given.to_vec(),
+        Named::Here(artifact) => beside(artifact),
+        Named::Kept(kept) => return kept.bundles().await,
+    };
     let mut bundles = Vec::new();
     for place in &places {
         let name = place.display().to_string();
@@ -192,8 +220,8 @@ fn bundles(artifact: &Target, named: &[PathBuf]) -> Result<Vec<(String, Bundle)>
         }
     }
     if bundles.is_empty() {
-        let path = artifact.beside(BUNDLE_ENDING);
-        let message = format!("there is no bundle {}: name it with --bundle", path.display());
+        let message =
+            format!("there is no bundle {}{BUNDLE_ENDING}: name it with --bundle", named.shown());
         return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
     }
     Ok(bundles)
@@ -207,7 +235,7 @@ fn lines(name: &str, bytes: &[u8]) -> Option<Vec<(String, Bundle)>> {
     bundles.filter(|bundles| (1..=BUNDLES_LIMIT).contains(&bundles.len()))
 }
 
-fn beside(artifact: &Target) -> Vec<PathBuf> {
+fn beside(artifact: &artifact::Target) -> Vec<PathBuf> {
     let first = artifact.beside(BUNDLE_ENDING);
     let more =
         (2..=BUNDLES_LIMIT).map(|number| artifact.beside(&format!(".{number}{BUNDLE_ENDING}")));

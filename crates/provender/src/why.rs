@@ -15,6 +15,7 @@ use crate::exit::Failure;
 use crate::instance::{Instance, token_of_environment, usage};
 use crate::output::{Output, Style, moment, printable};
 use crate::proof::{Proof, reason};
+use crate::reference::{Kept, is_reference};
 use crate::verify::TrustOptions;
 
 /// Where the server tells what it knows.
@@ -22,8 +23,9 @@ const EVIDENCE_PATH: &str = "-/api/v1/evidence";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// A file, a digest such as sha256:…, or a package URL such as pkg:generic/name@1.0
-    #[arg(value_name = "FILE, DIGEST OR PURL")]
+    /// A file, a digest such as sha256:…, a package URL such as pkg:generic/name@1.0, or a
+    /// reference such as localhost:8080/main/team/app:1.0
+    #[arg(value_name = "FILE, DIGEST, PURL OR REFERENCE")]
     subject: String,
     #[command(flatten)]
     trust: TrustOptions,
@@ -89,7 +91,14 @@ struct Link {
 }
 
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
-    let subject = subject(&options.subject)?;
+    let is_elsewhere = !Path::new(&options.subject).exists() && is_reference(&options.subject);
+    let subject = match is_elsewhere {
+        true => {
+            let kept = Kept::find(&options.subject, target, token_of_environment()).await?;
+            format!("sha256:{}", kept.file.sha256)
+        }
+        false => subject(&options.subject)?,
+    };
     let instance = Instance::of(target)?;
     let root = match options.trust.is_given() {
         true => options.trust.root(target).await?,

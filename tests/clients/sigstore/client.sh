@@ -42,6 +42,8 @@ JSON
 . "$here/timestamp.sh"
 # shellcheck source=pep740.sh
 . "$here/pep740.sh"
+# shellcheck source=rotation.sh
+. "$here/rotation.sh"
 
 start_server --no-discover
 TOKEN=$(token)
@@ -56,4 +58,5 @@ matrix_cases
 tuf_cases
 timestamp_cases
 pep740_cases
+rotation_cases
 finish

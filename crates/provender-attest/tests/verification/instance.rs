@@ -1,25 +1,18 @@
 //! A Sigstore in this process.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
 use provender_attest::{
     Bundle, CertificateRequest, PrivateKey, Signer, SigningBackend, Statement, Subject, TrustRoot,
     Verifier,
 };
 use provender_authority::ca::SigningCertRequest;
-use provender_authority::clock::Clock;
-use provender_authority::oidc::{KeySource, KeySourceError, TokenSubject};
+use provender_authority::oidc::TokenSubject;
+use provender_authority::testing::{AdjustedClock, MemoryStores, Offline};
 use provender_authority::trust::PublicOrigin;
-use provender_authority::{Authority, LogStores, Options};
-use provender_tlog::testing::MemoryStore;
-use provender_tlog::{StateStore, StorageError, TileStore};
+use provender_authority::{Authority, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,22 +24,28 @@ const ORIGIN: &str = "http://localhost:8080";
 /// An authority, and whom it takes us for.
 pub(crate) struct Instance {
     authority: Authority,
-    clock: Arc<Adjusted>,
+    clock: Arc<AdjustedClock>,
     _folder: TempDir,
 }
 
 impl Instance {
     pub(crate) async fn open() -> Self {
+        Self::open_with("{}").await
+    }
+
+    /// With the settings of this JSON.
+    pub(crate) async fn open_with(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let origin = PublicOrigin::try_from(&ORIGIN.parse().unwrap()).unwrap();
-        let clock = Arc::new(Adjusted::default());
+        let clock = Arc::new(AdjustedClock::default());
         let mut options = Options::new(
             folder.path().join("data"),
             origin,
-            Arc::new(Stores::default()),
+            Arc::new(MemoryStores::default()),
             Arc::new(Offline),
         );
         options.clock = Arc::clone(&clock) as _;
+        options.settings = serde_json::from_str(settings).unwrap();
         let authority = Authority::open(options).await.unwrap();
         Self { authority, clock, _folder: folder }
     }
@@ -59,8 +58,12 @@ impl Instance {
         verifier(&self.trust())
     }
 
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     pub(crate) fn put_clock(&self, seconds: i64) {
-        self.clock.0.store(seconds, Ordering::Relaxed);
+        self.clock.set_ahead(seconds);
     }
 
     pub(crate) async fn sign_artifact(&self) -> Bundle {
@@ -123,43 +126,5 @@ impl SigningBackend for Instance {
     async fn log(&self, entry: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         let entry = self.authority.append(entry.to_string().as_bytes()).await?;
         Ok(serde_json::from_slice(&entry.to_json())?)
-    }
-}
-
-/// A clock that is put forwards and back, in seconds.
-#[derive(Default)]
-struct Adjusted(AtomicI64);
-
-impl Clock for Adjusted {
-    fn now(&self) -> Timestamp {
-        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
-    }
-}
-
-#[derive(Default)]
-struct Stores {
-    tiles: Mutex<HashMap<String, Arc<MemoryStore>>>,
-    state: Arc<MemoryStore>,
-}
-
-#[async_trait]
-impl LogStores for Stores {
-    async fn tiles(&self, name: &str) -> Result<Arc<dyn TileStore>, StorageError> {
-        let mut tiles = self.tiles.lock().unwrap();
-        Ok(Arc::clone(tiles.entry(name.to_owned()).or_default()) as Arc<dyn TileStore>)
-    }
-
-    fn state(&self) -> Arc<dyn StateStore> {
-        Arc::clone(&self.state) as Arc<dyn StateStore>
-    }
-}
-
-/// Nobody is asked for keys.
-struct Offline;
-
-#[async_trait]
-impl KeySource for Offline {
-    async fn document(&self, _: &str, _: &str) -> Result<Bytes, KeySourceError> {
-        Err(KeySourceError::TooLarge)
     }
 }

@@ -40,6 +40,57 @@ async fn an_artifact_signed_with_a_certificate() {
 }
 
 #[tokio::test]
+async fn authorities_of_every_kind() {
+    for (certificates, timestamps) in [("256", "384"), ("384", "256"), ("384", "384")] {
+        let settings = format!(
+            r#"{{"certificates": {{"key": "ecdsa-p{certificates}", "organization": "Ünïts"}},
+                "timestamps": {{"key": "ecdsa-p{timestamps}", "policy": "1.2.3.4", "accuracy_seconds": 2}},
+                "log": {{"origin": "https://log.example"}}}}"#
+        );
+        let instance = Instance::open_with(&settings).await;
+        let bundle = instance.sign_artifact().await;
+        let policy = Policy::identity(SIGNER, ISSUER);
+        let verified =
+            instance.verifier().verify(&bundle, Artifact::Bytes(ARTIFACT), &policy).unwrap();
+        assert_eq!(verified.signed_at().unwrap().source, TimeSource::TimestampAuthority);
+        assert_eq!(verified.log[0].log, "https://log.example/-/log");
+        let trust = instance.trust();
+        assert_eq!(trust["certificateAuthorities"][0]["subject"]["organization"], "Ünïts");
+    }
+}
+
+#[tokio::test]
+async fn before_and_after_a_key_was_replaced() {
+    use provender_authority::{CertifiedBy, RotatedService};
+    let kinds = [
+        (RotatedService::Ca, CertifiedBy::RootHere, "certificate-authority"),
+        (RotatedService::Ca, CertifiedBy::NewRoot, "certificate-authority"),
+        (RotatedService::Tsa, CertifiedBy::RootHere, "timestamp-authority"),
+        (RotatedService::Tsa, CertifiedBy::NewRoot, "timestamp-authority"),
+        (RotatedService::Ct, CertifiedBy::RootHere, "sct"),
+    ];
+    let policy = Policy::identity(SIGNER, ISSUER);
+    for (service, by, link) in kinds {
+        let instance = Instance::open().await;
+        let old_verifier = instance.verifier();
+        let old_signer = Signer::with_certificate(&instance).await.unwrap();
+        let before = instance.sign_artifact().await;
+        instance.authority().rotate(service, by).unwrap();
+        let after = instance.sign_artifact().await;
+        // Whoever had a certificate already signs on with it.
+        let between = old_signer.sign_digest(&sha256(ARTIFACT)).await.unwrap();
+        let verifier = instance.verifier();
+        for bundle in [&before, &between, &after] {
+            verifier.verify(bundle, Artifact::Bytes(ARTIFACT), &policy).unwrap();
+        }
+        old_verifier.verify(&before, Artifact::Bytes(ARTIFACT), &policy).unwrap();
+        let refused = old_verifier.verify(&after, Artifact::Bytes(ARTIFACT), &policy);
+        let told = refused.unwrap_err().link();
+        assert!(told == link || told == "certificate-chain" || told == "timestamp", "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_statement() {
     let instance = Instance::open().await;
     let bundle = instance.sign_statement().await;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use provender_tlog::{Limits, StateStore, StorageError, TileStore};
 
-use crate::ca::Lifetime;
 use crate::clock::{Clock, SystemClock};
 use crate::oidc::KeySource;
+use crate::settings::Settings;
 use crate::trust::PublicOrigin;
-use crate::tuf::Lives;
 
 /// Where logs are kept.
 #[async_trait]
@@ -40,16 +39,14 @@ pub struct Options {
     pub key_source: Arc<dyn KeySource>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// How long certificates are valid.
-    pub lifetime: Lifetime,
-    /// How long the documents of the TUF repository live.
-    pub lives: Lives,
-    /// How much each log holds before it says that it is busy.
+    /// What an operator set.
+    pub settings: Settings,
+    /// How much each log holds before it says that it is busy. How often it publishes is a setting.
     pub limits: Limits,
 }
 
 impl Options {
-    /// With the usual lifetimes and limits, and the system's clock.
+    /// With the default settings and limits, and the system's clock.
     pub fn new(
         directory: PathBuf,
         origin: PublicOrigin,
@@ -62,8 +59,7 @@ impl Options {
             logs,
             key_source,
             clock: Arc::new(SystemClock),
-            lifetime: Lifetime::default(),
-            lives: Lives::default(),
+            settings: Settings::default(),
             limits: Limits::default(),
         }
     }

@@ -84,7 +84,7 @@ impl Authority {
         let identity = Identity::new(san, self.issuer.url().as_str(), Vec::new())?;
         let now = self.clock.now()?;
         let issued = self.issue(&ProvenKey::of(&key), &identity).await?;
-        let lifetime = self.ca.lifetime();
+        let lifetime = self.services().ca.lifetime();
         Ok(SigningIdentity {
             key,
             chain: issued.chain().to_vec(),
@@ -96,6 +96,11 @@ impl Authority {
 }
 
 impl Identities {
+    /// All are made anew when they are needed again.
+    pub(super) fn forget(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<San, Arc<SigningIdentity>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

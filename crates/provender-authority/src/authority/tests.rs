@@ -1,15 +1,9 @@
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use const_oid::AssociatedOid as _;
 use der::{Decode as _, Encode as _};
 use jiff::SignedDuration;
-use provender_tlog::testing::MemoryStore;
-use provender_tlog::{StateStore, StorageError, TileStore, rekor};
+use provender_tlog::rekor;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -18,62 +12,18 @@ use x509_cert::Certificate;
 use x509_cert::ext::pkix::SubjectAltName;
 
 use super::*;
-use crate::clock::Clock;
 use crate::keys::{KeyAlgorithm, SigningKey};
-use crate::oidc::{KeySource, KeySourceError, San, TokenSubject};
+use crate::oidc::{San, TokenSubject};
+use crate::testing::{AdjustedClock, MemoryStores, Offline};
 
 mod clients;
+mod rotation;
 mod trusting;
-
-/// Stores in memory that survive a restart of the authority.
-#[derive(Default)]
-struct Stores {
-    tiles: Mutex<HashMap<String, Arc<MemoryStore>>>,
-    state: Arc<MemoryStore>,
-}
-
-#[async_trait]
-impl LogStores for Stores {
-    async fn tiles(&self, name: &str) -> Result<Arc<dyn TileStore>, StorageError> {
-        let mut tiles = self.tiles.lock().expect("not poisoned");
-        Ok(Arc::clone(tiles.entry(name.to_owned()).or_default()) as Arc<dyn TileStore>)
-    }
-
-    fn state(&self) -> Arc<dyn StateStore> {
-        Arc::clone(&self.state) as Arc<dyn StateStore>
-    }
-}
-
-/// Nobody is asked for keys.
-struct Offline;
-
-#[async_trait]
-impl KeySource for Offline {
-    async fn document(&self, _issuer: &str, _url: &str) -> Result<Bytes, KeySourceError> {
-        Err(KeySourceError::TooLarge)
-    }
-}
-
-/// A clock that is put forwards and back.
-#[derive(Default)]
-struct Adjusted(AtomicI64);
-
-impl Adjusted {
-    fn put(&self, seconds: i64) {
-        self.0.fetch_add(seconds, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Adjusted {
-    fn now(&self) -> Timestamp {
-        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
-    }
-}
 
 struct Setup {
     folder: TempDir,
-    stores: Arc<Stores>,
-    clock: Arc<Adjusted>,
+    stores: Arc<MemoryStores>,
+    clock: Arc<AdjustedClock>,
 }
 
 fn setup() -> Setup {
@@ -87,11 +37,17 @@ impl Setup {
     }
 
     async fn try_open(&self, origin: &str) -> Result<Authority, OpenError> {
+        self.open_with(origin, "{}").await
+    }
+
+    /// With the settings of this JSON.
+    async fn open_with(&self, origin: &str, settings: &str) -> Result<Authority, OpenError> {
         let origin = PublicOrigin::try_from(&Url::parse(origin).expect("a URL")).expect("one");
         let directory = self.folder.path().join("data");
         let mut options =
             Options::new(directory, origin, Arc::clone(&self.stores) as _, Arc::new(Offline));
         options.clock = Arc::clone(&self.clock) as _;
+        options.settings = serde_json::from_str(settings).expect("settings");
         Authority::open(options).await
     }
 }
@@ -172,9 +128,9 @@ async fn refused_requests_are_not_logged() {
     check(refusal(request(&key, Some("x"), email), None).await, "no signed token");
     check(refusal(request(&key, Some(&token), "eve@example.org"), None).await, "proofOfPossession");
     check(refusal(request(&key, Some(&token), email), Some("x")).await, "no signed token");
-    setup.clock.put(-3600);
+    setup.clock.advance(-3600);
     check(refusal(request(&key, Some(&token), email), None).await, "not valid yet");
-    setup.clock.put(2 * 3600);
+    setup.clock.advance(2 * 3600);
     check(refusal(request(&key, Some(&token), email), None).await, "expired");
     let end = authority.ct_log().append(Entry::new("end")).await.expect("appended");
     assert_eq!(end.index, 0, "nothing was logged");
@@ -185,13 +141,13 @@ async fn a_clock_that_went_back_issues_nothing_until_it_caught_up() {
     let setup = setup();
     let authority = setup.open(ORIGIN).await;
     let san = |name: &str| San::Uri(format!("{ORIGIN}/{name}"));
-    setup.clock.put(3600);
+    setup.clock.advance(3600);
     authority.identity(&san("a")).await.expect("issued");
-    setup.clock.put(-3600);
+    setup.clock.advance(-3600);
     let error = authority.identity(&san("b")).await.expect_err("refused");
     assert!(matches!(error, CertificateError::Clock(_)), "{error}");
     assert!(authority.timestamp(b"").refusal().is_some());
-    setup.clock.put(3600 + 1);
+    setup.clock.advance(3600 + 1);
     authority.identity(&san("b")).await.expect("issued");
 }
 
@@ -200,17 +156,17 @@ async fn a_clock_that_went_back_over_a_restart_dates_nothing_either() {
     async fn check(keep: impl AsyncFnOnce(&Authority)) {
         let setup = setup();
         let first = setup.open(ORIGIN).await;
-        setup.clock.put(1800);
+        setup.clock.advance(1800);
         let san = San::Uri(format!("{ORIGIN}/a"));
         first.identity(&san).await.expect("issued");
         keep(&first).await;
         drop(first);
-        setup.clock.put(-1800);
+        setup.clock.advance(-1800);
         let second = setup.open(ORIGIN).await;
         let error = second.identity(&san).await.expect_err("refused");
         assert!(matches!(error, CertificateError::Clock(_)), "{error}");
         assert!(second.timestamp(b"").refusal().is_some());
-        setup.clock.put(1800 + 1);
+        setup.clock.advance(1800 + 1);
         second.identity(&san).await.expect("issued");
     }
     check(async |authority| authority.close().await.expect("closes")).await;
@@ -233,10 +189,10 @@ async fn renewing_tells_what_an_operator_must_know() {
     assert!(first.root_expires > authority.now() + days(700));
     let certificates_end = first.certificates_end.duration_since(authority.now());
     assert!(certificates_end > days(3640) && certificates_end <= days(3650));
-    setup.clock.put(24 * 3600 * 4);
+    setup.clock.advance(24 * 3600 * 4);
     assert!(renew().await.changed, "the timestamp");
     std::fs::remove_dir_all(setup.folder.path().join("data/tuf")).expect("removed");
-    setup.clock.put(24 * 3600 * 4);
+    setup.clock.advance(24 * 3600 * 4);
     let error = authority.renew().expect_err("refused");
     assert!(matches!(error, RenewError::Tuf(_)), "{error}");
 }
@@ -251,9 +207,9 @@ async fn identities_are_used_for_half_of_their_life() {
     assert_eq!(first.chain().len(), 3);
     let certificate = async || authority.identity(&san).await.expect("one").certificate().to_vec();
     assert_eq!(certificate().await, first.certificate());
-    setup.clock.put(299);
+    setup.clock.advance(299);
     assert_eq!(certificate().await, first.certificate());
-    setup.clock.put(2);
+    setup.clock.advance(2);
     let second = certificate().await;
     assert_ne!(second, first.certificate());
     assert_eq!(certificate().await, second);
@@ -362,6 +318,46 @@ async fn a_server_that_is_reached_by_plain_http_issues_too() {
     authority.sign_certificate(request, None).await.expect("issued");
 }
 
+/// What is set holds, and what was made under other settings stays as it is.
+#[tokio::test]
+async fn settings_hold() {
+    let setup = setup();
+    let first = setup.open(ORIGIN).await;
+    let before = first.trusted_root();
+    first.close().await.expect("closes");
+    drop(first);
+    let settings = r#"{
+        "certificates": {"lifetime_minutes": 60, "key": "ecdsa-p384", "organization": "Units"},
+        "timestamps": {"key": "ecdsa-p384"},
+        "trust": {"timestamp_days": 1, "renew_after_percent": 75},
+        "identity": {"audience": "ours", "token_minutes": 2}}"#;
+    let authority = setup.open_with(ORIGIN, settings).await.expect("opens");
+    let kept = ["certificateAuthorities", "timestampAuthorities", "ctlogs"];
+    for part in kept {
+        assert_eq!(authority.trusted_root()[part], before[part]);
+    }
+    let identity = authority.identity(&San::Uri(format!("{ORIGIN}/a"))).await.expect("issued");
+    let left = identity.not_after().duration_since(authority.now());
+    assert!(left > SignedDuration::from_mins(59), "{left}");
+
+    assert_eq!(authority.configuration()["issuers"][0]["audience"], "ours");
+    let asked = async |audience: &str| {
+        let token = authority.issuer().mint(&ada(), audience, None, authority.now());
+        let request = request(&new_key(), Some(&token.expect("minted")), "ada@example.org");
+        authority.sign_certificate(request, None).await
+    };
+    asked("ours").await.expect("issued");
+    asked("sigstore").await.expect_err("for another audience");
+
+    let hours = |count: i64| setup.clock.advance(count * 3600);
+    let renewed = || authority.renew().expect("renewed").changed;
+    assert!(!renewed());
+    hours(17);
+    assert!(!renewed());
+    hours(2);
+    assert!(renewed());
+}
+
 #[tokio::test]
 async fn a_restart_keeps_everything() {
     let setup = setup();
@@ -372,7 +368,7 @@ async fn a_restart_keeps_everything() {
     let token = token(&first, &ada());
     first.close().await.expect("closes");
     drop(first);
-    setup.clock.put(60);
+    setup.clock.advance(60);
     for root in ["ca-root.pem", "tsa-root.pem", "tuf-root.pem"] {
         let path = setup.folder.path().join("data/keys/root").join(root);
         std::fs::remove_file(path).expect("root keys may be kept elsewhere");

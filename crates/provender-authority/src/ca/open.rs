@@ -87,6 +87,15 @@ pub(crate) struct ChainPlan {
         fn(&SubjectPublicKeyInfoOwned, &SubjectPublicKeyInfoOwned) -> Vec<Extension>,
 }
 
+/// How keys and certificates that are missing are made.
+pub(crate) struct Making<'a> {
+    pub(crate) algorithm: KeyAlgorithm,
+    /// The organisation in the names.
+    pub(crate) organization: &'a str,
+    /// Where the root's key is, if not in the ring's own folder for such.
+    pub(crate) root_keys: Option<&'a KeyRing>,
+}
+
 /// A key, its certificate, and the root above.
 #[derive(Debug)]
 pub(crate) struct Chain {
@@ -101,17 +110,18 @@ impl Chain {
         ring: &KeyRing,
         directory: &Path,
         plan: &ChainPlan,
+        making: &Making<'_>,
         now: Timestamp,
     ) -> Result<Self, AuthorityFileError> {
         let root = match load(directory, &plan.root)? {
             Some(root) => root,
-            None => make_root(ring, directory, plan, now)?,
+            None => make_root(ring, directory, plan, making, now)?,
         };
         let (key, certificate) = match load(directory, &plan.child)? {
             Some(certificate) => {
-                (ring.required(&plan.child, KeyAlgorithm::EcdsaP256)?, certificate)
+                (ring.required(&plan.child, kind(&certificate, making))?, certificate)
             }
-            None => make_child(ring, directory, plan, now, &root)?,
+            None => make_child(ring, directory, plan, making, now, &root)?,
         };
         check_key(ring, directory, &plan.child, &key, &certificate)?;
         for (name, certificate) in [(&plan.root, &root), (&plan.child, &certificate)] {
@@ -151,14 +161,21 @@ fn not_after(certificate: &Certificate) -> Timestamp {
     certificate::timestamp(certificate.tbs_certificate.validity.not_after)
 }
 
+/// The kind of key that a certificate was made for.
+fn kind(certificate: &Certificate, making: &Making<'_>) -> KeyAlgorithm {
+    let key = &certificate.tbs_certificate.subject_public_key_info;
+    KeyAlgorithm::of(key).unwrap_or(making.algorithm)
+}
+
 fn make_root(
     ring: &KeyRing,
     directory: &Path,
     plan: &ChainPlan,
+    making: &Making<'_>,
     now: Timestamp,
 ) -> Result<Certificate, AuthorityFileError> {
-    let key = ring.load_or_generate(&plan.root, KeyAlgorithm::EcdsaP256)?;
-    let name = name(plan.root_common_name, &key);
+    let key = ring.load_or_generate(&plan.root, making.algorithm)?;
+    let name = name(making.organization, plan.root_common_name, &key);
     let template = Template {
         issuer: name.clone(),
         subject: name,
@@ -175,17 +192,21 @@ fn make_child(
     ring: &KeyRing,
     directory: &Path,
     plan: &ChainPlan,
+    making: &Making<'_>,
     now: Timestamp,
     root: &Certificate,
 ) -> Result<(SigningKey, Certificate), AuthorityFileError> {
-    let root_key = ring.required(&plan.root, KeyAlgorithm::EcdsaP256)?;
-    check_key(ring, directory, &plan.root, &root_key, root)?;
-    let key = ring.load_or_generate(&plan.child, KeyAlgorithm::EcdsaP256)?;
+    let here = ring.root();
+    let roots = making.root_keys.unwrap_or(&here);
+    let root_name = plan.root.in_root_folder();
+    let root_key = roots.required(&root_name, kind(root, making))?;
+    check_key(roots, directory, &root_name, &root_key, root)?;
+    let key = ring.load_or_generate(&plan.child, making.algorithm)?;
     let not_before = backdated(now);
     let root_end = certificate::timestamp(root.tbs_certificate.validity.not_after);
     let template = Template {
         issuer: root.tbs_certificate.subject.clone(),
-        subject: name(plan.child_common_name, &key),
+        subject: name(making.organization, plan.child_common_name, &key),
         not_before,
         lifetime: AUTHORITY_LIFETIME.min(root_end.duration_since(not_before)),
         public_key: key.public_key().clone(),
@@ -256,8 +277,8 @@ fn check_end(
 }
 
 /// `O=Provender, CN=… <first bytes of the key's hash>`: authorities of different servers have
-/// different plan.
-fn name(common_name: &str, key: &SigningKey) -> Name {
+/// different names.
+fn name(organization: &str, common_name: &str, key: &SigningKey) -> Name {
     let common_name = format!("{common_name} {}", hex::encode(&key.key_id()[..4]));
     let attribute = |oid, text: &str| {
         let value = der::asn1::Utf8StringRef::new(text).expect("any short text is a UTF8String");
@@ -266,10 +287,7 @@ fn name(common_name: &str, key: &SigningKey) -> Name {
         RelativeDistinguishedName(set)
     };
     RdnSequence(vec![
-        attribute(const_oid::db::rfc4519::O, ORGANIZATION),
+        attribute(const_oid::db::rfc4519::O, organization),
         attribute(const_oid::db::rfc4519::CN, &common_name),
     ])
 }
-
-/// The organisation in the names of authorities.
-pub(crate) const ORGANIZATION: &str = "Provender";

@@ -33,10 +33,14 @@ fn setup() -> Setup {
     let folder = tempfile::tempdir().expect("a folder");
     let ring = KeyRing::open(&folder.path().join("keys")).expect("opens");
     let certificates = folder.path().join("certificates");
-    let authority =
-        CertificateAuthority::open(&ring, &certificates, Lifetime::default(), Timestamp::now())
-            .expect("opens");
-    Setup { folder, authority, ct: SctSigner::open(&ring).expect("opens") }
+    let authority = CertificateAuthority::open(
+        &ring,
+        &certificates,
+        &CertificateSettings::default(),
+        Timestamp::now(),
+    )
+    .expect("opens");
+    Setup { folder, authority, ct: SctSigner::open(&ring, 1).expect("opens") }
 }
 
 impl Setup {
@@ -189,20 +193,6 @@ fn certificates_of_ours_admit_to_the_log_until_shortly_after_their_end() {
     let mut changed = certificate.to_vec();
     *changed.last_mut().expect("bytes") ^= 1;
     check(&ours, &changed, 0, false);
-}
-
-#[test]
-fn lifetimes() {
-    fn check(minutes: i64, is_allowed: bool) {
-        let lifetime = Lifetime::try_from(SignedDuration::from_mins(minutes));
-        assert_eq!(lifetime.is_ok(), is_allowed, "{minutes}");
-    }
-    check(0, false);
-    check(1, true);
-    check(10, true);
-    check(60, true);
-    check(61, false);
-    check(-10, false);
 }
 
 #[test]

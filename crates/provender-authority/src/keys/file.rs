@@ -30,8 +30,34 @@ pub(crate) fn private_directory(path: &Path) -> Result<(), KeyError> {
     check_mode(path, &fs::metadata(path).map_err(io_error("read", path))?)
 }
 
+/// A folder that must be there, and its owner's alone.
+pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
+    check_mode(path, &fs::metadata(path).map_err(io_error("read", path))?)
+}
+
+/// The names of what is in a folder; nothing where there is none.
+pub(crate) fn names(directory: &Path) -> Result<Vec<String>, KeyError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io_error("read", directory)(error)),
+    };
+    let name = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name());
+    let names = entries.map(name).collect::<io::Result<Vec<_>>>();
+    let names = names.map_err(io_error("read", directory))?;
+    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
+/// Removes a file. When this returns, it stays away.
+pub(crate) fn remove(path: &Path) -> Result<(), KeyError> {
+    let directory = path.parent().expect("files are in a folder");
+    fs::remove_file(path)
+        .and_then(|()| File::open(directory)?.sync_all())
+        .map_err(io_error("remove", path))
+}
+
 /// A private file's text; `None` where there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -80,6 +80,35 @@ impl KeyRing {
         self.load(name, algorithm)?.ok_or_else(|| KeyError::Missing { path: self.path(name) })
     }
 
+    /// The names of the keys in this folder, but for those in folders below, in order.
+    pub(crate) fn names(&self) -> Result<Vec<KeyName>, KeyError> {
+        let mut names: Vec<_> = file::names(&self.directory)?
+            .into_iter()
+            .filter_map(|name| KeyName::new(name.strip_suffix(".pem")?).ok())
+            .collect();
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(names)
+    }
+
+    /// The folder in it of keys that are needed only to certify others, as a ring of its own.
+    pub(crate) fn root(&self) -> Self {
+        Self { directory: self.directory.join(ROOT_PREFIX) }
+    }
+
+    /// The folder.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// A folder that an operator names: it must be there.
+    ///
+    /// # Errors
+    /// Where it is not, or others than its owner may look into it.
+    pub(crate) fn existing(directory: &Path) -> Result<Self, KeyError> {
+        file::check_directory(directory)?;
+        Ok(Self { directory: directory.to_owned() })
+    }
+
     /// Where the key of this name is kept, or would be.
     pub fn path(&self, name: &KeyName) -> PathBuf {
         self.directory.join(format!("{name}.pem"))
@@ -133,9 +162,22 @@ impl KeyName {
         if is_name(name.as_bytes()) { Ok(Self(Cow::Owned(name))) } else { Err(KeyNameError) }
     }
 
+    /// The name of a service's key: the plain one for the first, with its number for those after it.
+    pub(crate) fn of_generation(name: &str, generation: u32) -> Self {
+        match generation {
+            1 => Self(Cow::Owned(name.to_owned())),
+            _ => Self(Cow::Owned(format!("{name}-{generation}"))),
+        }
+    }
+
     /// Whether it is a key that certifies others.
     pub fn is_root(&self) -> bool {
         self.0.starts_with(ROOT_PREFIX)
+    }
+
+    /// The name in the folder of those that certify others.
+    pub(crate) fn in_root_folder(&self) -> Self {
+        Self(Cow::Owned(self.base().to_owned()))
     }
 
     /// The name without what says that it certifies others.

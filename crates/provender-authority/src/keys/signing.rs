@@ -4,7 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _,
 };
 use der::pem::LineEnding;
 use der::{Decode as _, Encode as _};
@@ -17,6 +18,8 @@ use zeroize::Zeroizing;
 pub enum KeyAlgorithm {
     /// ECDSA on the curve P-256, with SHA-256.
     EcdsaP256,
+    /// ECDSA on the curve P-384, with SHA-384.
+    EcdsaP384,
     /// Ed25519 (RFC 8032).
     Ed25519,
 }
@@ -25,6 +28,7 @@ impl fmt::Display for KeyAlgorithm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::EcdsaP256 => "ECDSA P-256",
+            Self::EcdsaP384 => "ECDSA P-384",
             Self::Ed25519 => "Ed25519",
         })
     }
@@ -35,19 +39,28 @@ impl KeyAlgorithm {
     pub fn signature_algorithm(self) -> AlgorithmIdentifierOwned {
         let oid = match self {
             Self::EcdsaP256 => const_oid::db::rfc5912::ECDSA_WITH_SHA_256,
+            Self::EcdsaP384 => const_oid::db::rfc5912::ECDSA_WITH_SHA_384,
             Self::Ed25519 => const_oid::db::rfc8410::ID_ED_25519,
         };
         AlgorithmIdentifierOwned { oid, parameters: None }
     }
 
     fn public_key_algorithm(self) -> AlgorithmIdentifierOwned {
+        let curve = |oid: const_oid::ObjectIdentifier| AlgorithmIdentifierOwned {
+            oid: const_oid::db::rfc5912::ID_EC_PUBLIC_KEY,
+            parameters: Some((&oid).into()),
+        };
         match self {
-            Self::EcdsaP256 => AlgorithmIdentifierOwned {
-                oid: const_oid::db::rfc5912::ID_EC_PUBLIC_KEY,
-                parameters: Some((&const_oid::db::rfc5912::SECP_256_R_1).into()),
-            },
+            Self::EcdsaP256 => curve(const_oid::db::rfc5912::SECP_256_R_1),
+            Self::EcdsaP384 => curve(const_oid::db::rfc5912::SECP_384_R_1),
             Self::Ed25519 => self.signature_algorithm(),
         }
+    }
+
+    /// The kind of a public key; `None` for one that is not made here.
+    pub(crate) fn of(key: &SubjectPublicKeyInfoOwned) -> Option<Self> {
+        let kinds = [Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519];
+        kinds.into_iter().find(|kind| kind.public_key_algorithm() == key.algorithm)
     }
 }
 
@@ -64,7 +77,7 @@ pub struct SigningKey {
 }
 
 enum Pair {
-    EcdsaP256(EcdsaKeyPair),
+    Ecdsa(KeyAlgorithm, EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
 
@@ -78,36 +91,29 @@ impl fmt::Debug for SigningKey {
 impl SigningKey {
     /// A new key that is kept nowhere.
     pub fn generate(algorithm: KeyAlgorithm) -> Result<Self, SigningFailed> {
-        let pair = match algorithm {
-            KeyAlgorithm::EcdsaP256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
-                .map(Pair::EcdsaP256)
-                .map_err(|_| SigningFailed)?,
-            KeyAlgorithm::Ed25519 => {
-                Ed25519KeyPair::generate().map(Pair::Ed25519).map_err(|_| SigningFailed)?
-            }
+        let pair = match ecdsa(algorithm) {
+            Some(scheme) => EcdsaKeyPair::generate(scheme).map(|pair| Pair::Ecdsa(algorithm, pair)),
+            None => Ed25519KeyPair::generate().map(Pair::Ed25519),
         };
-        Ok(Self::of(pair))
+        Ok(Self::of(pair.map_err(|_| SigningFailed)?))
     }
 
     /// A key in PKCS #8 DER form; `None` if it is not one of this kind.
     pub fn from_pkcs8_der(algorithm: KeyAlgorithm, der: &[u8]) -> Option<Self> {
-        let pair = match algorithm {
-            KeyAlgorithm::EcdsaP256 => {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der)
-                    .map(Pair::EcdsaP256)
-                    .ok()?
+        let pair = match ecdsa(algorithm) {
+            Some(scheme) => {
+                EcdsaKeyPair::from_pkcs8(scheme, der).map(|pair| Pair::Ecdsa(algorithm, pair))
             }
-            KeyAlgorithm::Ed25519 => {
-                Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::Ed25519).ok()?
-            }
+            None => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::Ed25519),
         };
-        Some(Self::of(pair))
+        pair.ok().map(Self::of)
     }
 
-    /// Signs a message: ECDSA over its SHA-256 as an ASN.1 sequence, Ed25519 as its 64 bytes.
+    /// Signs a message: ECDSA over its SHA-256 or SHA-384 as an ASN.1 sequence, Ed25519 as its 64
+    /// bytes.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         let signature = match &self.pair {
-            Pair::EcdsaP256(pair) => pair.sign(&SystemRandom::new(), message),
+            Pair::Ecdsa(_, pair) => pair.sign(&SystemRandom::new(), message),
             Pair::Ed25519(pair) => pair.try_sign(message),
         };
         Ok(signature.map_err(|_| SigningFailed)?.as_ref().to_vec())
@@ -116,7 +122,7 @@ impl SigningKey {
     /// Which kind it is.
     pub fn algorithm(&self) -> KeyAlgorithm {
         match self.pair {
-            Pair::EcdsaP256(_) => KeyAlgorithm::EcdsaP256,
+            Pair::Ecdsa(algorithm, _) => algorithm,
             Pair::Ed25519(_) => KeyAlgorithm::Ed25519,
         }
     }
@@ -146,7 +152,7 @@ impl SigningKey {
     /// sign through another library.
     pub(crate) fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, SigningFailed> {
         let document = match &self.pair {
-            Pair::EcdsaP256(pair) => pair.to_pkcs8v1(),
+            Pair::Ecdsa(_, pair) => pair.to_pkcs8v1(),
             Pair::Ed25519(pair) => pair.to_pkcs8v1(),
         };
         Ok(Zeroizing::new(document.map_err(|_| SigningFailed)?.as_ref().to_vec()))
@@ -154,7 +160,7 @@ impl SigningKey {
 
     fn of(pair: Pair) -> Self {
         let (algorithm, bits) = match &pair {
-            Pair::EcdsaP256(pair) => (KeyAlgorithm::EcdsaP256, pair.public_key().as_ref()),
+            Pair::Ecdsa(algorithm, pair) => (*algorithm, pair.public_key().as_ref()),
             Pair::Ed25519(pair) => (KeyAlgorithm::Ed25519, pair.public_key().as_ref()),
         };
         let public_key = SubjectPublicKeyInfoOwned {
@@ -165,5 +171,14 @@ impl SigningKey {
         let public_key_der = public_key.to_der().expect("a public key of known kind has a form");
         debug_assert!(SubjectPublicKeyInfoOwned::from_der(&public_key_der).is_ok());
         Self { pair, public_key, public_key_der }
+    }
+}
+
+/// The scheme of a kind of keys; `None` for Ed25519, which is none of ECDSA.
+fn ecdsa(algorithm: KeyAlgorithm) -> Option<&'static EcdsaSigningAlgorithm> {
+    match algorithm {
+        KeyAlgorithm::EcdsaP256 => Some(&ECDSA_P256_SHA256_ASN1_SIGNING),
+        KeyAlgorithm::EcdsaP384 => Some(&ECDSA_P384_SHA384_ASN1_SIGNING),
+        KeyAlgorithm::Ed25519 => None,
     }
 }

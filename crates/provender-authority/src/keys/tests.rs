@@ -2,7 +2,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, UnparsedPublicKey,
+};
 
 use super::*;
 
@@ -30,7 +32,12 @@ fn names() {
 fn keys_survive_and_sign() {
     let folder = tempfile::tempdir().expect("a folder");
     let directory = folder.path().join("keys");
-    for (name, algorithm) in [(KEY, KeyAlgorithm::Ed25519), (ROOT, KeyAlgorithm::EcdsaP256)] {
+    let large = KeyName::known("root/large");
+    for (name, algorithm) in [
+        (KEY, KeyAlgorithm::Ed25519),
+        (ROOT, KeyAlgorithm::EcdsaP256),
+        (large, KeyAlgorithm::EcdsaP384),
+    ] {
         let ring = KeyRing::open(&directory).expect("opens");
         assert!(ring.load(&name, algorithm).expect("readable").is_none());
         let first = ring.load_or_generate(&name, algorithm).expect("generated");
@@ -48,6 +55,9 @@ fn verify(key: &SigningKey, message: &[u8], signature: &[u8]) {
     match key.algorithm() {
         KeyAlgorithm::EcdsaP256 => {
             UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, bits).verify(message, signature)
+        }
+        KeyAlgorithm::EcdsaP384 => {
+            UnparsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, bits).verify(message, signature)
         }
         KeyAlgorithm::Ed25519 => UnparsedPublicKey::new(&ED25519, bits).verify(message, signature),
     }

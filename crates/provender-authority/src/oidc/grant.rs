@@ -6,11 +6,12 @@ use std::fmt;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{DEFAULT_AUDIENCE, TOKEN_LIFE_SECONDS, TokenSubject};
+use super::TokenSubject;
 
 /// The ways to a token.
 pub(super) const GRANT_TYPES: &[&str] =
@@ -151,13 +152,14 @@ pub enum OAuthErrorCode {
 
 impl TokenRequest {
     /// What is offered, if all that belongs to it is there.
-    pub fn grant(self) -> Result<Grant, OAuthError> {
+    pub fn grant(self, default_audience: &str) -> Result<Grant, OAuthError> {
+        let default_audience = default_audience.to_owned();
         let kind = required(self.grant_type, "grant_type")?;
         match kind.as_str() {
             PASSWORD => Ok(Grant::Password {
                 username: required(self.username, "username")?,
                 password: required(self.password, "password")?,
-                audience: audience(self.audience)?,
+                audience: optional(self.audience, "audience")?.unwrap_or(default_audience),
             }),
             DEVICE_CODE => Ok(Grant::DeviceCode {
                 client_id: required(self.client_id, "client_id")?,
@@ -172,11 +174,11 @@ impl TokenRequest {
             }),
             CLIENT_CREDENTIALS => Ok(Grant::ServerToken {
                 token: required(self.client_secret, "client_secret")?,
-                audience: audience(self.audience)?,
+                audience: optional(self.audience, "audience")?.unwrap_or(default_audience),
             }),
             TOKEN_EXCHANGE => Ok(Grant::ServerToken {
                 token: required(self.subject_token, "subject_token")?,
-                audience: audience(self.audience)?,
+                audience: optional(self.audience, "audience")?.unwrap_or(default_audience),
             }),
             _ => Err(OAuthError::new(
                 OAuthErrorCode::UnsupportedGrantType,
@@ -187,14 +189,14 @@ impl TokenRequest {
 }
 
 impl TokenAnswer {
-    /// An answer with this token.
-    pub fn new(token: String) -> Self {
+    /// An answer with this token, which may be used for so long.
+    pub fn new(token: String, life: SignedDuration) -> Self {
         Self {
             access_token: token.clone(),
             id_token: token,
             issued_token_type: ID_TOKEN_TYPE,
             token_type: "Bearer",
-            expires_in: TOKEN_LIFE_SECONDS,
+            expires_in: life.as_secs(),
         }
     }
 }
@@ -238,10 +240,6 @@ pub(super) fn required<T: AsRef<str>>(value: Option<T>, name: &str) -> Result<T,
 /// A value that may be missing, but not overlong.
 pub(super) fn optional(value: Option<String>, name: &str) -> Result<Option<String>, OAuthError> {
     value.filter(|value| !value.is_empty()).map(|value| required(Some(value), name)).transpose()
-}
-
-fn audience(value: Option<String>) -> Result<String, OAuthError> {
-    Ok(optional(value, "audience")?.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()))
 }
 
 /// What a client shows of a secret of its own before it shows the secret (RFC 7636, `S256`).

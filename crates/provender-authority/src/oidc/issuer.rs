@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
@@ -11,8 +11,6 @@ use super::mapping::{is_email, uri};
 use super::{IssuerUrl, Jwk, JwkSet};
 use crate::keys::{SigningFailed, SigningKey};
 
-/// How long a token may be used: as long as it takes to get a certificate.
-pub const TOKEN_LIFE_SECONDS: i64 = 5 * 60;
 /// How much earlier than now a token begins, for clients whose clocks are late.
 const BACKDATE_SECONDS: i64 = 30;
 /// The longest audience and the longest nonce.
@@ -25,6 +23,7 @@ pub struct Issuer {
     key: Arc<SigningKey>,
     kid: String,
     keys: JwkSet,
+    token_life: SignedDuration,
 }
 
 /// Whom a token is about.
@@ -59,16 +58,22 @@ pub enum MintError {
 }
 
 impl Issuer {
-    /// An issuer of this name that signs with this key. ECDSA P-256 (`ES256`) is what every client checks.
-    pub fn new(url: IssuerUrl, key: Arc<SigningKey>) -> Self {
+    /// An issuer of this name that signs with this key, whose tokens may be used for so long. ECDSA P-256
+    /// (`ES256`) is what every client checks.
+    pub fn new(url: IssuerUrl, key: Arc<SigningKey>, token_life: SignedDuration) -> Self {
         let jwk = Jwk::of(&key);
         let kid = jwk.kid.clone().expect("a key of ours is named by its thumbprint");
-        Self { url, key, kid, keys: JwkSet { keys: vec![jwk] } }
+        Self { url, key, kid, keys: JwkSet { keys: vec![jwk] }, token_life }
     }
 
     /// Its name.
     pub fn url(&self) -> &IssuerUrl {
         &self.url
+    }
+
+    /// How long its tokens may be used: as long as it takes to get a certificate.
+    pub fn token_life(&self) -> SignedDuration {
+        self.token_life
     }
 
     /// The document of its public keys (RFC 7517, section 5).
@@ -115,7 +120,7 @@ impl Issuer {
         self.url.endpoint("device")
     }
 
-    /// A token about `subject` for `audience`, valid for [`TOKEN_LIFE_SECONDS`]. `nonce` is what the client
+    /// A token about `subject` for `audience`, valid for [`Self::token_life`]. `nonce` is what the client
     /// sent to know its own request again.
     pub fn mint(
         &self,
@@ -135,7 +140,7 @@ impl Issuer {
             "aud": audience,
             "iat": now,
             "nbf": now - BACKDATE_SECONDS,
-            "exp": now + TOKEN_LIFE_SECONDS,
+            "exp": now + self.token_life.as_secs(),
         });
         if let TokenSubject::Person { email, .. } = subject {
             claims["email"] = json!(email);

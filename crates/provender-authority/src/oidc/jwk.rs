@@ -69,15 +69,20 @@ impl Jwk {
     /// The public half of a key of ours, named by its thumbprint (RFC 7638).
     pub(super) fn of(key: &SigningKey) -> Self {
         let bits = key.public_key().subject_public_key.raw_bytes();
-        let mut jwk = match key.algorithm() {
-            // An uncompressed point: 0x04, 32 bytes, 32 bytes (SEC 1, section 2.3.3).
-            KeyAlgorithm::EcdsaP256 => Self {
+        // An uncompressed point: 0x04, then two coordinates of one length (SEC 1, section 2.3.3).
+        let on_curve = |curve: &str| {
+            let (x, y) = bits[1..].split_at(bits.len() / 2);
+            Self {
                 kty: "EC".to_owned(),
-                crv: Some("P-256".to_owned()),
-                x: Some(URL_SAFE_NO_PAD.encode(&bits[1..33])),
-                y: Some(URL_SAFE_NO_PAD.encode(&bits[33..])),
+                crv: Some(curve.to_owned()),
+                x: Some(URL_SAFE_NO_PAD.encode(x)),
+                y: Some(URL_SAFE_NO_PAD.encode(y)),
                 ..Self::default()
-            },
+            }
+        };
+        let mut jwk = match key.algorithm() {
+            KeyAlgorithm::EcdsaP256 => on_curve("P-256"),
+            KeyAlgorithm::EcdsaP384 => on_curve("P-384"),
             KeyAlgorithm::Ed25519 => Self {
                 kty: "OKP".to_owned(),
                 crv: Some("Ed25519".to_owned()),

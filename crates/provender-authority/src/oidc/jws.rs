@@ -62,6 +62,7 @@ impl Algorithm {
     pub(super) fn of(key: KeyAlgorithm) -> Self {
         match key {
             KeyAlgorithm::EcdsaP256 => Self::Es256,
+            KeyAlgorithm::EcdsaP384 => Self::Es384,
             KeyAlgorithm::Ed25519 => Self::EdDsa,
         }
     }
@@ -159,7 +160,8 @@ pub(super) fn signed(
     let signature = key.sign(message.as_bytes())?;
     let signature = match algorithm {
         Algorithm::EdDsa => signature,
-        _ => fixed(&signature).ok_or(SigningFailed)?.to_vec(),
+        Algorithm::Es384 => fixed(&signature, 48).ok_or(SigningFailed)?,
+        _ => fixed(&signature, 32).ok_or(SigningFailed)?,
     };
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
@@ -168,13 +170,13 @@ fn encoded(value: &serde_json::Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// An ASN.1 signature on P-256 as two numbers of 32 bytes (RFC 7518, section 3.4).
-fn fixed(der: &[u8]) -> Option<[u8; 64]> {
-    let mut fixed = [0; 64];
+/// An ASN.1 signature as two numbers of so many bytes (RFC 7518, section 3.4).
+fn fixed(der: &[u8], number_bytes: usize) -> Option<Vec<u8>> {
+    let mut fixed = vec![0; 2 * number_bytes];
     let numbers = <[der::asn1::UintRef<'_>; 2] as der::Decode>::from_der(der).ok()?;
-    for (number, half) in numbers.iter().zip(fixed.chunks_exact_mut(32)) {
+    for (number, half) in numbers.iter().zip(fixed.chunks_exact_mut(number_bytes)) {
         let bytes = number.as_bytes();
-        half[32usize.checked_sub(bytes.len())?..].copy_from_slice(bytes);
+        half[number_bytes.checked_sub(bytes.len())?..].copy_from_slice(bytes);
     }
     Some(fixed)
 }

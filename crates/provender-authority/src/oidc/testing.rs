@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Issuer, IssuerUrl, Jwk, JwkSet, KeySource, KeySourceError, jws};
@@ -21,7 +21,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 pub(super) fn issuer() -> Arc<Issuer> {
     let key = SigningKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
     let url = IssuerUrl::new("https://registry.example/-/oidc").unwrap();
-    Arc::new(Issuer::new(url, Arc::new(key)))
+    Arc::new(Issuer::new(url, Arc::new(key), SignedDuration::from_mins(5)))
 }
 
 /// Another issuer, with keys that may change.

@@ -12,7 +12,7 @@ pub use fetch::{DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError};
 use super::claims::Date;
 use super::jws::Unverified;
 use super::mapping::{email, uri};
-use super::{Claims, DEFAULT_AUDIENCE, Extension, Issuer, IssuerUrl, Jwk, San, TrustedIssuer};
+use super::{Claims, Extension, Issuer, IssuerUrl, Jwk, San, TrustedIssuer};
 use fetch::FetchedKeys;
 
 /// How far another's clock may differ from ours.
@@ -26,6 +26,8 @@ const SUBJECT_LIMIT_BYTES: usize = 2048;
 /// the issuer's, it is for us, its time is now, and, with another's issuer, a rule allows it.
 pub struct Verifier {
     own: Arc<Issuer>,
+    /// Whom our own tokens must be for.
+    audience: String,
     trusted: RwLock<Arc<HashMap<IssuerUrl, Arc<Trusted>>>>,
     source: Arc<dyn KeySource>,
 }
@@ -53,6 +55,11 @@ pub struct VerifiedIdentity {
 }
 
 impl VerifiedIdentity {
+    /// The e-mail address that the token names.
+    pub fn email(&self) -> Option<&str> {
+        self.claims.string("email")
+    }
+
     /// What a client signs to prove that it holds its key: the e-mail address that its token names, else
     /// the subject. Clients of Fulcio choose so, whatever the certificate will be for.
     pub fn challenge(&self) -> &str {
@@ -131,9 +138,10 @@ pub enum TokenError {
 }
 
 impl Verifier {
-    /// A verifier of our own tokens; others follow with [`Self::trust`].
-    pub fn new(own: Arc<Issuer>, source: Arc<dyn KeySource>) -> Self {
-        Self { own, trusted: RwLock::default(), source }
+    /// A verifier of our own tokens for this audience; others follow with [`Self::trust`].
+    pub fn new(own: Arc<Issuer>, audience: &str, source: Arc<dyn KeySource>) -> Self {
+        let audience = audience.to_owned();
+        Self { own, audience, trusted: RwLock::default(), source }
     }
 
     /// Trusts exactly these issuers from now on. Keys that were fetched of those that stay are kept. A name
@@ -189,7 +197,7 @@ impl Verifier {
         let keys = self.own.keys();
         let key = keys.find(token.kid.as_deref(), token.algorithm).ok_or(TokenError::UnknownKey)?;
         check_signature(&token, key)?;
-        let facts = Facts::of(&token.claims, &[DEFAULT_AUDIENCE], now)?;
+        let facts = Facts::of(&token.claims, &[&self.audience], now)?;
         let san = match token.claims.string("email") {
             Some(address) => email(address.to_owned())?,
             None => uri(facts.subject.clone())?,

@@ -10,6 +10,8 @@ pub struct PublicOrigin {
     /// Without a slash at the end.
     origin: String,
     hostname: String,
+    log_origin: String,
+    log_hostname: String,
 }
 
 /// The URL is no origin.
@@ -39,25 +41,35 @@ impl TryFrom<&Url> for PublicOrigin {
             Host::Ipv4(address) => address.to_string(),
             Host::Domain(name) => name.to_owned(),
         };
-        Ok(Self { origin: url.origin().ascii_serialization(), hostname })
+        let origin = url.origin().ascii_serialization();
+        let (log_origin, log_hostname) = (origin.clone(), hostname.clone());
+        Ok(Self { origin, hostname, log_origin, log_hostname })
     }
 }
 
 impl PublicOrigin {
+    /// The same, but for the transparency log, which clients reach at the other origin and which is
+    /// named after its host.
+    #[must_use]
+    pub fn with_log_at(self, other: &Self) -> Self {
+        let (log_origin, log_hostname) = (other.origin.clone(), other.hostname.clone());
+        Self { log_origin, log_hostname, ..self }
+    }
+
     /// The origin, without a slash at the end.
     pub fn as_str(&self) -> &str {
         &self.origin
     }
 
-    /// The host alone, without port or brackets. Clients take the name of the log from the log's
-    /// URL like this.
+    /// The host alone, without port or brackets.
     pub fn hostname(&self) -> &str {
         &self.hostname
     }
 
-    /// The name of the transparency log: the first line of its checkpoints.
+    /// The name of the transparency log: the first line of its checkpoints. It is the host of the
+    /// log's URL, from which clients take it.
     pub fn log_name(&self) -> &str {
-        &self.hostname
+        &self.log_hostname
     }
 
     /// The name of the log of certificates: the first line of its checkpoints. No host is called
@@ -68,7 +80,7 @@ impl PublicOrigin {
 
     /// What the tiles of the transparency log are stored under.
     pub fn log_store(&self) -> &str {
-        &self.hostname
+        &self.log_hostname
     }
 
     /// What the tiles of the log of certificates are stored under: a file name that is no host's,
@@ -79,7 +91,7 @@ impl PublicOrigin {
 
     /// Where the transparency log is.
     pub fn log(&self) -> String {
-        self.service("log")
+        format!("{}/-/log", self.log_origin)
     }
 
     /// Where the log of certificates is.

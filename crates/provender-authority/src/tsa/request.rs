@@ -10,7 +10,6 @@ use serde::Deserialize;
 use spki::AlgorithmIdentifierOwned;
 use x509_tsp::{MessageImprint, TimeStampReq};
 
-use super::POLICY;
 use super::status::Failure;
 
 /// Larger requests are not read. One in JSON with the largest hash has some 300 bytes.
@@ -41,8 +40,14 @@ pub enum TimestampRequestError {
     #[error("the nonce has more than {NONCE_BYTES_MAX} bytes")]
     Nonce,
     /// Another policy is asked for.
-    #[error("timestamps are made under the policy {POLICY} only")]
-    Policy,
+    #[error("timestamps are made under the policy {policy} only")]
+    Policy {
+        /// Under which they are made.
+        policy: ObjectIdentifier,
+    },
+    /// The policy that is asked for is none.
+    #[error("the policy is no object identifier")]
+    PolicySyntax,
     /// There are extensions.
     #[error("requests with extensions are not accepted")]
     Extensions,
@@ -54,7 +59,7 @@ impl TimestampRequestError {
             Self::TooLarge | Self::Nonce => Failure::BadRequest,
             Self::Malformed | Self::MalformedJson(_) | Self::HashLength => Failure::BadDataFormat,
             Self::Hash => Failure::BadAlgorithm,
-            Self::Policy => Failure::UnacceptedPolicy,
+            Self::Policy { .. } | Self::PolicySyntax => Failure::UnacceptedPolicy,
             Self::Extensions => Failure::UnacceptedExtension,
         }
     }
@@ -66,13 +71,14 @@ pub struct TimestampRequest {
     pub(super) imprint: MessageImprint,
     pub(super) nonce: Option<Int>,
     pub(super) wants_certificates: bool,
+    policy: Option<ObjectIdentifier>,
 }
 
 impl TimestampRequest {
     /// For a SHA-256, with the certificates in the answer.
     pub fn sha256(digest: [u8; 32]) -> Self {
         let imprint = imprint(algorithm(ID_SHA_256), digest.to_vec());
-        Self { imprint, nonce: None, wants_certificates: true }
+        Self { imprint, nonce: None, wants_certificates: true, policy: None }
     }
 
     /// Reads a `TimeStampReq`.
@@ -84,7 +90,6 @@ impl TimestampRequest {
         if request.extensions.is_some() {
             return Err(TimestampRequestError::Extensions);
         }
-        check_policy(request.req_policy)?;
         let hash = request.message_imprint.hash_algorithm;
         // RFC 5754 section 2: the parameters of SHA-2 are absent, or NULL. The answer has what the
         // request had (RFC 3161 section 2.4.2).
@@ -96,6 +101,7 @@ impl TimestampRequest {
             imprint: checked_imprint(hash, digest)?,
             nonce: request.nonce.map(check_nonce).transpose()?,
             wants_certificates: request.cert_req,
+            policy: request.req_policy,
         })
     }
 
@@ -112,12 +118,24 @@ impl TimestampRequest {
             .map_err(|_| malformed("artifactHash is not in base64".to_owned()))?;
         let policy = document.policy.filter(|policy| !policy.is_empty());
         let policy = policy.map(|policy| ObjectIdentifier::new(&policy)).transpose();
-        check_policy(policy.map_err(|_| TimestampRequestError::Policy)?)?;
+        let policy = policy.map_err(|_| TimestampRequestError::PolicySyntax)?;
         Ok(Self {
             imprint: checked_imprint(algorithm(hash_named(&document.hash_algorithm)?), digest)?,
             nonce: document.nonce.map(nonce_of),
             wants_certificates: document.certificates,
+            policy,
         })
+    }
+
+    /// Whether any policy will do, or exactly the one that there is.
+    pub(super) fn check_policy(
+        &self,
+        policy: ObjectIdentifier,
+    ) -> Result<(), TimestampRequestError> {
+        match self.policy {
+            Some(asked) if asked != policy => Err(TimestampRequestError::Policy { policy }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -168,13 +186,6 @@ fn imprint(hash_algorithm: AlgorithmIdentifierOwned, digest: Vec<u8>) -> Message
     MessageImprint {
         hash_algorithm,
         hashed_message: OctetString::new(digest).expect("a hash is short"),
-    }
-}
-
-fn check_policy(policy: Option<ObjectIdentifier>) -> Result<(), TimestampRequestError> {
-    match policy {
-        None | Some(POLICY) => Ok(()),
-        Some(_) => Err(TimestampRequestError::Policy),
     }
 }
 

@@ -24,7 +24,8 @@ fn setup() -> Setup {
     let ring = KeyRing::open(&folder.path().join("keys")).expect("opens");
     let certificates = folder.path().join("certificates");
     let authority =
-        TimestampAuthority::open(&ring, &certificates, Timestamp::now()).expect("opens");
+        TimestampAuthority::open(&ring, &certificates, &Settings::default(), Timestamp::now())
+            .expect("opens");
     Setup { folder, authority, clock: SteadyClock::new(Arc::new(SystemClock)) }
 }
 
@@ -267,7 +268,12 @@ fn a_restart_keeps_key_and_certificate() {
     let setup = setup();
     let ring = KeyRing::open(&setup.path("keys")).expect("opens");
     std::fs::remove_file(setup.path("keys/root/tsa-root.pem")).expect("removed");
-    let again = TimestampAuthority::open(&ring, &setup.path("certificates"), Timestamp::now());
+    let again = TimestampAuthority::open(
+        &ring,
+        &setup.path("certificates"),
+        &Settings::default(),
+        Timestamp::now(),
+    );
     assert_eq!(again.expect("opens").chain(), setup.authority.chain());
 }
 

@@ -8,20 +8,20 @@ use cms::signed_data::{
 };
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA, ID_SIGNING_TIME};
-use const_oid::db::rfc5912::ID_SHA_256;
+use const_oid::db::rfc5912::{ID_SHA_256, ID_SHA_384};
 use der::asn1::{Any, GeneralizedTime, Int, OctetString, SetOfVec, UtcTime};
 use der::{Decode as _, Encode, Sequence};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha384};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::Attribute;
 use x509_cert::time::Time;
 use x509_tsp::{Accuracy, TspVersion, TstInfo};
 
-use super::{POLICY, TimestampRequest};
+use super::{Promise, TimestampRequest};
 use crate::ca::Chain;
 use crate::ca::certificate::{date_time, random_serial, to_der};
-use crate::keys::SigningFailed;
+use crate::keys::{KeyAlgorithm, SigningFailed};
 
 /// `id-ct-TSTInfo` (RFC 3161 section 2.4.2).
 const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
@@ -29,16 +29,15 @@ const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.
 const SIGNING_CERTIFICATE_V2: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
 
-/// Moments are written in whole seconds, and a clock that is adjusted may stand still for some.
-const ACCURACY_S: u64 = 1;
-
 /// Makes and signs a timestamp.
 pub(super) fn token(
     request: &TimestampRequest,
     now: Timestamp,
     chain: &Chain,
+    promise: Promise,
 ) -> Result<ContentInfo, SigningFailed> {
-    let statement = to_der(&statement(request, now)?);
+    let statement = to_der(&statement(request, now, promise)?);
+    let algorithm = chain.key.algorithm();
     let attributes = attributes(&statement, now, chain);
     let signature = chain.key.sign(&to_der(&attributes))?;
     let signer = SignerInfo {
@@ -47,15 +46,15 @@ pub(super) fn token(
             issuer: chain.certificate.tbs_certificate.issuer.clone(),
             serial_number: chain.certificate.tbs_certificate.serial_number.clone(),
         }),
-        digest_alg: sha256(),
+        digest_alg: digest_algorithm(algorithm),
         signed_attrs: Some(attributes),
-        signature_algorithm: chain.key.algorithm().signature_algorithm(),
+        signature_algorithm: algorithm.signature_algorithm(),
         signature: octets(&signature),
         unsigned_attrs: None,
     };
     let content = SignedData {
         version: CmsVersion::V3,
-        digest_algorithms: set([sha256()]),
+        digest_algorithms: set([digest_algorithm(algorithm)]),
         encap_content_info: EncapsulatedContentInfo {
             econtent_type: TST_INFO,
             econtent: Some(any(&octets(&statement))),
@@ -67,14 +66,19 @@ pub(super) fn token(
     Ok(ContentInfo { content_type: ID_SIGNED_DATA, content: any(&content) })
 }
 
-fn statement(request: &TimestampRequest, now: Timestamp) -> Result<TstInfo, SigningFailed> {
+fn statement(
+    request: &TimestampRequest,
+    now: Timestamp,
+    promise: Promise,
+) -> Result<TstInfo, SigningFailed> {
+    let seconds = Some(u64::from(promise.accuracy_seconds));
     Ok(TstInfo {
         version: TspVersion::V1,
-        policy: POLICY,
+        policy: promise.policy,
         message_imprint: request.imprint.clone(),
         serial_number: Int::new(&random_serial()?).expect("sixteen bytes"),
         gen_time: GeneralizedTime::from_date_time(date_time(now)),
-        accuracy: Some(Accuracy { seconds: Some(ACCURACY_S), millis: None, micros: None }),
+        accuracy: Some(Accuracy { seconds, millis: None, micros: None }),
         ordering: false,
         nonce: request.nonce.clone(),
         tsa: None,
@@ -92,7 +96,7 @@ fn attributes(statement: &[u8], now: Timestamp, chain: &Chain) -> SignedAttribut
     set([
         attribute(ID_CONTENT_TYPE, &TST_INFO),
         attribute(ID_SIGNING_TIME, &signing_time(now)),
-        attribute(ID_MESSAGE_DIGEST, &octets(&Sha256::digest(statement))),
+        attribute(ID_MESSAGE_DIGEST, &octets(&digest(chain.key.algorithm(), statement))),
         attribute(SIGNING_CERTIFICATE_V2, &signing_certificate),
     ])
 }
@@ -126,8 +130,17 @@ fn attribute<T: Encode>(oid: ObjectIdentifier, value: &T) -> Attribute {
     Attribute { oid, values: set([any(value)]) }
 }
 
-fn sha256() -> AlgorithmIdentifierOwned {
-    AlgorithmIdentifierOwned { oid: ID_SHA_256, parameters: None }
+/// The hash that the key signs: verifiers take the one that is named here for both.
+fn digest_algorithm(key: KeyAlgorithm) -> AlgorithmIdentifierOwned {
+    let oid = if key == KeyAlgorithm::EcdsaP384 { ID_SHA_384 } else { ID_SHA_256 };
+    AlgorithmIdentifierOwned { oid, parameters: None }
+}
+
+fn digest(key: KeyAlgorithm, bytes: &[u8]) -> Vec<u8> {
+    match key {
+        KeyAlgorithm::EcdsaP384 => Sha384::digest(bytes).to_vec(),
+        _ => Sha256::digest(bytes).to_vec(),
+    }
 }
 
 fn octets(bytes: &[u8]) -> OctetString {

@@ -1,7 +1,8 @@
 //! Keys as TUF's metadata has them.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, UnparsedPublicKey,
+    VerificationAlgorithm,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -29,6 +30,7 @@ impl PublicKey {
         let (kind, scheme, public) = match algorithm {
             KeyAlgorithm::Ed25519 => ("ed25519", "ed25519", hex::encode(&bytes)),
             KeyAlgorithm::EcdsaP256 => ("ecdsa", "ecdsa-sha2-nistp256", key.public_key_pem()),
+            KeyAlgorithm::EcdsaP384 => ("ecdsa", "ecdsa-sha2-nistp384", key.public_key_pem()),
         };
         let document = json!({ "keytype": kind, "scheme": scheme, "keyval": { "public": public } });
         let id = hex::encode(Sha256::digest(canonical(&document)));
@@ -43,7 +45,7 @@ impl PublicKey {
             "ecdsa" => {
                 let (_, der) = der::pem::decode_vec(public.as_bytes()).ok()?;
                 let key: spki::SubjectPublicKeyInfoOwned = der::Decode::from_der(&der).ok()?;
-                (KeyAlgorithm::EcdsaP256, key.subject_public_key.raw_bytes().to_vec())
+                (KeyAlgorithm::of(&key)?, key.subject_public_key.raw_bytes().to_vec())
             }
             _ => return None,
         };
@@ -55,6 +57,7 @@ impl PublicKey {
         let algorithm: &'static dyn VerificationAlgorithm = match self.algorithm {
             KeyAlgorithm::Ed25519 => &ED25519,
             KeyAlgorithm::EcdsaP256 => &ECDSA_P256_SHA256_ASN1,
+            KeyAlgorithm::EcdsaP384 => &ECDSA_P384_SHA384_ASN1,
         };
         UnparsedPublicKey::new(algorithm, &self.bytes).verify(message, signature).is_ok()
     }
@@ -80,8 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn both_kinds_are_read_back_and_check_signatures() {
-        for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::EcdsaP256] {
+    fn all_kinds_are_read_back_and_check_signatures() {
+        for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384] {
             let private = SigningKey::generate(algorithm).unwrap();
             let public = PublicKey::of(&private);
             assert_eq!(PublicKey::parse(&public.document).unwrap(), public);

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::disk::{Disk, DiskError, Versions};
 use super::key::PublicKey;
+use super::lives::{Lives, life};
 use super::metadata::{self, Document, Head, Roles, sha256};
 use crate::keys::{SigningFailed, SigningKey};
 
@@ -18,25 +19,6 @@ pub const TARGETS_MAX: usize = 64;
 pub const TARGET_NAME_LIMIT_BYTES: usize = 128;
 /// The longest target.
 pub const TARGET_LIMIT_BYTES: usize = 4 * 1024 * 1024;
-
-/// How long the documents live. Each is renewed when half of its life is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lives {
-    /// The root document, in days. It is renewed only where the root key is at hand, so it lives long.
-    pub root_days: u32,
-    /// The list of targets, in days.
-    pub targets_days: u32,
-    /// The snapshot, in days.
-    pub snapshot_days: u32,
-    /// The timestamp, in days: how long somebody may hide from a client that anything is newer.
-    pub timestamp_days: u32,
-}
-
-impl Default for Lives {
-    fn default() -> Self {
-        Self { root_days: 730, targets_days: 180, snapshot_days: 30, timestamp_days: 7 }
-    }
-}
 
 /// The keys of the roles.
 #[derive(Clone, Debug)]
@@ -96,6 +78,17 @@ pub struct Renewed {
     pub root_expires: Timestamp,
     /// Whether the root document should be renewed, but its key is not here.
     pub needs_root_key: bool,
+}
+
+/// A document, and until when clients believe it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentStatus {
+    /// `root`, `targets`, `snapshot` or `timestamp`.
+    pub role: &'static str,
+    /// Its version.
+    pub version: u64,
+    /// When clients will no longer believe it.
+    pub expires: Timestamp,
 }
 
 /// The repository. Its methods write files and so may block for some milliseconds; reading
@@ -175,7 +168,7 @@ impl Repository {
         Ok(true)
     }
 
-    /// Renews the documents of which half the life is gone. To be called every few hours.
+    /// Renews the documents of which enough of the life is gone. To be called every few hours.
     ///
     /// A clock that was far ahead and came back is noticed: a document that lives longer than it should is
     /// signed anew. Versions rise whatever the clock does.
@@ -183,7 +176,7 @@ impl Repository {
         let mut state = self.state();
         let mut changed = false;
         let mut needs_root_key = false;
-        if is_due(&state.root, self.lives.root_days, now) {
+        if self.lives.is_due(&state.root, self.lives.root_days, now) {
             match state.keys.root.clone() {
                 Some(_) => {
                     let keys = state.keys.clone();
@@ -226,6 +219,70 @@ impl Repository {
         Ok(())
     }
 
+    /// The same for the root key alone; it `stays` here, to renew the document, or is kept elsewhere.
+    /// Gives when clients will no longer believe the new document.
+    ///
+    /// # Errors
+    /// As for [`Self::rotate_root`].
+    pub fn rotate_root_key(
+        &self,
+        old_root: &SigningKey,
+        new_root: Arc<SigningKey>,
+        stays: bool,
+        now: Timestamp,
+    ) -> Result<Timestamp, TufError> {
+        let present = self.state().keys.clone();
+        self.rotate_root(old_root, RoleKeys { root: Some(new_root), ..present }, now)?;
+        let mut state = self.state();
+        if !stays {
+            state.keys.root = None;
+        }
+        Ok(state.root.expires)
+    }
+
+    /// Takes a key to renew the root document with, if it is the one that the document names.
+    pub(crate) fn offer_root_key(&self, key: SigningKey) {
+        let mut state = self.state();
+        if state.root.role_key("root") == Some(PublicKey::of(&key)) {
+            state.keys.root = Some(Arc::new(key));
+        }
+    }
+
+    /// Whether it is the key that the present root document names.
+    pub fn is_root_key(&self, key: &SigningKey) -> bool {
+        self.state().root.role_key("root") == Some(PublicKey::of(key))
+    }
+
+    /// The root key was taken elsewhere.
+    pub fn forget_root_key(&self) {
+        self.state().keys.root = None;
+    }
+
+    /// Whether the root document can be renewed.
+    pub fn has_root_key(&self) -> bool {
+        self.state().keys.root.is_some()
+    }
+
+    /// The version of the present root document.
+    pub fn root_version(&self) -> u64 {
+        self.state().root.version
+    }
+
+    /// The present documents, the root's first.
+    pub fn status(&self) -> Vec<DocumentStatus> {
+        let state = self.state();
+        let of = |role, document: &Document| DocumentStatus {
+            role,
+            version: document.version,
+            expires: document.expires,
+        };
+        let published = state.published.iter().flat_map(|published| {
+            let Published { targets, snapshot, timestamp, .. } = published;
+            [of("targets", targets), of("snapshot", snapshot), of("timestamp", timestamp)]
+        });
+        [of("root", &state.root)].into_iter().chain(published).collect()
+    }
+
     /// The file that clients ask for by this path, relative to the repository's URL.
     pub fn file(&self, path: &str) -> Option<Bytes> {
         self.files.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
@@ -265,14 +322,16 @@ impl Repository {
 
     /// The first document in the chain that has to be made anew.
     fn due(&self, published: &Published, keys: &RoleKeys, now: Timestamp) -> Option<Step> {
-        if is_due(&published.targets, self.lives.targets_days, now) || !published.is_signed_by(keys)
+        let lives = self.lives;
+        if lives.is_due(&published.targets, lives.targets_days, now)
+            || !published.is_signed_by(keys)
         {
             return Some(Step::Targets);
         }
-        if is_due(&published.snapshot, self.lives.snapshot_days, now) {
+        if lives.is_due(&published.snapshot, lives.snapshot_days, now) {
             return Some(Step::Snapshot);
         }
-        is_due(&published.timestamp, self.lives.timestamp_days, now).then_some(Step::Timestamp)
+        lives.is_due(&published.timestamp, lives.timestamp_days, now).then_some(Step::Timestamp)
     }
 
     /// Signs documents anew from one in the chain on, keeps them, and shows them. The timestamp comes last:
@@ -367,16 +426,6 @@ enum Step {
 
 fn head(version: u64, life_days: u32, now: Timestamp) -> Head {
     Head { version, expires: now.saturating_add(life(life_days)).unwrap_or(Timestamp::MAX) }
-}
-
-fn life(days: u32) -> SignedDuration {
-    SignedDuration::from_hours(24 * i64::from(days))
-}
-
-/// Whether half of the document's life is gone, or it lives longer than it ever should.
-fn is_due(document: &Document, life_days: u32, now: Timestamp) -> bool {
-    let left = document.expires.duration_since(now);
-    left <= life(life_days) / 2 || left > life(life_days)
 }
 
 fn new_root(

@@ -12,6 +12,7 @@ pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     tags(ecosystem, samples);
     digests(ecosystem, samples);
     purls(ecosystem, samples);
+    references(ecosystem);
     probes(ecosystem);
     setups(ecosystem);
 }
@@ -136,6 +137,17 @@ fn purls(ecosystem: &dyn Ecosystem, samples: &Samples) {
         ecosystem.read_purl(&Purl::new(ecosystem.id().as_str(), &text).with_version(&text));
         let other = Purl::new("no-such-type", "demo");
         assert_eq!(ecosystem.read_purl(&other), None, "another type's package URL is read");
+    }
+}
+
+/// A reference is never read as a name that is not normal.
+fn references(ecosystem: &dyn Ecosystem) {
+    for text in hostile_texts() {
+        for text in [format!("host.example/{text}"), format!("main/{text}"), text] {
+            let Some(named) = ecosystem.read_reference(&text) else { continue };
+            let again = ecosystem.package_name(named.package.as_str());
+            assert_eq!(again.as_ref(), Ok(&named.package), "{text:?} gives a name not normal");
+        }
     }
 }
 

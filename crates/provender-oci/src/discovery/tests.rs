@@ -1,6 +1,6 @@
 use provender_ecosystem::Endpoint;
 
-use super::{client_setup, compiled_in, daemon_mirrors, mirrors, registries_conf};
+use super::{client_fetch, client_setup, compiled_in, daemon_mirrors, mirrors, registries_conf};
 
 fn check(read: fn(&str) -> Vec<String>, text: &str, expected: &[&str]) {
     assert_eq!(read(text), expected, "{text}");
@@ -69,4 +69,32 @@ fn commands() {
     let public = commands("https://packages.example");
     assert!(!public.contains("tls-verify"), "{public}");
     assert!(public.contains("podman push NAME packages.example/main/NAME"), "{public}");
+}
+
+#[test]
+fn what_to_type_to_pull() {
+    let check = |origin: &str, tag: Option<&str>, expected: [&str; 2]| {
+        let package = provender_domain::PackageName::new("team/app").unwrap();
+        let tag = tag.map(|tag| provender_domain::Tag::new(tag).unwrap());
+        let endpoint = Endpoint { origin, repository: "main" };
+        let commands = client_fetch(&endpoint, &package, tag.as_ref());
+        let commands: Vec<&str> = commands.iter().map(|setup| setup.command.as_str()).collect();
+        assert_eq!(commands, expected);
+    };
+    check(
+        "http://localhost:8080",
+        Some("1.0"),
+        [
+            "docker pull localhost:8080/main/team/app:1.0",
+            "podman pull --tls-verify=false localhost:8080/main/team/app:1.0",
+        ],
+    );
+    check(
+        "https://packages.example",
+        None,
+        [
+            "docker pull packages.example/main/team/app",
+            "podman pull packages.example/main/team/app",
+        ],
+    );
 }

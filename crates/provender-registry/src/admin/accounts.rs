@@ -212,17 +212,36 @@ impl Registry {
         }
     }
 
-    /// Somebody may be guessing: told once a minute for each account that exists.
+    /// Whether an identity may still be given to this person: an account of this name and address is
+    /// there and not disabled.
+    pub fn may_sign_in(&self, name: &str, email: &str) -> bool {
+        let state = self.state();
+        state.account(name).is_some_and(|found| found.email == email && found.disabled_at.is_none())
+    }
+
+    /// Somebody may be guessing: told once a minute for each account that exists, and once more when
+    /// no more passwords are taken. What was typed as a name and is none may be a password.
     fn record_failures(&self, name: &str, client: Option<IpAddr>) {
+        let attempts = &self.inner.attempts;
         let is_known = self.state().account(name).is_some();
-        if !is_known || !self.inner.attempts.is_news(name, client, self.now()) {
-            return;
+        let known = if is_known { name } else { "" };
+        if attempts.is_news_of_refusal(known, client, self.now()) {
+            let message = match is_known {
+                true => format!("a wrong password, or none that counts, for account {name}"),
+                false => "somebody tried to sign in to an account that is not there".to_owned(),
+            };
+            let mut event = self.identity_event(EventKind::SignInRefused, client, message);
+            if is_known {
+                event.detail.set_text("account", name);
+            }
+            self.record_in_background(event);
         }
-        let Ok(caller) = self.identify(None, client) else { return };
-        let message = format!("wrong passwords for account {name}, until no more were taken");
-        let mut event = self.event(EventKind::AccessDenied, &caller, message);
-        event.detail.set_text("account", name);
-        self.record_in_background(event);
+        if is_known && attempts.is_news(name, client, self.now()) {
+            let message = format!("wrong passwords for account {name}, until no more were taken");
+            let mut event = self.identity_event(EventKind::AccessDenied, client, message);
+            event.detail.set_text("account", name);
+            self.record_in_background(event);
+        }
     }
 
     async fn hash(&self, password: Password) -> Result<String, Problem> {

@@ -28,13 +28,15 @@ enum Subject {
 }
 
 /// What can happen to a file.
-const FILE_EVENTS: [EventKind; 9] = [
+const FILE_EVENTS: [EventKind; 11] = [
     EventKind::Published,
     EventKind::Mirrored,
     EventKind::Yanked,
     EventKind::Unyanked,
     EventKind::Deleted,
+    EventKind::Quarantined,
     EventKind::Released,
+    EventKind::Attested,
     EventKind::DigestMismatch,
     EventKind::UpstreamChanged,
     EventKind::ArchiveRefused,

@@ -11,6 +11,7 @@ use super::repositories::invalid;
 use crate::decide::decide;
 use crate::error::store_problem;
 use crate::resolve::{Query, bound_origin};
+use crate::signature::is_evidence;
 use crate::{Caller, Registry};
 
 /// One package of a repository.
@@ -55,6 +56,8 @@ pub struct FileReport {
     /// The file and its facts.
     #[serde(flatten)]
     pub kept: KeptFile,
+    /// Whether it is a statement about another file, such as a signature.
+    pub is_statement: bool,
     /// What policy says of serving it now.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -177,6 +180,7 @@ pub(super) fn file_report(
         ecosystem: key.ecosystem.to_string(),
         package: key.package.clone(),
         verdict: decide(&facts),
+        is_statement: is_evidence(&kept),
         kept,
     }
 }

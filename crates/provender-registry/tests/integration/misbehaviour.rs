@@ -85,6 +85,33 @@ async fn files() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_cannot_be_fetched_is_told_of_once_an_hour() {
+    let upstream = PythonUpstream::start();
+    let (demo, other) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    for distribution in [&demo, &other] {
+        upstream.add(distribution.clone());
+        upstream.fake().on(&upstream.file_path(&distribution.file_name), Answer::status(403));
+    }
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    for _ in 0..3 {
+        client.file("demo", &demo.file_name).await.expect_err("it is forbidden");
+    }
+    client.file("demo", &other.file_name).await.expect_err("so is the other");
+    let told = registry.events_of(EventKind::FetchFailed, 2).await;
+    let event = &told[0].event;
+    assert_eq!(event.file.as_ref().map(AsRef::as_ref), Some(demo.file_name.as_str()));
+    assert!(event.message.contains("status 403"), "{}", event.message);
+    assert_eq!(event.detail.text("upstream"), Some("up"));
+    registry.clock.advance(minutes(59));
+    client.file("demo", &demo.file_name).await.expect_err("it still is");
+    registry.clock.advance(minutes(2));
+    client.file("demo", &demo.file_name).await.expect_err("and is told of anew");
+    assert_eq!(registry.events_of(EventKind::FetchFailed, 3).await.len(), 3);
+    registry.assert_recorded(&[(EventKind::FetchFailed, 3)]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn indexes() {
     use ProblemCode::{UpstreamFailed, UpstreamTimeout};

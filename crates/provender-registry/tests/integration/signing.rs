@@ -9,7 +9,7 @@ use provender_attest::{
 use provender_authority::oidc::San;
 use provender_domain::{BlobId, EventKind, ProblemCode, Scope, Visibility};
 use provender_ecosystem::Form;
-use provender_registry::FileEvidence;
+use provender_registry::{Caller, FileEvidence, FileNamed};
 use provender_store::{Attestation, AttestationSource, FaultMode, Faults};
 use provender_testing::python::{Distribution, PythonUpstream};
 use serde_json::{Value, json};
@@ -194,6 +194,50 @@ async fn what_publishers_attest_is_verified_and_passed_on() {
     let others = attested(&registry, &demo, &demo.file_name).await;
     let again = client.publish_form(with_attestations(&demo, &others), demo.bytes.clone()).await;
     assert_eq!(refused(again), ProblemCode::Conflict);
+}
+
+#[tokio::test]
+async fn what_is_attested_later_is_verified_and_kept_once() {
+    let registry = TestRegistry::open().await;
+    let operator = registry.operator();
+    let create = registry.registry.create_repository(&operator, "team", Visibility::Private);
+    create.await.unwrap();
+    let team = Client::new(registry.registry.clone(), "team", operator.clone());
+    let (demo, other) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    let attestations = attested(&registry, &demo, &demo.file_name).await;
+    let published = with_attestations(&demo, &attestations);
+    registry.main().publish_form(published, demo.bytes.clone()).await.unwrap();
+    team.publish(&demo).await.unwrap();
+    team.publish(&other).await.unwrap();
+    let found = registry.registry.evidence(&operator, &subject(&demo), Some("main")).await;
+    let found = found.unwrap().remove(0).attestations;
+    let by_ann = found.iter().find(|found| found.source == AttestationSource::Publisher).unwrap();
+
+    let add = async |caller: &Caller, file: &str, bundle: &str| {
+        let named = FileNamed { repository: "team", ecosystem: "pypi", package: "demo", file };
+        registry.registry.add_attestation(caller, named, bundle.to_owned()).await
+    };
+    for is_there in [false, true] {
+        let kept = add(&operator, &demo.file_name, &by_ann.bundle).await.unwrap();
+        assert_eq!(
+            (kept.already_there, kept.identity.as_str()),
+            (is_there, "ann@packages.example")
+        );
+        verified(&registry, &kept.attestation, "ann@packages.example");
+    }
+    let kept = registry.registry.evidence(&operator, &subject(&demo), Some("team")).await.unwrap();
+    assert_eq!(kept[0].attestations.len(), 2);
+
+    let check = async |caller: &Caller, file: &str, bundle: &str, expected: ProblemCode| {
+        assert_eq!(refused(add(caller, file, bundle).await), expected, "{file}");
+    };
+    let stranger = registry.registry.identify(None, None).unwrap();
+    check(&operator, &other.file_name, &by_ann.bundle, ProblemCode::InvalidPackage).await;
+    check(&operator, "demo-3.0.tar.gz", &by_ann.bundle, ProblemCode::NotFound).await;
+    check(&operator, &demo.file_name, "{}", ProblemCode::InvalidPackage).await;
+    let anonymous = ProblemCode::AuthenticationRequired;
+    check(&stranger, &demo.file_name, &by_ann.bundle, anonymous).await;
+    registry.assert_recorded(&[(EventKind::Attested, 1)]).await;
 }
 
 #[tokio::test]

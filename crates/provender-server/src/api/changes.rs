@@ -1,4 +1,4 @@
-//! Changes to what is kept: yank, unyank, delete, release. All take the one path.
+//! Changes to what is kept: yank, unyank, delete, quarantine, release. All take the one path.
 
 use provender_domain::{FileName, NameError, Problem, ProblemCode};
 use provender_ecosystem::{Change as Becomes, Operation, Selection};
@@ -29,6 +29,15 @@ pub(super) async fn delete(
     Json(change): Json<Change>,
 ) -> Result<Found<ChangedFiles>, Problem> {
     let becomes = Becomes::Delete { reason: change.reason.clone() };
+    make(context, place, change, becomes).await
+}
+
+pub(super) async fn quarantine(
+    context: Context,
+    place: InRepository,
+    Json(change): Json<Change>,
+) -> Result<Found<ChangedFiles>, Problem> {
+    let becomes = Becomes::Quarantine { reason: change.reason.clone() };
     make(context, place, change, becomes).await
 }
 

@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::parameters;
+use super::{BODY_LIMIT_BYTES, parameters};
 
 /// Whose request it is, and on what.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub(super) struct Endpoint {
     pub(super) parameters: MakeSchema,
     pub(super) request: Option<MakeSchema>,
     pub(super) response: Option<MakeSchema>,
+    /// Largest body, in bytes.
+    pub(super) body_limit_bytes: usize,
     run: Run,
 }
 
@@ -96,11 +98,17 @@ where
         parameters: MakeSchema(P::json_schema),
         request: B::SCHEMA,
         response: R::SCHEMA,
+        body_limit_bytes: BODY_LIMIT_BYTES,
         run: Run(Box::new(run)),
     }
 }
 
 impl Endpoint {
+    /// The same with bodies of up to this size, in bytes.
+    pub(super) fn taking(self, body_limit_bytes: usize) -> Self {
+        Self { body_limit_bytes, ..self }
+    }
+
     /// The values of the path's parameters, if it is a path of this endpoint.
     pub(super) fn matches(&self, segments: &[String]) -> Option<BTreeMap<String, String>> {
         let template: Vec<&str> = self.path.split('/').skip(1).collect();

@@ -1,9 +1,14 @@
-//! Evidence: what is known of a file, with all that proves it.
+//! Evidence: what is known of a file, with all that proves it, and what people add to that.
 
 use provender_domain::Problem;
 
-use super::endpoint::{Context, Found, NoBody};
-use super::types::{Attestation, AttestationsQuery, EvidenceQuery, FileEvidence, Items};
+use provender_registry::FileNamed;
+
+use super::endpoint::{Context, Created, Found, Json, NoBody};
+use super::types::{
+    Attestation, AttestationsQuery, EvidenceQuery, FileEvidence, InRepository, Items,
+    KeptAttestation, NewAttestation, ReferenceQuery, Referenced,
+};
 
 pub(super) async fn show(
     Context { registry, caller }: Context,
@@ -20,4 +25,27 @@ pub(super) async fn attestations(
     NoBody: NoBody,
 ) -> Result<Found<Items<Attestation>>, Problem> {
     Ok(Found(Items::from_each(registry.attestations(&caller, &digest).await?)))
+}
+
+pub(super) async fn reference(
+    Context { registry, caller }: Context,
+    ReferenceQuery { reference, host }: ReferenceQuery,
+    NoBody: NoBody,
+) -> Result<Found<Referenced>, Problem> {
+    Ok(Found(registry.referenced(&caller, &reference, host.as_deref()).await?.into()))
+}
+
+pub(super) async fn attest(
+    Context { registry, caller }: Context,
+    InRepository { repository }: InRepository,
+    Json(NewAttestation { ecosystem, package, file, bundle }): Json<NewAttestation>,
+) -> Result<Created<KeptAttestation>, Problem> {
+    let named = FileNamed {
+        repository: &repository,
+        ecosystem: &ecosystem,
+        package: &package,
+        file: &file,
+    };
+    let kept = registry.add_attestation(&caller, named, bundle.to_string()).await?;
+    Ok(Created(kept.into()))
 }

@@ -1,15 +1,19 @@
-//! The transparency log, searched: the one question that its tiles do not answer by themselves.
+//! The logs, searched: the one question that their tiles do not answer by themselves.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use provender_domain::{BlobId, Problem, ProblemCode};
+use provender_authority::ct::{self, LoggedCertificate};
+use provender_domain::{BlobId, Problem, ProblemCode, Timestamp};
 use provender_registry::{Caller, Registry};
 use provender_tlog::rekor::{self, HashedRekord};
 use provender_tlog::{Log, SearchKey};
 
 use super::endpoint::{Context, Found, NoBody};
-use super::types::{Items, LogEntriesQuery, LogEntry};
+use super::types::{
+    Items, LogCertificate, LogCertificatesQuery, LogEntriesQuery, LogEntry, LogSummary,
+    NoParameters,
+};
 
 pub(super) async fn entries(
     Context { registry, caller }: Context,
@@ -36,6 +40,76 @@ pub(super) async fn entries(
         found.push(read(log, *index).await?);
     }
     Ok(Found(Items { items: found }))
+}
+
+pub(super) async fn certificates(
+    Context { registry, .. }: Context,
+    LogCertificatesQuery { identity, serial }: LogCertificatesQuery,
+    NoBody: NoBody,
+) -> Result<Found<Items<LogCertificate>>, Problem> {
+    let log = registry.authority().ct_log();
+    let key = match (identity, serial) {
+        (Some(identity), None) => rekor::identity_key(&identity),
+        (None, Some(serial)) => ct::serial_key(&serial_bytes(&serial)?),
+        _ => {
+            let message = "certificates are searched for by an identity or by a serial number";
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
+    };
+    let mut found = Vec::new();
+    for index in search(log, &key).await? {
+        let entry = log.entry(index).await.map_err(|error| Problem::internal(&error))?;
+        found.extend(LoggedCertificate::read(&entry).map(|one| certificate(index, one)));
+    }
+    Ok(Found(Items { items: found }))
+}
+
+/// For everybody, like the logs themselves.
+pub(super) async fn list(
+    Context { registry, .. }: Context,
+    NoParameters {}: NoParameters,
+    NoBody: NoBody,
+) -> Result<Found<Items<LogSummary>>, Problem> {
+    let authority = registry.authority();
+    let summary = |name: &str, path: &str, log: &Log| LogSummary {
+        log: name.to_owned(),
+        origin: log.origin().to_owned(),
+        path: path.to_owned(),
+        key: log.verifier().to_string(),
+    };
+    let transparency = summary("transparency", "/-/log", authority.log());
+    let certificates = summary("ct", "/-/ct", authority.ct_log());
+    Ok(Found(Items { items: vec![transparency, certificates] }))
+}
+
+fn certificate(index: u64, found: LoggedCertificate) -> LogCertificate {
+    let moment = Timestamp::from_microseconds;
+    LogCertificate {
+        index,
+        serial: found.serial,
+        identities: found.identities,
+        public_key: found.public_key,
+        not_before: moment(found.not_before.as_microsecond()),
+        not_after: moment(found.not_after.as_microsecond()),
+    }
+}
+
+/// Longest serial number of a certificate, in bytes (RFC 5280 section 4.1.2.2).
+const SERIAL_LIMIT_BYTES: usize = 20;
+
+/// Tools write serial numbers with colons or without, in letters of either size.
+fn serial_bytes(serial: &str) -> Result<Vec<u8>, Problem> {
+    let digits: Vec<u8> = serial.bytes().filter(|byte| *byte != b':').collect();
+    let pair = |pair: &[u8]| {
+        let text = std::str::from_utf8(pair).ok().filter(|text| text.len() == 2)?;
+        u8::from_str_radix(text, 16).ok().filter(|_| pair.iter().all(u8::is_ascii_hexdigit))
+    };
+    let bytes: Option<Vec<u8>> = digits.chunks(2).map(pair).collect();
+    let bytes = bytes.filter(|bytes| (1..=SERIAL_LIMIT_BYTES).contains(&bytes.len()));
+    bytes.ok_or_else(|| {
+        let message = "a serial number is up to 40 hexadecimal digits, two for each byte";
+        Problem::new(ProblemCode::InvalidRequest, message)
+    })
 }
 
 async fn search(log: &Log, key: &SearchKey) -> Result<BTreeSet<u64>, Problem> {

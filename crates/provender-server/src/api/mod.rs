@@ -20,7 +20,9 @@ mod parameters;
 mod repositories;
 mod server;
 mod table;
+mod tags;
 mod tokens;
+mod trust;
 pub mod types;
 mod upstreams;
 
@@ -45,6 +47,8 @@ pub const BASE_PATH: &str = "/-/api/v1";
 
 /// Largest body of a request, in bytes.
 pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
+/// Largest body of a request that carries a bundle, in bytes: bills of materials are large.
+pub const BUNDLE_BODY_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A request to the API, free of any framing.
 #[derive(Debug, Clone)]
@@ -104,8 +108,10 @@ async fn read(request: ApiRequest) -> Result<Request, Problem> {
     }
     let (method, segments) = (request.method.clone(), request.segments.clone());
     let body = request.bytes().await?;
-    if body.len() > BODY_LIMIT_BYTES {
-        let message = format!("a request's body has at most {BODY_LIMIT_BYTES} bytes");
+    let limit_bytes = table::find(&method, &segments)
+        .map_or(BODY_LIMIT_BYTES, |(endpoint, _)| endpoint.body_limit_bytes);
+    if body.len() > limit_bytes {
+        let message = format!("this request's body has at most {limit_bytes} bytes");
         return Err(Problem::new(ProblemCode::TooLarge, message));
     }
     Ok(Request { method, segments, query, body })

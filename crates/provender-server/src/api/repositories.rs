@@ -1,11 +1,12 @@
 //! Repositories and what they own.
 
-use provender_domain::Problem;
+use provender_domain::{NamePattern, Problem, ProblemCode};
+use provender_registry::Registry;
 
 use super::endpoint::{Context, Created, Done, Found, Json, NoBody};
 use super::types::{
     ChangeRepository, InRepository, Items, NewOwnedName, NewRepository, NoParameters, OwnedName,
-    OwnedNameQuery, Repository,
+    OwnedNameQuery, Policy, Repository,
 };
 
 pub(super) async fn list(
@@ -13,7 +14,12 @@ pub(super) async fn list(
     NoParameters {}: NoParameters,
     NoBody: NoBody,
 ) -> Result<Found<Items<Repository>>, Problem> {
-    Ok(Found(Items::from_each(registry.repositories(&caller))))
+    let mut found: Items<Repository> = Items::from_each(registry.repositories(&caller));
+    if caller.is_anonymous() {
+        // Whose signatures are asked for is for those who are known here.
+        found.items.iter_mut().for_each(|repository| repository.policy = None);
+    }
+    Ok(Found(found))
 }
 
 pub(super) async fn create(
@@ -32,6 +38,38 @@ pub(super) async fn change(
 ) -> Result<Found<Repository>, Problem> {
     let changed = registry.set_visibility(&caller, &repository, change.visibility).await?;
     Ok(Found(changed.into()))
+}
+
+pub(super) async fn set_policy(
+    Context { registry, caller }: Context,
+    InRepository { repository }: InRepository,
+    Json(policy): Json<Policy>,
+) -> Result<Found<Repository>, Problem> {
+    registry.may_read(&caller, &repository)?;
+    let policy = policy.read(|ecosystem, pattern| names(&registry, ecosystem, pattern));
+    let policy = policy.map_err(|Wrong(message)| invalid(message))?;
+    Ok(Found(registry.set_policy(&caller, &repository, policy).await?.into()))
+}
+
+/// Why a policy makes no sense.
+struct Wrong(String);
+
+impl From<&'static str> for Wrong {
+    fn from(rule: &'static str) -> Self {
+        Self(rule.to_owned())
+    }
+}
+
+/// The pattern as its ecosystem normalizes names.
+fn names(registry: &Registry, ecosystem: &str, pattern: &str) -> Result<NamePattern, Wrong> {
+    let known = registry.ecosystem(ecosystem);
+    let known =
+        known.ok_or_else(|| Wrong(format!("this server knows no ecosystem {ecosystem:?}")))?;
+    known.name_pattern(pattern).map_err(|error| Wrong(error.to_string()))
+}
+
+fn invalid(message: String) -> Problem {
+    Problem::new(ProblemCode::InvalidRequest, message)
 }
 
 pub(super) async fn owned_names(

@@ -6,20 +6,12 @@ use super::endpoint::{Context, Found, Json, NoBody};
 use super::types::{Collected, GarbageCollection, NoParameters, Status, WhoAmI};
 
 pub(super) async fn whoami(
-    Context { caller, .. }: Context,
+    Context { registry, caller }: Context,
     NoParameters {}: NoParameters,
     NoBody: NoBody,
 ) -> Result<Found<WhoAmI>, Problem> {
-    Ok(Found(WhoAmI { actor: caller.actor().into() }))
-}
-
-/// For everybody: what else signatures are checked by is public as well.
-pub(super) async fn trust(
-    Context { registry, .. }: Context,
-    NoParameters {}: NoParameters,
-    NoBody: NoBody,
-) -> Result<Found<serde_json::Value>, Problem> {
-    Ok(Found(registry.authority().trust().client_trust_config()))
+    let (actor, origin) = (caller.actor().into(), registry.origin().to_owned());
+    Ok(Found(WhoAmI { actor, origin }))
 }
 
 /// Names upstreams and counts what is private, so it is for administrators.
@@ -40,6 +32,8 @@ pub(super) async fn collect_garbage(
     Ok(Found(Collected {
         blobs: collected.blobs,
         bytes: collected.bytes,
+        files: collected.files,
+        uploads: collected.uploads,
         dry_run: collected.dry_run,
     }))
 }

@@ -6,18 +6,27 @@ use std::sync::LazyLock;
 use http::Method;
 use provender_domain::{Problem, ProblemCode};
 
+use super::BUNDLE_BODY_LIMIT_BYTES;
 use super::endpoint::{Endpoint, endpoint};
 use super::{
-    accounts, changes, events, evidence, issuers, log, packages, repositories, server, tokens,
-    upstreams,
+    accounts, changes, events, evidence, issuers, log, packages, repositories, server, tags,
+    tokens, trust, upstreams,
 };
 
 /// Every endpoint, in the order of the document.
 pub(super) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-    [server_itself(), of_repositories(), of_packages(), of_tokens(), of_identities(), of_events()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        server_itself(),
+        of_trust(),
+        of_repositories(),
+        of_packages(),
+        of_tokens(),
+        of_identities(),
+        of_events(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 });
 
 fn get(path: &'static str) -> (Method, &'static str) {
@@ -34,20 +43,57 @@ fn delete(path: &'static str) -> (Method, &'static str) {
 
 fn server_itself() -> Vec<Endpoint> {
     vec![
-        endpoint(get("/whoami"), ("whoami", "Who the caller is."), server::whoami),
         endpoint(
-            get("/trust"),
-            (
-                "showTrust",
-                "What signatures of this server are checked by: Sigstore's ClientTrustConfig.",
-            ),
-            server::trust,
+            get("/whoami"),
+            ("whoami", "Who the caller is, and what the server calls itself."),
+            server::whoami,
         ),
         endpoint(get("/status"), ("status", "How the server is doing."), server::status),
         endpoint(
             post("/garbage-collections"),
             ("collectGarbage", "Removes bytes that nothing refers to any more."),
             server::collect_garbage,
+        ),
+        endpoint(
+            post("/retentions"),
+            (
+                "applyRetention",
+                "Takes away what the rules of a repository, or of all, do not keep.",
+            ),
+            tags::apply_retention,
+        ),
+    ]
+}
+
+fn of_trust() -> Vec<Endpoint> {
+    vec![
+        endpoint(
+            get("/trust"),
+            (
+                "showTrust",
+                "What signatures of this server are checked by: Sigstore's ClientTrustConfig.",
+            ),
+            trust::config,
+        ),
+        endpoint(
+            get("/trust/status"),
+            ("trustStatus", "What is trusted, until when, and where the keys to it are."),
+            trust::status,
+        ),
+        endpoint(
+            post("/trust/root-exports"),
+            ("exportRootKeys", "Copies the root keys to a folder, or moves them; the operator's."),
+            trust::export_root,
+        ),
+        endpoint(
+            post("/trust/root-rotations"),
+            ("rotateRoot", "Replaces the key of the TUF root; the operator's."),
+            trust::rotate_root,
+        ),
+        endpoint(
+            post("/trust/rotations"),
+            ("rotateKey", "Gives the CA, the TSA or the CT log a new key; the operator's."),
+            trust::rotate_key,
         ),
     ]
 }
@@ -68,6 +114,11 @@ fn of_repositories() -> Vec<Endpoint> {
             (Method::PATCH, "/repositories/{repository}"),
             ("changeRepository", "Changes who may read a repository without a token."),
             repositories::change,
+        ),
+        endpoint(
+            (Method::PUT, "/repositories/{repository}/policy"),
+            ("setPolicy", "Replaces what a repository asks of what it holds."),
+            repositories::set_policy,
         ),
         endpoint(
             get("/repositories/{repository}/owned-names"),
@@ -125,6 +176,16 @@ fn of_packages() -> Vec<Endpoint> {
             packages::show,
         ),
         endpoint(
+            get("/repositories/{repository}/tags"),
+            ("listTags", "The tags of a package, sorted; at most ten thousand at once."),
+            tags::list,
+        ),
+        endpoint(
+            get("/repositories/{repository}/tag-history"),
+            ("showTagHistory", "What became of a package's tags, or of one; the newest first."),
+            tags::history,
+        ),
+        endpoint(
             post("/repositories/{repository}/changes/yank"),
             ("yank", "Hides a version or file from new choices; who pinned it still gets it."),
             changes::yank,
@@ -138,6 +199,11 @@ fn of_packages() -> Vec<Endpoint> {
             post("/repositories/{repository}/changes/delete"),
             ("delete", "Removes the bytes of a version or file and leaves a tombstone."),
             changes::delete,
+        ),
+        endpoint(
+            post("/repositories/{repository}/changes/quarantine"),
+            ("quarantine", "Stops serving a version or file until it is released; keeps it."),
+            changes::quarantine,
         ),
         endpoint(
             post("/repositories/{repository}/changes/release"),
@@ -155,9 +221,30 @@ fn of_packages() -> Vec<Endpoint> {
             evidence::attestations,
         ),
         endpoint(
+            get("/reference"),
+            ("findReference", "The file that a reference, as clients take it, names here."),
+            evidence::reference,
+        ),
+        endpoint(
+            post("/repositories/{repository}/attestations"),
+            ("attest", "Keeps what somebody attests of a kept file, and shows it to clients."),
+            evidence::attest,
+        )
+        .taking(BUNDLE_BODY_LIMIT_BYTES),
+        endpoint(
             get("/log/entries"),
             ("searchLog", "Entries of the transparency log, by digest or by identity."),
             log::entries,
+        ),
+        endpoint(
+            get("/log/certificates"),
+            ("searchCertificates", "Certificates in their log, by identity or by serial number."),
+            log::certificates,
+        ),
+        endpoint(
+            get("/logs"),
+            ("listLogs", "The logs of this server, and what their checkpoints are checked with."),
+            log::list,
         ),
         endpoint(
             get("/quarantine"),

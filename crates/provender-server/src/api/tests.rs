@@ -131,6 +131,46 @@ async fn requests_of_the_operator() {
 }
 
 #[tokio::test]
+async fn policy_tags_and_references() {
+    let api = Api::open().await;
+    let check = async |request: &str, body: Value, expected: Result<u16, ProblemCode>| {
+        let answered = api.operator(request, body).await.map(|(status, _)| status);
+        assert_eq!(answered, expected, "{request}");
+    };
+    let (none, invalid) = (Value::Null, ProblemCode::InvalidRequest);
+    let policy = "PUT /repositories/main/policy";
+    check(policy, json!({ "tags": "immutable" }), Ok(200)).await;
+    check(policy, json!({ "tags": "sticky" }), Err(invalid)).await;
+    let rule = json!({ "ecosystem": "demo", "packages": "*", "identity": "a", "issuer": "b" });
+    check(policy, json!({ "signatures": [rule] }), Err(invalid)).await;
+    check("PUT /repositories/other/policy", json!({}), Err(ProblemCode::NotFound)).await;
+    let (_, found) = api.operator("GET /repositories", Value::Null).await.unwrap();
+    let expected = json!({ "tags": "immutable", "signatures": [], "retention": [] });
+    assert_eq!(found["items"][0]["policy"], expected);
+    let stranger = api.registry.identify(None, None).unwrap();
+    let (_, found) = api.ask(&stranger, "GET /repositories", Value::Null).await.unwrap();
+    assert_eq!(found["items"][0].get("policy"), None);
+
+    check("POST /retentions", json!({}), Ok(200)).await;
+    check("POST /retentions", json!({ "repository": "main", "dry_run": true }), Ok(200)).await;
+    let elsewhere = json!({ "repository": "other" });
+    check("POST /retentions", elsewhere, Err(ProblemCode::NotFound)).await;
+    let tags = "GET /repositories/main/tags?ecosystem=demo&package=a";
+    check(tags, none.clone(), Err(ProblemCode::NotFound)).await;
+    let history = "GET /repositories/main/tag-history?ecosystem=demo&package=a&tag=1";
+    check(history, none.clone(), Err(ProblemCode::NotFound)).await;
+    check("GET /reference?reference=main/app:1.0", none.clone(), Err(invalid)).await;
+    check("GET /reference", none, Err(invalid)).await;
+    let new = json!({ "ecosystem": "demo", "package": "a", "file": "f", "bundle": {} });
+    let attestations = "POST /repositories/main/attestations";
+    check(attestations, new, Err(ProblemCode::NotFound)).await;
+    for (request, body) in [(policy, json!({})), ("POST /retentions", json!({}))] {
+        let answered = api.ask(&stranger, request, body).await;
+        assert_eq!(answered, Err(ProblemCode::AuthenticationRequired), "{request}");
+    }
+}
+
+#[tokio::test]
 async fn people_and_issuers() {
     let api = Api::open().await;
     let check = async |request: &str, body: Value, expected: Result<u16, ProblemCode>| {
@@ -190,7 +230,8 @@ async fn strangers_learn_nothing() {
     api.operator("POST /repositories", json!({ "name": "team" })).await.unwrap();
     let stranger = api.registry.identify(None, None).unwrap();
     let (_, whoami) = api.ask(&stranger, "GET /whoami", Value::Null).await.unwrap();
-    assert_eq!(whoami, json!({ "actor": { "kind": "anonymous" } }));
+    assert_eq!(whoami["actor"], json!({ "kind": "anonymous" }));
+    assert_eq!(whoami["origin"], api.registry.origin());
     let (_, seen) = api.ask(&stranger, "GET /repositories", Value::Null).await.unwrap();
     assert_eq!(seen["items"].as_array().unwrap().len(), 1);
     assert_eq!(seen["items"][0]["name"], "main");

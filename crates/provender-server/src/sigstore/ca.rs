@@ -7,6 +7,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Response, StatusCode};
 use provender_authority::ca::{self, SigningCertRequest};
 use provender_authority::error::CertificateError;
+use provender_domain::{Problem, ProblemCode};
+use provender_registry::IssuedCertificate;
 
 use super::dialect::json_response;
 use super::{Call, Refusal, nothing_here, problems};
@@ -35,14 +37,27 @@ pub(super) async fn handle(server: &Server, call: Call) -> Result<Response<Body>
 }
 
 async fn certificate(server: &Server, call: Call) -> Result<Response<Body>, Refusal> {
-    let bearer = bearer(&call.headers).map(str::to_owned);
+    let (bearer, client) = (bearer(&call.headers).map(str::to_owned), call.client);
     let request = call.body.bytes(CERTIFICATE_REQUEST_BYTES).await?;
-    let request = SigningCertRequest::from_json(&request).map_err(CertificateError::from);
-    let issued = match request {
-        Ok(request) => server.authority().sign_certificate(request, bearer.as_deref()).await,
-        Err(error) => Err(error),
+    let refused = |error: CertificateError| problems::of_certificate(&error);
+    let request = SigningCertRequest::from_json(&request).map_err(|error| refused(error.into()))?;
+    let (authority, registry) = (server.authority(), server.registry());
+    let identity = authority.identify(&request, bearer.as_deref()).await.map_err(refused)?;
+    // A token outlives the account that it was given for by some minutes; what it opens does not.
+    if let Some((account, email)) = authority.account(&identity)
+        && !registry.may_sign_in(account, email)
+    {
+        registry.record_ended_sign_in(account, client);
+        let message = "the account of this identity may not sign in any more";
+        return Err(Problem::new(ProblemCode::AuthenticationRequired, message).into());
+    }
+    let issued = authority.certify(request, &identity).await.map_err(refused)?;
+    let certificate = IssuedCertificate {
+        identity: identity.san.as_str(),
+        issuer: identity.issuer.as_str(),
+        serial: &issued.serial(),
     };
-    let issued = issued.map_err(|error| problems::of_certificate(&error))?;
+    registry.record_certificate(certificate, client);
     // Go's client takes no other status for one that was made.
     Ok(json_response(StatusCode::OK, ca::issued(&issued).to_string(), "no-store"))
 }

@@ -3,6 +3,8 @@
 //! A token request has its credentials in the form, or the client's in `Authorization: Basic`
 //! (RFC 6749 section 2.3.1).
 
+use std::net::IpAddr;
+
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,6 +14,7 @@ use provender_authority::oidc::grant::{
     Grant, Granted, OAuthError, OAuthErrorCode, Secret, TokenAnswer, TokenRequest,
 };
 use provender_domain::{Actor, Problem, ProblemCode, RepositoryName};
+use provender_registry::SignInMethod;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -77,38 +80,67 @@ async fn token(server: &Server, call: Call) -> Result<Result<Response<Body>, OAu
             form.entry("client_secret").or_insert(secret.into());
         }
     }
-    let grant = match from_form::<TokenRequest>(form).and_then(TokenRequest::grant) {
+    let grant = match from_form::<TokenRequest>(form)
+        .and_then(|request| request.grant(server.authority().audience()))
+    {
         Ok(grant) => grant,
         Err(error) => return Ok(Err(error)),
     };
-    let granted = match grant {
-        Grant::Password { username, password, audience } => {
-            match sign_in::check_password(server, client, &username, &password).await? {
-                Some(subject) => Ok(Granted { subject, client_id: audience, nonce: None }),
-                None => Err(OAuthError::new(
-                    OAuthErrorCode::InvalidGrant,
-                    "there is no account of this name with this password",
-                )),
-            }
-        }
+    let (method, granted) = match grant {
         Grant::ServerToken { token, audience } => {
-            let subject = server_token(server, client, &token)?;
-            Ok(Granted { subject, client_id: audience, nonce: None })
+            return server_token(server, client, &token, audience).map(Ok);
+        }
+        Grant::Password { username, password, audience } => {
+            let subject = sign_in::check_password(server, client, &username, &password).await?;
+            let granted =
+                subject.map(|subject| Granted { subject, client_id: audience, nonce: None });
+            let wrong = "there is no account of this name with this password";
+            let granted = granted.ok_or(OAuthError::new(OAuthErrorCode::InvalidGrant, wrong));
+            (SignInMethod::Password, granted)
         }
         Grant::DeviceCode { client_id, device_code, code_verifier } => {
-            let devices = server.devices();
-            devices.poll(&client_id, &device_code, code_verifier.as_ref(), server.authority().now())
+            let (devices, now) = (server.devices(), server.authority().now());
+            let granted = devices.poll(&client_id, &device_code, code_verifier.as_ref(), now);
+            (SignInMethod::DeviceCode, granted)
         }
         Grant::AuthorizationCode { client_id, code, redirect_uri, code_verifier } => {
-            let codes = server.codes();
-            let now = server.authority().now();
-            codes.redeem(&client_id, &code, &redirect_uri, &code_verifier, now)
+            let (codes, now) = (server.codes(), server.authority().now());
+            let granted = codes.redeem(&client_id, &code, &redirect_uri, &code_verifier, now);
+            (SignInMethod::AuthorizationCode, granted)
         }
     };
-    match granted {
-        Ok(granted) => mint(server, &granted).map(Ok),
+    match granted.and_then(|granted| still_in_use(server, client, granted)) {
+        Ok(granted) => person_signed_in(server, client, method, &granted).map(Ok),
         Err(error) => Ok(Err(error)),
     }
+}
+
+/// What a person agreed to is void once their account may not sign in any more.
+fn still_in_use(
+    server: &Server,
+    client: Option<IpAddr>,
+    granted: Granted,
+) -> Result<Granted, OAuthError> {
+    let TokenSubject::Person { account, email } = &granted.subject else { return Ok(granted) };
+    if server.registry().may_sign_in(account, email) {
+        return Ok(granted);
+    }
+    server.registry().record_ended_sign_in(account, client);
+    let ended = "this account may not sign in any more";
+    Err(OAuthError::new(OAuthErrorCode::InvalidGrant, ended))
+}
+
+fn person_signed_in(
+    server: &Server,
+    client: Option<IpAddr>,
+    method: SignInMethod,
+    granted: &Granted,
+) -> Result<Response<Body>, Refusal> {
+    let answer = mint(server, granted)?;
+    if let TokenSubject::Person { account, .. } = &granted.subject {
+        server.registry().record_sign_in(account, &granted.client_id, method, client);
+    }
+    Ok(answer)
 }
 
 fn mint(server: &Server, granted: &Granted) -> Result<Response<Body>, Refusal> {
@@ -118,17 +150,18 @@ fn mint(server: &Server, granted: &Granted) -> Result<Response<Body>, Refusal> {
     let token = minted.map_err(|error| {
         Problem::new(ProblemCode::InvalidRequest, error.to_string()).because(&error)
     })?;
-    let answer =
-        serde_json::to_vec(&TokenAnswer::new(token)).map_err(|error| Problem::internal(&error))?;
+    let answer = TokenAnswer::new(token, authority.issuer().token_life());
+    let answer = serde_json::to_vec(&answer).map_err(|error| Problem::internal(&error))?;
     Ok(json_response(StatusCode::OK, answer, NO_STORE))
 }
 
-/// Whom a token of this server stands for.
+/// An identity token for whom a token of this server stands for.
 fn server_token(
     server: &Server,
-    client: Option<std::net::IpAddr>,
+    client: Option<IpAddr>,
     token: &Secret,
-) -> Result<TokenSubject, Refusal> {
+    audience: String,
+) -> Result<Response<Body>, Refusal> {
     let caller = server.registry().identify(Some(token.expose()), client)?;
     let Actor::Token { name, .. } = caller.actor() else {
         let message = "this credential is no token";
@@ -139,7 +172,12 @@ fn server_token(
             "this token may only read; an identity to sign with takes one that may publish";
         return Err(Problem::new(ProblemCode::PermissionDenied, message).into());
     }
-    Ok(TokenSubject::Machine { uri: token_identity(server, caller.token_repository(), &name) })
+    let uri = token_identity(server, caller.token_repository(), &name);
+    let subject = TokenSubject::Machine { uri: uri.clone() };
+    let granted = Granted { subject, client_id: audience, nonce: None };
+    let answer = mint(server, &granted)?;
+    server.registry().record_identity(&caller, &uri, &granted.client_id);
+    Ok(answer)
 }
 
 /// The identity of a token: its name, written so that it can stand in a URI, behind the name of

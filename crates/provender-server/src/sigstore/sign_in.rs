@@ -71,7 +71,7 @@ pub(super) async fn device_form(server: &Server, call: Call) -> Result<Response<
     let form = read_form(call).await?;
     if let Some(ticket) = field(&form, "ticket") {
         let approves = field(&form, "answer") == Some("approve");
-        return answer_device(server, &origin, ticket, approves);
+        return answer_device(server, client, &origin, ticket, approves);
     }
     let user_code = field(&form, "user_code").unwrap_or_default();
     let account = field(&form, "account").unwrap_or_default();
@@ -115,6 +115,7 @@ pub(super) async fn device_form(server: &Server, call: Call) -> Result<Response<
 
 fn answer_device(
     server: &Server,
+    client: Option<IpAddr>,
     origin: &str,
     ticket: &str,
     approves: bool,
@@ -125,6 +126,12 @@ fn answer_device(
     };
     let authority = server.authority();
     let SignedIn { account, subject, user_code } = signed_in;
+    if let TokenSubject::Person { email, .. } = &subject
+        && !server.registry().may_sign_in(&account, email)
+    {
+        server.registry().record_ended_sign_in(&account, client);
+        return refused(StatusCode::FORBIDDEN, "this account may not sign in any more");
+    }
     let answered = match approves {
         true => server.devices().approve(&user_code, &account, subject, authority.now()),
         false => server.devices().deny(&user_code, &account, authority.now()),
@@ -132,6 +139,9 @@ fn answer_device(
     match answered {
         Ok(()) => {
             tracing::info!(account, approves, "a device was answered");
+            if !approves {
+                server.registry().record_refused_device(&account, client);
+            }
             show(server, origin, StatusCode::OK, &Step::Answered { approved: approves })
         }
         Err(error) => refused(StatusCode::NOT_FOUND, &error.to_string()),

@@ -4,12 +4,14 @@
 //! whatever stands in them. A page shows what its caller may read: anonymous callers see public
 //! repositories and no events.
 
+mod contents;
 mod home;
 mod package;
 mod page;
 mod problem;
 mod repository;
 pub(crate) mod sign_in;
+mod tags;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 use provender_domain::{FileState, KeptFile, Origin, Problem};
 use provender_registry::FileReport;
 
-use super::Visit;
 use super::page::{Step, layout, moment, origin_badge, package_path, repository_path, size};
+use super::{Visit, contents, tags};
 
 pub(super) async fn page(
     visit: &Visit<'_>,
@@ -15,6 +15,9 @@ pub(super) async fn page(
 ) -> Result<Markup, Problem> {
     visit.registry.may_read(visit.caller, repository)?;
     let report = visit.registry.package(visit.caller, repository, ecosystem, package).await?;
+    let known = visit.registry.ecosystem(&report.ecosystem);
+    let known = known.ok_or_else(|| Problem::not_found("there is no such ecosystem"))?;
+    let tags = tags::section(visit, &**known, &report).await?;
     let name = report.package.as_str();
     let steps = [
         Step { name: repository.to_owned(), path: repository_path(repository) },
@@ -29,15 +32,11 @@ pub(super) async fn page(
             }
         }
         p.lead { (standing(report.origin.as_ref(), report.is_owned)) }
-        section {
-            h2 { "Files " span.count { (report.files.len()) } }
-            @if report.files.is_empty() { p.empty { "No file is kept." } }
-            @for group in versions(&report.files) {
-                article.card.version {
-                    header { h3 { (group.version) } }
-                    @for file in &group.files { (file_entry(visit, file)) }
-                }
-            }
+        (tags)
+        @if contents::is_by_digest(&**known, &report.files) {
+            (contents::sections(visit, &**known, &report.files))
+        } @else {
+            (by_version(visit, &report.files))
         }
     };
     Ok(layout(visit, &steps, &content))
@@ -64,6 +63,21 @@ fn standing(origin: Option<&Origin>, is_owned: bool) -> Markup {
     }
 }
 
+fn by_version(visit: &Visit<'_>, files: &[FileReport]) -> Markup {
+    html! {
+        section {
+            h2 { "Files " span.count { (files.len()) } }
+            @if files.is_empty() { p.empty { "No file is kept." } }
+            @for group in versions(files) {
+                article.card.version {
+                    header { h3 { (group.version) } }
+                    @for file in &group.files { (file_entry(visit, file)) }
+                }
+            }
+        }
+    }
+}
+
 struct VersionFiles<'a> {
     version: String,
     files: Vec<&'a FileReport>,
@@ -85,7 +99,8 @@ fn versions(files: &[FileReport]) -> Vec<VersionFiles<'_>> {
     groups
 }
 
-fn file_entry(visit: &Visit<'_>, report: &FileReport) -> Markup {
+/// A file with what is known of every file.
+pub(super) fn file_entry(visit: &Visit<'_>, report: &FileReport) -> Markup {
     let kept = &report.kept;
     // Who publishes is for those who are known here.
     let publisher = kept.publisher.as_ref().filter(|_| !visit.caller.is_anonymous());

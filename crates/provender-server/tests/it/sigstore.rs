@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use provender_domain::Scope;
 use provender_registry::{NewAccount, Password};
+use provender_store::EventFilter;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer};
@@ -64,6 +65,24 @@ impl TestServer {
         answer.json()["id_token"].as_str().unwrap().to_owned()
     }
 
+    /// Events about identities, as soon as there are so many.
+    async fn events(&self, count: usize) -> Vec<Value> {
+        use provender_domain::EventKind::{
+            CertificateIssued, IdentityIssued, SignInRefused, SignedIn,
+        };
+        let kinds = vec![CertificateIssued, IdentityIssued, SignInRefused, SignedIn];
+        let filter = EventFilter { kinds, limit: 100, ..EventFilter::default() };
+        for _ in 0..300 {
+            let found = self.registry.events(&self.registry.operator(), filter.clone()).await;
+            let found = found.unwrap();
+            if found.len() >= count {
+                return found.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("there are no {count} events");
+    }
+
     async fn account(&self, name: &str, password: &str) {
         let request = NewAccount {
             name: name.to_owned(),
@@ -112,6 +131,11 @@ impl Key {
     /// A request for a certificate, with the proof for whom this token names.
     fn certificate_request(&self, token: &str) -> Value {
         let subject = claims(token)["sub"].as_str().unwrap().to_owned();
+        self.certificate_request_of(token, &subject)
+    }
+
+    /// The same with the proof for this name: of people it is their address.
+    fn certificate_request_of(&self, token: &str, subject: &str) -> Value {
         let spki = STANDARD.encode(self.spki());
         let (first, second) = spki.split_at(64);
         let pem =

@@ -13,7 +13,8 @@
 //! and are made last: they undo nothing when their condition does not hold, and megabytes are not
 //! written twice because somebody else's did not.
 //!
-//! The row of totals is locked first by every transaction. So writers of several servers on one
+//! The row of totals is locked first by every transaction but those of logs alone, which lock nothing
+//! else than their log's one row. So writers of several servers on one
 //! `PostgreSQL` follow each other, event numbers have no gaps, who reads events in order misses
 //! none, and transactions cannot deadlock.
 
@@ -145,6 +146,9 @@ impl Writer {
         group: &Group,
     ) -> Result<Outcomes, StoreError> {
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
+        if group.members.is_empty() {
+            return self.change_logs(transaction, group, Vec::new()).await;
+        }
         let mut totals = Totals::lock(&mut transaction).await?;
         let mut outcomes = Vec::with_capacity(group.members.len());
         for member in &group.members {
@@ -195,7 +199,7 @@ impl Writer {
         self.finish(transaction, totals, group, outcomes).await
     }
 
-    /// Records the events of all members that succeeded, changes the logs, and commits.
+    /// Records the events of all members that succeeded, and goes on to the logs.
     async fn finish(
         &self,
         mut transaction: Transaction<'_, Any>,
@@ -207,10 +211,24 @@ impl Writer {
         let recorded: Vec<_> = done.flat_map(|(member, _)| &member.events).collect();
         events::append(&mut transaction, totals.events_before + 1, &recorded).await?;
         totals.save(&mut transaction).await?;
+        self.change_logs(transaction, group, members).await
+    }
+
+    /// Changes the logs, always in the order of their names, and commits.
+    async fn change_logs(
+        &self,
+        mut transaction: Transaction<'_, Any>,
+        group: &Group,
+        members: Vec<Outcome>,
+    ) -> Result<Outcomes, StoreError> {
         let mut outcomes = Outcomes { members, log: Vec::with_capacity(group.log.len()) };
-        for member in &group.log {
-            outcomes.log.push(Ok(log::apply(&mut transaction, &member.write).await?));
+        let mut in_order: Vec<_> = group.log.iter().enumerate().collect();
+        in_order.sort_by_key(|(_, member)| member.write.origin());
+        let mut written = vec![false; group.log.len()];
+        for (place, member) in in_order {
+            written[place] = log::apply(&mut transaction, &member.write).await?;
         }
+        outcomes.log.extend(written.into_iter().map(Ok));
         if let Err(error) = self.steps.sql(transaction.commit()).await {
             // Nobody may try again here: it may have happened.
             outcomes.fail(&error.into());

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::codec::corrupt;
+use super::packed::unpack;
 use super::read::{Rule, moment, name};
 use super::{
     Attestation, AttestationSource, FileKey, PackageKey, SigningKind, SigningTask, StoredKey,
@@ -15,8 +16,9 @@ use crate::StoreError;
 macro_rules! attestations_where {
     ($condition:literal) => {
         concat!(
-            "SELECT blob, repository, ecosystem, package, file, source, predicate_type, bundle,
-             log_index, recorded_at, id FROM attestations WHERE ",
+            "SELECT attestations.blob, attestations.repository, attestations.ecosystem,
+             attestations.package, attestations.file, source, predicate_type, bundle, log_index,
+             recorded_at, id, packed FROM attestations ",
             $condition
         )
     };
@@ -26,10 +28,18 @@ pub(super) async fn attestations_of_blob(
     connection: &mut AnyConnection,
     blob: &BlobId,
 ) -> Result<Vec<Attestation>, StoreError> {
-    let rows = sqlx::query(attestations_where!("blob = $1"))
-        .bind(blob.to_hex())
-        .fetch_all(connection)
-        .await?;
+    let mut rows = sqlx::query(attestations_where!(
+        "JOIN files ON files.repository = attestations.repository
+         AND files.ecosystem = attestations.ecosystem AND files.package = attestations.package
+         AND files.name = attestations.file
+         WHERE files.blob = $1 AND attestations.file IS NOT NULL"
+    ))
+    .bind(blob.to_hex())
+    .fetch_all(&mut *connection)
+    .await?;
+    let of_bytes =
+        attestations_where!("WHERE attestations.blob = $1 AND attestations.file IS NULL");
+    rows.extend(sqlx::query(of_bytes).bind(blob.to_hex()).fetch_all(connection).await?);
     in_order(&rows)
 }
 
@@ -40,7 +50,7 @@ pub(super) async fn attestations_of_file(
 ) -> Result<Vec<Attestation>, StoreError> {
     let (repository, ecosystem, package) = key.columns();
     let rows = sqlx::query(attestations_where!(
-        "repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4"
+        "WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4"
     ))
     .bind(repository)
     .bind(ecosystem)
@@ -58,7 +68,7 @@ pub(super) async fn attested_files(
     let (repository, ecosystem, package) = key.columns();
     let rows = sqlx::query(
         "SELECT DISTINCT file, source FROM attestations
-         WHERE repository = $1 AND ecosystem = $2 AND package = $3",
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND file IS NOT NULL",
     )
     .bind(repository)
     .bind(ecosystem)
@@ -118,12 +128,13 @@ fn attestation(row: &AnyRow) -> Result<Attestation, StoreError> {
     let blob = row.try_get::<&str, _>(0)?.parse();
     let belongs = row.try_get::<Option<&str>, _>(1)?.is_some();
     let log_index = row.try_get::<Option<i64>, _>(8)?;
+    let packed = row.try_get::<Option<Vec<u8>>, _>(11)?;
     Ok(Attestation {
         blob: blob.map_err(|error| corrupt("blob name", error))?,
         file: belongs.then(|| file_key(row, 1)).transpose()?,
         source: source(row, 5)?,
         predicate_type: row.try_get(6)?,
-        bundle: row.try_get(7)?,
+        bundle: packed.map_or_else(|| Ok(row.try_get(7)?), |packed| unpack(&packed))?,
         log_index: log_index.and_then(|index| u64::try_from(index).ok()),
         recorded_at: moment(row, 9)?,
     })

@@ -75,6 +75,14 @@ impl Client {
         Ok(Self(Peer::Remote { host: address.clone(), address, token }))
     }
 
+    /// Where it is reached over the network, as a URL; nothing for a control socket.
+    pub(super) fn address(&self) -> Option<String> {
+        match &self.0 {
+            Peer::Control(_) => None,
+            Peer::Remote { address, .. } => Some(format!("http://{address}")),
+        }
+    }
+
     /// Sends one request and reads its answer; a problem becomes a [`Refusal`].
     pub(super) async fn send(
         &self,

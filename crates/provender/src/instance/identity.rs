@@ -16,8 +16,8 @@ const TOKEN_PATH: &str = "-/oidc/token";
 const DEVICE_PATH: &str = "-/oidc/device/code";
 /// How this client calls itself, as Sigstore's clients do.
 const CLIENT_ID: &str = "sigstore";
-/// What the token is for: getting a certificate.
-const AUDIENCE: &str = "sigstore";
+/// Where the certificate authority says whom it wants identity tokens to be for.
+const CONFIGURATION_PATH: &str = "-/ca/api/v2/configuration";
 /// A token that ends sooner than this is as good as ended, in seconds.
 const LEEWAY_SECONDS: u64 = 10;
 /// Longest identity token, in bytes.
@@ -108,7 +108,6 @@ impl Identity {
             ("subject_token", token),
             ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
             ("requested_token_type", "urn:ietf:params:oauth:token-type:id_token"),
-            ("audience", AUDIENCE),
             ("client_id", CLIENT_ID),
         ];
         let answer = instance.post_form(TOKEN_PATH, &fields).await?;
@@ -126,7 +125,6 @@ impl Identity {
             ("username", name),
             ("password", password),
             ("scope", "openid email"),
-            ("audience", AUDIENCE),
             ("client_id", CLIENT_ID),
         ];
         let answer = instance.post_form(TOKEN_PATH, &fields).await?;
@@ -135,7 +133,8 @@ impl Identity {
 
     /// Shows a code, which somebody confirms in a browser (RFC 8628).
     pub(crate) async fn by_device(instance: &Instance) -> Result<Self> {
-        let fields = [("client_id", CLIENT_ID), ("scope", "openid email")];
+        let client_id = Self::audience(instance).await?;
+        let fields = [("client_id", client_id.as_str()), ("scope", "openid email")];
         let answer = instance.post_form(DEVICE_PATH, &fields).await?;
         if !answer.status.is_success() {
             return Err(refused(answer.status, &answer.body));
@@ -144,14 +143,22 @@ impl Identity {
         let page = device.verification_uri_complete.as_ref().unwrap_or(&device.verification_uri);
         let shown = crate::output::printable;
         eprintln!("Open {} and confirm the code {}", shown(page), shown(&device.user_code));
-        Self::poll(instance, &device).await
+        Self::poll(instance, &device, &client_id).await
     }
 
-    async fn poll(instance: &Instance, device: &Device) -> Result<Self> {
+    /// Whom the token has to be for. It is for the client that asks, so the client is called so.
+    async fn audience(instance: &Instance) -> Result<String> {
+        let configuration = instance.find(CONFIGURATION_PATH).await?.unwrap_or_default();
+        let configuration: Value = serde_json::from_slice(&configuration).unwrap_or_default();
+        let audience = configuration["issuers"][0]["audience"].as_str();
+        Ok(audience.unwrap_or(CLIENT_ID).to_owned())
+    }
+
+    async fn poll(instance: &Instance, device: &Device, client_id: &str) -> Result<Self> {
         let fields = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
             ("device_code", device.secret.as_str()),
-            ("client_id", CLIENT_ID),
+            ("client_id", client_id),
         ];
         let mut interval = device.interval.map_or(DEFAULT_POLL_INTERVAL, Duration::from_secs);
         let asking = async {

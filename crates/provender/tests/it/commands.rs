@@ -154,3 +154,63 @@ fn garbage_and_status() {
     house.stop();
     assert!(house.run(&["status"]).ok().contains("does not run"));
 }
+
+/// With a running server, with none, and refused from elsewhere.
+#[test]
+fn root_keys_are_taken_away_and_replaced() {
+    let mut house = House::start(&[]);
+    let safe = house.data().with_file_name("safe");
+    let safe = safe.to_str().unwrap();
+    let token = house.first_token().unwrap().to_owned();
+    house.run_remotely(&token, &["trust", "root", "export", "--to", safe]).failed(4);
+    house.run_remotely(&token, &["trust", "rotate", "ct"]).failed(4);
+    assert!(!std::path::Path::new(safe).exists());
+    let status = house.run_remotely(&token, &["trust", "root", "status", "--json"]).json();
+    assert_eq!(status["root_keys"].as_array().unwrap().len(), 3);
+
+    let moved = house.run(&["trust", "root", "export", "--to", safe, "--remove", "--json"]).json();
+    assert_eq!((&moved["removed"], moved["files"].as_array().unwrap().len()), (&true.into(), 3));
+    let refused = house.run(&["trust", "root", "rotate"]).failed(2);
+    assert!(refused.contains("the TUF root key is not there"), "{refused}");
+    let refused = house.run(&["trust", "rotate", "ca"]).failed(2);
+    assert!(refused.contains("ca-root.pem is not there"), "{refused}");
+    let rotated = house.run(&["trust", "root", "rotate", "--keys", safe, "--json"]).json();
+    assert_eq!(rotated["version"], 2);
+    house.run(&["trust", "rotate", "ca", "--keys", safe]).ok();
+    assert_eq!(house.visit("/-/tuf/2.root.json", None).0, 200);
+    assert_eq!(house.publish(&token, "demo", "1.0"), 200);
+
+    house.stop();
+    let rotated = house.run(&["trust", "root", "rotate", "--keys", safe, "--json"]).json();
+    assert_eq!(rotated["version"], 3);
+    for service in ["tsa", "ct"] {
+        house.run(&["trust", "rotate", service, "--keys", safe]).ok();
+    }
+    let text = house.run(&["trust", "root", "status"]).ok();
+    assert!(text.contains("kept elsewhere"), "{text}");
+    house.serve(&[]);
+    assert_eq!(house.publish(&token, "demo", "2.0"), 200);
+    let status = house.run(&["trust", "root", "status", "--json"]).json();
+    let of = |service: &str| {
+        let keys = status["keys"].as_array().unwrap();
+        keys.iter().filter(|key| key["service"] == service).count()
+    };
+    assert_eq!((of("ca"), of("tsa"), of("ct")), (2, 2, 2));
+    assert_eq!(status["documents"][0]["version"], 3);
+    let told = house.run(&["events", "--kind", "key-rotated", "--json"]).ok();
+    assert_eq!(told.lines().count(), 5, "{told}");
+    assert_eq!(house.run(&["events", "--kind", "root-keys-exported"]).ok().lines().count(), 1);
+}
+
+#[test]
+fn settings_that_are_not_understood_stop_the_start() {
+    let mut house = House::start(&[]);
+    house.stop();
+    std::fs::write(
+        house.data().join("authority.json"),
+        "{\n\"certificates\": {\"lifetime_minutes\": 0}}",
+    )
+    .unwrap();
+    let refused = house.run(&["status"]).failed(1);
+    assert!(refused.contains("0 is not between 1 and 1440 at line 2"), "{refused}");
+}

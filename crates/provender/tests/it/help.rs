@@ -19,11 +19,21 @@ fn help() {
     check("why", &["why"]);
     check("login", &["login"]);
     check("trust_export", &["trust", "export"]);
+    check("trust", &["trust"]);
+    check("trust_root", &["trust", "root"]);
+    check("trust_root_export", &["trust", "root", "export"]);
+    check("trust_rotate", &["trust", "rotate"]);
     check("log", &["log"]);
+    check("log_verify", &["log", "verify"]);
     check("log_search", &["log", "search"]);
     check("repo", &["repo"]);
     check("repo_create", &["repo", "create"]);
     check("repo_set_visibility", &["repo", "set-visibility"]);
+    check("repo_require_signature", &["repo", "require-signature"]);
+    check("repo_retain", &["repo", "retain"]);
+    check("tag", &["tag"]);
+    check("tag_history", &["tag", "history"]);
+    check("retention_apply", &["retention", "apply"]);
     check("token", &["token"]);
     check("token_create", &["token", "create"]);
     check("own_add", &["own", "add"]);
@@ -34,6 +44,7 @@ fn help() {
     check("package", &["package"]);
     check("package_yank", &["package", "yank"]);
     check("quarantine_list", &["quarantine", "list"]);
+    check("quarantine_add", &["quarantine", "add"]);
     check("events", &["events"]);
     check("gc", &["gc"]);
 }

@@ -1,11 +1,9 @@
 //! A Sigstore instance on a loopback port: an authority behind the paths that clients ask.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -13,11 +11,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use provender_authority::ca::{self, SigningCertRequest};
-use provender_authority::oidc::{KeySource, KeySourceError, TokenSubject};
+use provender_authority::oidc::TokenSubject;
+use provender_authority::testing::{MemoryStores, Offline};
 use provender_authority::trust::PublicOrigin;
-use provender_authority::{Authority, LogStores, Options};
-use provender_tlog::testing::MemoryStore;
-use provender_tlog::{StateStore, StorageError, TileStore};
+use provender_authority::{Authority, Options};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -51,7 +48,7 @@ impl Instance {
             let options = Options::new(
                 folder.path().join("data"),
                 PublicOrigin::try_from(&origin).unwrap(),
-                Arc::new(Stores::default()),
+                Arc::new(MemoryStores::default()),
                 Arc::new(Offline),
             );
             let authority = Authority::open(options).await.unwrap();
@@ -196,33 +193,5 @@ impl Services {
         let now = self.authority.now();
         let token = self.authority.issuer().mint(subject, "sigstore", None, now).unwrap();
         ok(&json!({"id_token": token, "access_token": token, "token_type": "Bearer"}))
-    }
-}
-
-#[derive(Default)]
-struct Stores {
-    tiles: Mutex<HashMap<String, Arc<MemoryStore>>>,
-    state: Arc<MemoryStore>,
-}
-
-#[async_trait]
-impl LogStores for Stores {
-    async fn tiles(&self, name: &str) -> Result<Arc<dyn TileStore>, StorageError> {
-        let mut tiles = self.tiles.lock().unwrap();
-        Ok(Arc::clone(tiles.entry(name.to_owned()).or_default()) as Arc<dyn TileStore>)
-    }
-
-    fn state(&self) -> Arc<dyn StateStore> {
-        Arc::clone(&self.state) as Arc<dyn StateStore>
-    }
-}
-
-/// Nobody is asked for keys.
-struct Offline;
-
-#[async_trait]
-impl KeySource for Offline {
-    async fn document(&self, _: &str, _: &str) -> Result<Bytes, KeySourceError> {
-        Err(KeySourceError::TooLarge)
     }
 }

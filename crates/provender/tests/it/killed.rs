@@ -1,207 +1,131 @@
-//! kill -9 of the server while images are pushed to it and pulled through it.
+//! kill -9 of the server itself while it publishes, and so signs, as fast as it can.
 
-use std::collections::BTreeSet;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
-use provender_testing::{Answer, FakeUpstream, sha256_hex};
-use serde_json::{Value, json};
+use provender_attest::{Artifact, Bundle, Policy, TrustRoot, Verifier};
+use provender_domain::{Algorithm, Digest};
+use serde_json::Value;
 
-use crate::support::House;
+use crate::support::{House, Upload};
 
 /// How often the server is killed.
-const ROUNDS: u64 = 6;
-/// Who push, and who pull, at once.
-const CALLERS: u64 = 3;
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const ROUNDS: u64 = 8;
+/// Publishers at once.
+const PUBLISHERS: usize = 4;
 
-/// A small image: its blobs and its manifest.
-struct Image {
-    blobs: Vec<Vec<u8>>,
-    manifest: Vec<u8>,
+/// A file whose publisher was told that it is published.
+struct Acknowledged {
+    file: String,
+    sha256: String,
 }
 
-impl Image {
-    /// The one of this name; one layer is in all of them.
-    fn named(name: &str) -> Self {
-        let config = json!({ "architecture": "amd64", "os": "linux", "name": name });
-        let layer = format!("a layer of {name} ").repeat(5_000).into_bytes();
-        let blobs = vec![config.to_string().into_bytes(), b"a layer of all".to_vec(), layer];
-        let described = |kind: &str, blob: &Vec<u8>| json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest(blob), "size": blob.len() });
-        let layers: Vec<Value> =
-            blobs[1..].iter().map(|blob| described("layer.v1.tar", blob)).collect();
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": described("config.v1+json", &blobs[0]),
-            "layers": layers,
-        });
-        Self { blobs, manifest: manifest.to_string().into_bytes() }
-    }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", sha256_hex(bytes))
-}
-
-/// A server as one client sees it, until it is killed.
-#[derive(Clone)]
-struct Client {
-    address: String,
-    token: String,
-}
-
-impl Client {
-    fn of(house: &House, token: &str) -> Self {
-        let address = house.url().strip_prefix("http://").unwrap().to_owned();
-        Self { address, token: token.to_owned() }
-    }
-
-    /// Status and body; an error where the answer does not come to its end.
-    fn ask(&self, line: &str, fields: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        let head = format!(
-            "{line} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\
-             {fields}Connection: close\r\n\r\n",
-            self.address,
-            self.token,
-            body.len()
-        );
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let end = answer.windows(4).position(|part| part == b"\r\n\r\n").ok_or_else(cut)?;
-        let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-        let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).ok_or_else(cut)?;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let body = answer[end + 4..].to_vec();
-        match length.and_then(|length| length.trim().parse::<usize>().ok()) {
-            Some(length) if length != body.len() => Err(cut()),
-            _ => Ok((status, body)),
-        }
-    }
-
-    fn put(&self, line: &str, kind: &str, body: &[u8]) -> io::Result<()> {
-        let (status, answer) = self.ask(line, &format!("Content-Type: {kind}\r\n"), body)?;
-        assert_eq!(status, 201, "{line}: {}", String::from_utf8_lossy(&answer));
-        Ok(())
-    }
-
-    fn push(&self, name: &str, image: &Image) -> io::Result<()> {
-        for blob in &image.blobs {
-            let line = format!("POST /v2/main/{name}/blobs/uploads/?digest={}", digest(blob));
-            self.put(&line, "application/octet-stream", blob)?;
-        }
-        self.put(&format!("PUT /v2/main/{name}/manifests/v1"), MANIFEST, &image.manifest)
-    }
-
-    /// Pulls the image that this name should have; `false` where there is none.
-    fn pull(&self, name: &str, image: &Image) -> io::Result<bool> {
-        let (status, manifest) = self.ask(&format!("GET /v2/main/{name}/manifests/v1"), "", b"")?;
-        if status == 404 {
-            return Ok(false);
-        }
-        assert_eq!((status, &manifest), (200, &image.manifest), "{name}");
-        for blob in &image.blobs {
-            let line = format!("GET /v2/main/{name}/blobs/{}", digest(blob));
-            let (status, bytes) = self.ask(&line, "", b"")?;
-            assert_eq!(status, 200, "{line}");
-            assert!(bytes == *blob, "{line}");
-        }
-        Ok(true)
-    }
-}
-
-/// The upstream has whatever is called `theirs-…`.
-fn upstream() -> FakeUpstream {
-    let upstream = FakeUpstream::start();
-    upstream.otherwise(|request| {
-        let Some(rest) = request.path().strip_prefix("/v2/") else { return Answer::status(404) };
-        let (name, rest) = rest.split_once('/').unwrap();
-        if !name.starts_with("theirs-") {
-            return Answer::status(404);
-        }
-        let image = Image::named(name);
-        let found = image.blobs.iter().find(|blob| rest == format!("blobs/{}", digest(blob)));
-        match found {
-            Some(blob) => Answer::ok(blob.clone()),
-            None if rest.starts_with("manifests/v1")
-                || rest == format!("manifests/{}", digest(&image.manifest)) =>
-            {
-                Answer::ok(image.manifest.clone())
-                    .header("Content-Type", MANIFEST)
-                    .header("Docker-Content-Digest", digest(&image.manifest))
+/// Publishes until nobody answers any more.
+fn publish_until_killed(
+    address: &str,
+    token: &str,
+    next: &AtomicUsize,
+    told: &Mutex<Vec<Acknowledged>>,
+) {
+    loop {
+        let name = format!("demo-{}", next.fetch_add(1, Ordering::Relaxed));
+        let upload = Upload::new(token, &name, "1.0");
+        match answered(address, &upload) {
+            Some(200) => {
+                let file = format!("{}-1.0-py3-none-any.whl", name.replace('-', "_"));
+                told.lock().unwrap().push(Acknowledged { file, sha256: upload.sha256 });
             }
-            None => Answer::status(404),
+            Some(status) => panic!("{name} was refused with {status}"),
+            None => return,
         }
-    });
-    upstream
+    }
+}
+
+/// The status, if an answer came.
+fn answered(address: &str, upload: &Upload) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = format!("{}Host: {address}\r\nConnection: close\r\n\r\n", upload.head);
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(&upload.body).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
 }
 
 #[test]
-fn what_was_acknowledged_before_kill_9_is_there_after_it() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let upstream = runtime.block_on(async { upstream() });
+fn what_was_acknowledged_is_signed_and_logged_whenever_the_server_is_killed() {
     let mut house = House::start(&[]);
     let token = house.first_token().unwrap().to_owned();
-    house.run(&["upstream", "add", "oci", &upstream.url("/")]).ok();
-    let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
-    let begun = Arc::new(Mutex::new(BTreeSet::new()));
+    let (next, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
     for round in 0..ROUNDS {
-        let client = Client::of(&house, &token);
-        let before = acknowledged.lock().unwrap().len();
-        let work = |kind: &'static str, caller: u64| {
-            let (client, acknowledged) = (client.clone(), Arc::clone(&acknowledged));
-            let begun = Arc::clone(&begun);
-            std::thread::spawn(move || {
-                for number in 0.. {
-                    let name = format!("{kind}-{round}-{caller}-{number}");
-                    let image = Image::named(&name);
-                    begun.lock().unwrap().insert(name.clone());
-                    let done = match kind {
-                        "ours" => client.push(&name, &image),
-                        _ => client.pull(&name, &image).map(|is_there| assert!(is_there)),
-                    };
-                    if done.is_err() {
-                        return;
-                    }
-                    acknowledged.lock().unwrap().insert(name);
-                }
+        let address = house.url().strip_prefix("http://").unwrap().to_owned();
+        let publishers: Vec<_> = (0..PUBLISHERS)
+            .map(|_| {
+                let (address, token) = (address.clone(), token.clone());
+                let (next, told) = (Arc::clone(&next), Arc::clone(&told));
+                thread::spawn(move || publish_until_killed(&address, &token, &next, &told))
             })
-        };
-        let callers: Vec<_> = (0..CALLERS)
-            .flat_map(|caller| [work("ours", caller), work("theirs", caller)])
             .collect();
-        // The first word of it, and then some time that differs.
-        while acknowledged.lock().unwrap().len() == before {
-            std::thread::sleep(Duration::from_millis(2));
+        let before = told.lock().unwrap().len();
+        while told.lock().unwrap().len() == before {
+            thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis(round * 37));
+        thread::sleep(Duration::from_millis(round * 13));
         house.kill();
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
         house.serve(&[]);
-        let client = Client::of(&house, &token);
-        // What was mirrored is here: nobody is asked for it again.
-        runtime.block_on(upstream.offline());
-        for name in acknowledged.lock().unwrap().iter() {
-            assert!(client.pull(name, &Image::named(name)).unwrap(), "{name} is lost");
-        }
-        runtime.block_on(upstream.online());
-        // What was not is there whole, or not at all, and can be had.
-        let begun = std::mem::take(&mut *begun.lock().unwrap());
-        for name in begun {
-            let image = Image::named(&name);
-            let is_there = client.pull(&name, &image).unwrap();
-            if !is_there {
-                client.push(&name, &image).unwrap();
-            }
-            assert!(client.pull(&name, &image).unwrap());
-            acknowledged.lock().unwrap().insert(name);
-        }
+        let told = told.lock().unwrap();
+        assert_proved(&house, &token, &told[before..]);
     }
-    assert!(acknowledged.lock().unwrap().len() as u64 >= ROUNDS);
+    let told = told.lock().unwrap();
+    assert!(told.len() >= usize::try_from(ROUNDS).unwrap());
+    // What earlier rounds left is not undone by later ones.
+    assert_proved(&house, &token, &told);
+    let status = house.run(&["status", "--json"]).json();
+    assert_eq!(status["signing_pending"], 0);
+}
+
+/// Each file has its attestation, which verifies and is in the log; and all of the log is sound.
+fn assert_proved(house: &House, token: &str, files: &[Acknowledged]) {
+    let read = |path: &str| -> Value {
+        let (status, body) = house.visit(path, Some(token));
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let verifier = {
+        let root = TrustRoot::parse(read("/-/api/v1/trust").to_string().as_bytes()).unwrap();
+        Verifier::new(&root).unwrap()
+    };
+    let log = house.run_remotely("", &["log", "verify", "--json"]).json();
+    assert_eq!((&log["sound"], &log["certificates"]["sound"]), (&true.into(), &true.into()));
+    for Acknowledged { file, sha256 } in files {
+        let found = read(&format!("/-/api/v1/attestations/sha256:{sha256}"));
+        let attestation = found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["source"] == "ours" && one["file"] == file.as_str());
+        let attestation = attestation.unwrap_or_else(|| panic!("{file} is not signed: {found}"));
+        let index = attestation["log_index"].as_u64().unwrap();
+        assert!(index < log["size"].as_u64().unwrap(), "{file} is entry {index} of {log}");
+        let bundle = Bundle::parse(attestation["bundle"].to_string().as_bytes()).unwrap();
+        let bytes = sha256
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
+        let digest = Digest::from_bytes(Algorithm::Sha256, &bytes.collect::<Vec<_>>()).unwrap();
+        let policy = Policy::anybody();
+        let proved = verifier.verify(&bundle, Artifact::Digest(&digest), &policy);
+        let proved = proved.unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(proved.log[0].is_proved && proved.log[0].index == index);
+    }
+    let Some(last) = files.last() else { return };
+    let entries = read(&format!("/-/api/v1/log/entries?digest=sha256:{}", last.sha256));
+    assert_eq!(entries["items"].as_array().unwrap().len(), 1, "{}", last.file);
 }

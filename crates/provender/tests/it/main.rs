@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
+mod containers;
 mod errors;
 mod help;
 mod instance;
 mod killed;
+mod killed_images;
 mod pages;
 mod serving;
 mod signing;

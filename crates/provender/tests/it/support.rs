@@ -127,13 +127,6 @@ impl House {
         running.process.wait().unwrap().code().unwrap_or(-1)
     }
 
-    /// Ends the server as a power cut would.
-    pub(crate) fn kill(&mut self) {
-        let mut running = self.server.take().expect("a server runs");
-        running.process.kill().unwrap();
-        running.process.wait().unwrap();
-    }
-
     pub(crate) fn url(&self) -> &str {
         &self.server.as_ref().expect("a server runs").url
     }
@@ -156,39 +149,15 @@ impl House {
 
     /// Publishes a small wheel by Python's upload API; returns the response's status.
     pub(crate) fn publish(&self, token: &str, name: &str, version: &str) -> u16 {
-        let wheel = WheelBuilder::new(name, version).build();
-        let sha256 = format!("{:x}", Sha256::digest(&wheel.bytes));
-        let mut body = Vec::new();
-        for (field, value) in [
-            (":action", "file_upload"),
-            ("protocol_version", "1"),
-            ("metadata_version", "2.1"),
-            ("name", name),
-            ("version", version),
-            ("filetype", "bdist_wheel"),
-            ("pyversion", "py3"),
-            ("sha256_digest", &sha256),
-        ] {
-            write!(
-                body,
-                "--b\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
-            )
-            .unwrap();
-        }
-        write!(
-            body,
-            "--b\r\nContent-Disposition: form-data; name=\"content\"; filename=\"{}\"\r\n\r\n",
-            wheel.file_name
-        )
-        .unwrap();
-        body.extend_from_slice(&wheel.bytes);
-        body.extend_from_slice(b"\r\n--b--\r\n");
-        let head = format!(
-            "POST /main/pypi/legacy/ HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n",
-            body.len()
-        );
-        self.exchange(&head, &body).0
+        let upload = Upload::new(token, name, version);
+        self.exchange(&upload.head, &upload.body).0
+    }
+
+    /// Ends the server at once, as if its machine had lost power; but for what the kernel still has.
+    pub(crate) fn kill(&mut self) {
+        let mut running = self.server.take().expect("a server runs");
+        running.process.kill().unwrap();
+        running.process.wait().unwrap();
     }
 
     /// GETs a page, with a token or without.
@@ -221,6 +190,52 @@ impl Drop for House {
             let _ = running.process.kill();
             let _ = running.process.wait();
         }
+    }
+}
+
+/// A small wheel on its way to Python's upload API.
+pub(crate) struct Upload {
+    /// But for what every request has.
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+    pub(crate) sha256: String,
+}
+
+impl Upload {
+    pub(crate) fn new(token: &str, name: &str, version: &str) -> Self {
+        let wheel = WheelBuilder::new(name, version).build();
+        let sha256 = format!("{:x}", Sha256::digest(&wheel.bytes));
+        let mut body = Vec::new();
+        for (field, value) in [
+            (":action", "file_upload"),
+            ("protocol_version", "1"),
+            ("metadata_version", "2.1"),
+            ("name", name),
+            ("version", version),
+            ("filetype", "bdist_wheel"),
+            ("pyversion", "py3"),
+            ("sha256_digest", &sha256),
+        ] {
+            write!(
+                body,
+                "--b\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            )
+            .unwrap();
+        }
+        write!(
+            body,
+            "--b\r\nContent-Disposition: form-data; name=\"content\"; filename=\"{}\"\r\n\r\n",
+            wheel.file_name
+        )
+        .unwrap();
+        body.extend_from_slice(&wheel.bytes);
+        body.extend_from_slice(b"\r\n--b--\r\n");
+        let head = format!(
+            "POST /main/pypi/legacy/ HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        Self { head, body, sha256 }
     }
 }
 

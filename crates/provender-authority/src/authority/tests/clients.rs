@@ -87,7 +87,7 @@ async fn after_a_change_of_name_older_bundles_still_verify() {
     let first = setup.open(ORIGIN).await;
     let bundle = Bundle::from_json(&bundle(&first).await.to_string()).expect("a bundle");
     first.close().await.expect("closes");
-    setup.clock.put(60);
+    setup.clock.advance(60);
     let second = setup.open("https://packages.example").await;
     let policy = VerificationPolicy::any_identity();
     verify(MESSAGE, &bundle, &policy, &trusted_root(&second)).expect("verifies");

@@ -86,7 +86,7 @@ async fn another_name_begins_another_log_and_both_are_trusted() {
     let first = setup.open(ORIGIN).await;
     let first_id = first.log().verifier().id().to_base64();
     first.close().await.expect("closes");
-    setup.clock.put(60);
+    setup.clock.advance(60);
     let second = setup.open("https://packages.example").await;
     let logs = second.trusted_root()["tlogs"].clone();
     assert_eq!(logs.as_array().map(Vec::len), Some(2));

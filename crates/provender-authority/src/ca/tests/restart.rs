@@ -5,7 +5,7 @@ use super::*;
 fn open(folder: &TempDir, now: Timestamp) -> Result<CertificateAuthority, AuthorityFileError> {
     let ring = KeyRing::open(&folder.path().join("keys"))?;
     let certificates = folder.path().join("certificates");
-    CertificateAuthority::open(&ring, &certificates, Lifetime::default(), now)
+    CertificateAuthority::open(&ring, &certificates, &CertificateSettings::default(), now)
 }
 
 /// Opens, does something to the files, and opens again.

@@ -1,3 +1,4 @@
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{Challenge, Grant, OAuthErrorCode, Secret, TokenAnswer, TokenRequest};
@@ -9,7 +10,7 @@ fn request(value: Value) -> TokenRequest {
 #[test]
 fn a_grant_is_read_with_all_that_belongs_to_it() {
     let check = |value: Value, expected: &str| {
-        let found = match request(value.clone()).grant() {
+        let found = match request(value.clone()).grant("sigstore") {
             Ok(Grant::Password { audience, .. }) => format!("password for {audience}"),
             Ok(Grant::DeviceCode { client_id, .. }) => format!("device code of {client_id}"),
             Ok(Grant::AuthorizationCode { client_id, .. }) => format!("code of {client_id}"),
@@ -66,17 +67,22 @@ fn secrets_do_not_show() {
         request(json!({"password": "hunter2", "device_code": "hunter2", "code": "hunter2",
         "client_secret": "hunter2", "subject_token": "hunter2", "code_verifier": "hunter2"}));
     assert!(!format!("{request:?}").contains("hunter2"));
-    assert!(!format!("{:?}", TokenAnswer::new("hunter2".to_owned())).contains("hunter2"));
+    assert!(
+        !format!("{:?}", TokenAnswer::new("hunter2".to_owned(), SignedDuration::from_mins(5)))
+            .contains("hunter2")
+    );
 }
 
 #[test]
 fn answers_are_written_as_clients_read_them() {
-    let answer = serde_json::to_value(TokenAnswer::new("t".to_owned())).unwrap();
+    let answer =
+        serde_json::to_value(TokenAnswer::new("t".to_owned(), SignedDuration::from_mins(5)))
+            .unwrap();
     assert_eq!(answer["access_token"], "t");
     assert_eq!(answer["id_token"], "t");
     assert_eq!(answer["token_type"], "Bearer");
     assert_eq!(answer["expires_in"], 300);
-    let error = request(json!({})).grant().unwrap_err();
+    let error = request(json!({})).grant("sigstore").unwrap_err();
     let written = serde_json::to_value(&error).unwrap();
     assert_eq!(written["error"], "invalid_request");
     assert_eq!(written["error_description"], error.to_string());

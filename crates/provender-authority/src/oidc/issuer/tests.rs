@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 
@@ -27,9 +28,13 @@ fn as_others_read_it(issuer: &Issuer, token: &str) -> Value {
 
 #[test]
 fn others_read_what_it_says() {
-    for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::Ed25519] {
+    for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384, KeyAlgorithm::Ed25519] {
         let url = IssuerUrl::new("http://localhost:1234/-/oidc").unwrap();
-        let issuer = Issuer::new(url, Arc::new(SigningKey::generate(algorithm).unwrap()));
+        let issuer = Issuer::new(
+            url,
+            Arc::new(SigningKey::generate(algorithm).unwrap()),
+            SignedDuration::from_mins(5),
+        );
         let token = issuer.mint(&person(), "sigstore", Some("n"), at(0)).unwrap();
         let expected = json!({
             "iss": "http://localhost:1234/-/oidc", "sub": "ada", "aud": "sigstore",

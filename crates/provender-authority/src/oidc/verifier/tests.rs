@@ -5,6 +5,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA512};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::super::jws::Algorithm;
@@ -34,7 +35,7 @@ fn world() -> World {
     let (own, ci) = (issuer(), Foreign::new(CI, KeyAlgorithm::EcdsaP256));
     let documents = Arc::new(Documents::default());
     documents.put_issuer(CI, &ci.keys());
-    let verifier = Verifier::new(Arc::clone(&own), Arc::clone(&documents) as _);
+    let verifier = Verifier::new(Arc::clone(&own), "sigstore", Arc::clone(&documents) as _);
     verifier.trust(vec![trusted(CI, &json!([{"sub": "some*"}]))]);
     World { own, ci, documents, verifier }
 }
@@ -359,7 +360,8 @@ async fn who_leaves_while_keys_are_fetched_keeps_nobody_else_from_them() {
     let world = world();
     let may_answer = tokio::sync::Semaphore::new(0);
     let slow = Arc::new(Slow { documents: Arc::clone(&world.documents), may_answer });
-    let verifier = Arc::new(Verifier::new(Arc::clone(&world.own), Arc::clone(&slow) as _));
+    let verifier =
+        Arc::new(Verifier::new(Arc::clone(&world.own), "sigstore", Arc::clone(&slow) as _));
     verifier.trust(vec![trusted(CI, &json!([{"sub": "some*"}]))]);
     let token = world.ci.token(&world.ci.claims());
     let ask = || {
@@ -467,8 +469,8 @@ fn a_set_without_names_serves_where_only_one_key_fits() {
 fn the_url_of_the_verifiers_own_issuer_is_kept_as_given() {
     let key = Arc::new(SigningKey::generate(KeyAlgorithm::EcdsaP256).unwrap());
     let url = IssuerUrl::new("http://localhost:8080/-/oidc").unwrap();
-    let own = Arc::new(Issuer::new(url, key));
-    let verifier = Verifier::new(Arc::clone(&own), Arc::new(Documents::default()));
+    let own = Arc::new(Issuer::new(url, key, SignedDuration::from_mins(5)));
+    let verifier = Verifier::new(Arc::clone(&own), "sigstore", Arc::new(Documents::default()));
     let machine = TokenSubject::Machine { uri: "http://localhost:8080/main".to_owned() };
     let token = own.mint(&machine, "sigstore", None, at(0)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

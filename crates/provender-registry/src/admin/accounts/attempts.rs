@@ -36,6 +36,8 @@ pub(crate) struct Attempts(Mutex<Counts>);
 struct Counts {
     failures: HashMap<Key, Failures>,
     told: HashMap<String, Timestamp>,
+    /// The same of each refusal, for a name from one address.
+    refusals: HashMap<(String, Option<IpAddr>), Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -96,6 +98,26 @@ impl Attempts {
             told.clear();
         }
         told.insert(name.to_owned(), now);
+        true
+    }
+
+    /// Whether nobody was told lately that this name was refused at this address.
+    pub(crate) fn is_news_of_refusal(
+        &self,
+        name: &str,
+        client: Option<IpAddr>,
+        now: Timestamp,
+    ) -> bool {
+        let mut counts = self.counts();
+        let key = (name.to_owned(), client.map(network));
+        let refusals = &mut counts.refusals;
+        if refusals.get(&key).is_some_and(|at| now.since(*at) < NEWS_INTERVAL) {
+            return false;
+        }
+        if refusals.len() >= COUNTS_LIMIT {
+            refusals.clear();
+        }
+        refusals.insert(key, now);
         true
     }
 

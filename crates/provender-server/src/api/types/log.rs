@@ -1,7 +1,10 @@
-//! Entries of the transparency log.
+//! Entries of the logs.
 
+use provender_domain::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::schema;
 
 /// Which entries are wanted: by one of the two.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -23,4 +26,46 @@ pub struct LogEntry {
     pub digest: String,
     /// Who signed; `None` for a key without a certificate.
     pub identity: Option<String>,
+}
+
+/// Which certificates are wanted: by one of the two.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogCertificatesQuery {
+    /// The e-mail address or URI in the certificate.
+    pub identity: Option<String>,
+    /// Its serial number, in hexadecimal.
+    pub serial: Option<String>,
+}
+
+/// A certificate that was found in the log of certificates.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct LogCertificate {
+    /// Its place in the log.
+    pub index: u64,
+    /// Its serial number, in hexadecimal.
+    pub serial: String,
+    /// The names in it.
+    pub identities: Vec<String>,
+    /// SHA-256 of its public key, in hexadecimal.
+    pub public_key: String,
+    /// From when on it is valid.
+    #[schemars(schema_with = "schema::moment")]
+    pub not_before: Timestamp,
+    /// Until when.
+    #[schemars(schema_with = "schema::moment")]
+    pub not_after: Timestamp,
+}
+
+/// A log of this server.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct LogSummary {
+    /// `transparency` or `ct`.
+    pub log: String,
+    /// The name in its checkpoints.
+    pub origin: String,
+    /// Where its checkpoint and its tiles are, below the server's own address.
+    pub path: String,
+    /// What its checkpoints are checked with (a verifier key of C2SP signed-note).
+    pub key: String,
 }

@@ -1,26 +1,32 @@
 //! What the API says and is told, as JSON. The command line reads the same types.
 
 mod account;
+mod attest;
 mod event;
 mod evidence;
 mod issuer;
 mod log;
 mod package;
+mod policy;
 mod repository;
 mod schema;
 mod server;
+mod tag;
 mod token;
+mod trust;
 mod upstream;
 
 pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
+pub use attest::{KeptAttestation, NewAttestation, ReferenceQuery, Referenced};
 pub use event::{Actor, Event, EventKinds, EventQuery};
 pub use evidence::{Attestation, AttestationsQuery, EvidenceQuery, FileEvent, FileEvidence};
 pub use issuer::{Issuer, IssuerQuery, NewIssuer};
-pub use log::{LogEntriesQuery, LogEntry};
+pub use log::{LogCertificate, LogCertificatesQuery, LogEntriesQuery, LogEntry, LogSummary};
 pub use package::{
     Change, ChangedFiles, File, Origin, Package, PackageQuery, PackageSummary, PackagesQuery,
     QuarantineQuery, SetOrigin, VerdictWord,
 };
+pub use policy::{Policy, RetentionRule, SignatureRule};
 pub use repository::{
     ChangeRepository, InRepository, NewOwnedName, NewRepository, OwnedName, OwnedNameQuery,
     Repository,
@@ -28,7 +34,14 @@ pub use repository::{
 pub use server::{
     Collected, GarbageCollection, NoParameters, Problem, Status, UpstreamHealth, WhoAmI,
 };
+pub use tag::{
+    Expired, ExpiredFile, ExpiredTag, Retention, Tag, TagChange, TagHistoryQuery, TagsQuery,
+};
 pub use token::{CreatedToken, NewToken, Token, TokenQuery};
+pub use trust::{
+    ExportedRootKeys, KeyRotation, RootExport, RootRotation, RotatedKey, RotatedRoot,
+    TrustDocument, TrustStatus, TrustedKey,
+};
 pub use upstream::{NameCheck, Namesake, NewUpstream, Upstream, UpstreamQuery};
 
 use schemars::JsonSchema;

@@ -4,7 +4,7 @@ use provender_domain::{Timestamp, Visibility};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema;
+use super::{Policy, schema};
 
 /// A repository: one trust boundary that holds every ecosystem.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,9 @@ pub struct Repository {
     /// When it was made.
     #[schemars(schema_with = "schema::moment")]
     pub created_at: Timestamp,
+    /// What it asks of what it holds; not told to anonymous callers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
 }
 
 impl From<provender_domain::Repository> for Repository {
@@ -25,6 +28,7 @@ impl From<provender_domain::Repository> for Repository {
             name: repository.name.to_string(),
             visibility: repository.visibility,
             created_at: repository.created_at,
+            policy: Some(repository.policy.into()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How words of the domain are written down in the `OpenAPI` document.
 
-use provender_domain::{EventKind, FileState, Scope, Severity, Visibility};
+use provender_domain::{EventKind, FileState, Scope, Severity, TagRule, Visibility};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
@@ -20,6 +20,10 @@ pub(super) fn moment_if_any(_: &mut SchemaGenerator) -> Schema {
 
 pub(super) fn visibility(_: &mut SchemaGenerator) -> Schema {
     one_of(&[Visibility::Public, Visibility::Private])
+}
+
+pub(super) fn tag_rule(_: &mut SchemaGenerator) -> Schema {
+    one_of(&[TagRule::Movable, TagRule::Immutable])
 }
 
 pub(super) fn scope(_: &mut SchemaGenerator) -> Schema {

@@ -16,6 +16,9 @@ pub struct NoParameters {}
 pub struct WhoAmI {
     /// As events will name them.
     pub actor: Actor,
+    /// How the server calls itself: scheme, host and port.
+    #[serde(default)]
+    pub origin: String,
 }
 
 /// How the server is doing.
@@ -87,6 +90,12 @@ pub struct Collected {
     pub blobs: u64,
     /// How large they are together, in bytes.
     pub bytes: u64,
+    /// How many files were forgotten because nothing has referred to them for a day.
+    #[serde(default)]
+    pub files: u64,
+    /// How many uploads that nobody went on with for a day; not counted beforehand.
+    #[serde(default)]
+    pub uploads: u64,
     /// Whether they are still there.
     pub dry_run: bool,
 }

@@ -194,3 +194,119 @@ async fn nobody_is_sent_elsewhere() {
     assert_eq!((answer.status, answer.field("location")), (403, None));
     server.stop().await;
 }
+
+async fn change(server: &TestServer, disabled: bool) {
+    let change =
+        provender_registry::AccountChange { disabled: Some(disabled), ..Default::default() };
+    let operator = server.registry.operator();
+    server.registry.change_account(&operator, "ada", change).await.unwrap();
+}
+
+/// The page that asks ada for her answer, as its ticket.
+async fn ticket(server: &TestServer, device: &Value) -> String {
+    let page = sign_in(server, device["user_code"].as_str().unwrap(), PASSWORD).await;
+    value(&page.text(), "ticket")
+}
+
+async fn approve(server: &TestServer, ticket: &str) -> u16 {
+    let fields = [("ticket", ticket), ("answer", "approve")];
+    server.post_form("/-/oidc/device", &fields).await.status
+}
+
+#[tokio::test]
+async fn what_a_disabled_account_agreed_to_is_void_at_once() {
+    let server = TestServer::start().await;
+    server.account("ada", PASSWORD).await;
+    let (asked, agreed, fetched) =
+        (begin(&server).await, begin(&server).await, begin(&server).await);
+    let open = ticket(&server, &asked).await;
+    for device in [&agreed, &fetched] {
+        let ticket = ticket(&server, device).await;
+        assert_eq!(approve(&server, &ticket).await, 200);
+    }
+    let identity = poll(&server, &fetched).await["id_token"].as_str().unwrap().to_owned();
+    let password = [("grant_type", "password"), ("username", "ada"), ("password", PASSWORD)];
+    change(&server, true).await;
+
+    assert_eq!(approve(&server, &open).await, 403);
+    assert_eq!(poll(&server, &agreed).await["error"], "invalid_grant");
+    assert_eq!(poll(&server, &asked).await["error"], "authorization_pending");
+    let request = Key::new().certificate_request_of(&identity, "ada@people.example");
+    let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await;
+    assert!(answer.status == 401 && answer.text().contains("any more"), "{}", answer.text());
+    assert_eq!(server.post_form("/-/oidc/token", &password).await.status, 400);
+
+    change(&server, false).await;
+    let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_signed_in_and_who_was_refused_is_told() {
+    let server = TestServer::start().await;
+    server.account("ada", PASSWORD).await;
+    let password = |account: &'static str, password: &'static str| {
+        [("grant_type", "password"), ("username", account), ("password", password)]
+    };
+    for _ in 0..3 {
+        assert_eq!(
+            server.post_form("/-/oidc/token", &password("ada", "wrong-horse")).await.status,
+            400
+        );
+        assert_eq!(
+            server.post_form("/-/oidc/token", &password("mallory", "wrong-horse")).await.status,
+            400
+        );
+    }
+    let answer = server.post_form("/-/oidc/token", &password("ada", PASSWORD)).await.json();
+    let identity = answer["id_token"].as_str().unwrap().to_owned();
+    let request = Key::new().certificate_request_of(&identity, "ada@people.example");
+    let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await.json();
+    let chain = &answer["signedCertificateEmbeddedSct"]["chain"]["certificates"];
+    assert_eq!(chain.as_array().unwrap().len(), 3);
+    server.identity_token().await;
+    let denied = begin(&server).await;
+    let ticket = ticket(&server, &denied).await;
+    let fields = [("ticket", ticket.as_str()), ("answer", "deny")];
+    server.post_form("/-/oidc/device", &fields).await;
+
+    let told = server.events(6).await;
+    let of =
+        |kind: &str| -> Vec<&Value> { told.iter().filter(|one| one["kind"] == kind).collect() };
+    let refused = of("sign-in-refused");
+    assert_eq!(refused.len(), 3, "once a minute for each: {told:?}");
+    assert_eq!(refused[0]["detail"]["account"], "ada");
+    assert!(refused.iter().any(|one| one["detail"].get("account").is_none()));
+    assert!(
+        !told
+            .iter()
+            .any(|one| one.to_string().contains("mallory") || one.to_string().contains("horse"))
+    );
+    let signed_in = of("signed-in");
+    assert_eq!(
+        signed_in[0]["detail"],
+        json!({"account": "ada", "audience": "sigstore", "method": "password"})
+    );
+    let certificate = &of("certificate-issued")[0]["detail"];
+    assert_eq!(certificate["identity"], "ada@people.example");
+    assert_eq!(of("identity-issued")[0]["actor"]["kind"], "token");
+
+    published(&server, "ct", 1).await;
+    let by_serial = format!("serial={}", certificate["serial"].as_str().unwrap());
+    for query in [by_serial.as_str(), "identity=ada%40people.example"] {
+        let found = server.get(&format!("/-/api/v1/log/certificates?{query}"), &[]).await.json();
+        assert_eq!(found["items"][0]["serial"], certificate["serial"], "{found}");
+        assert_eq!(found["items"][0]["identities"], json!(["ada@people.example"]));
+    }
+    let nothing = server.get("/-/api/v1/log/certificates?identity=mallory", &[]).await.json();
+    assert_eq!(nothing["items"], json!([]));
+    for query in ["", "?serial=xyz", "?serial=1", "?serial=01&identity=ada"] {
+        let path = format!("/-/api/v1/log/certificates{query}");
+        assert_eq!(server.get(&path, &[]).await.status, 400, "{query}");
+    }
+    let logs = server.get("/-/api/v1/logs", &[]).await.json();
+    let key = logs["items"][1]["key"].as_str().unwrap();
+    assert!(key.starts_with("localhost/-/ct+"), "{key}");
+    server.stop().await;
+}

@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 use super::needs_file;
 use crate::StoreError;
 use crate::metadata::codec::to_json;
+use crate::metadata::packed::pack;
 use crate::metadata::{Attestation, FileKey};
 
 pub(super) async fn record(
@@ -15,9 +16,9 @@ pub(super) async fn record(
     let columns = attestation.file.as_ref().map(|file| (file.package.columns(), file));
     let recorded = sqlx::query(
         "INSERT INTO attestations (id, blob, repository, ecosystem, package, file, source,
-         predicate_type, bundle, log_index, recorded_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-         ON CONFLICT (id) DO NOTHING",
+         predicate_type, bundle, packed, log_index, recorded_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10, $11)
+         ON CONFLICT DO NOTHING",
     )
     .bind(id(attestation))
     .bind(attestation.blob.to_hex())
@@ -27,7 +28,7 @@ pub(super) async fn record(
     .bind(columns.map(|(_, file)| file.name.as_str()))
     .bind(attestation.source.as_str())
     .bind(attestation.predicate_type.as_str())
-    .bind(attestation.bundle.as_str())
+    .bind(pack(&attestation.bundle))
     .bind(attestation.log_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)))
     .bind(attestation.recorded_at.microseconds())
     .execute(connection)
@@ -57,7 +58,7 @@ pub(super) async fn forget(
     Ok(())
 }
 
-/// The same for the same bundle about the same thing, whoever gave it and when.
+/// The same for the same bundle about the same thing, whenever it came.
 fn id(attestation: &Attestation) -> String {
     let file = attestation.file.as_ref().map(|file| (file.package.columns(), file.name.as_str()));
     let text = to_json(&(attestation.blob.to_hex(), file, attestation.bundle.as_str()));

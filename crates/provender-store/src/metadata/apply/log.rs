@@ -15,6 +15,16 @@ pub(in crate::metadata) enum LogWrite {
     Publish { origin: String, size: u64, checkpoint: String },
 }
 
+impl LogWrite {
+    /// Whose it is.
+    pub(in crate::metadata) fn origin(&self) -> &str {
+        match self {
+            Self::Swap(swap) => &swap.origin,
+            Self::Publish { origin, .. } => origin,
+        }
+    }
+}
+
 /// A state in the place of the one that is expected there.
 #[derive(Debug)]
 pub(in crate::metadata) struct Swap {

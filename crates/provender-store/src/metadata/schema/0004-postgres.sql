@@ -1,0 +1,4 @@
+-- The bundle, deflated; the text is empty then. Null: it was recorded before, as text.
+ALTER TABLE attestations ADD COLUMN packed BYTEA;
+-- It is deflated already.
+ALTER TABLE attestations ALTER COLUMN packed SET STORAGE EXTERNAL;

@@ -1,0 +1,222 @@
+//! What a command is about: a file or folder here, or a file that a server keeps, named as its
+//! clients name it. What is here wins over what is elsewhere.
+
+use std::path::Path;
+
+use anyhow::Result;
+use provender_attest::{Artifact, Bundle};
+use provender_domain::{BlobId, Digest};
+use provender_ecosystem::NamedTarget;
+use provender_server::api::types::{
+    Attestation, Items, KeptAttestation, NewAttestation, Referenced,
+};
+
+use crate::artifact;
+use crate::data;
+use crate::ecosystems;
+use crate::exit::Failure;
+use crate::instance::{Instance, usage};
+use crate::output::printable;
+
+/// Where the server says what a reference names.
+const REFERENCE_PATH: &str = "-/api/v1/reference";
+
+/// What a command is about.
+pub(crate) enum Named {
+    /// A file or folder here.
+    Here(artifact::Target),
+    /// A file that a server keeps.
+    Kept(Box<Kept>),
+}
+
+/// A file that a server keeps.
+pub(crate) struct Kept {
+    instance: Instance,
+    token: Option<String>,
+    reference: String,
+    /// What the server says that it is.
+    pub(crate) file: Referenced,
+    digest: Digest,
+}
+
+/// Whether an ecosystem's clients would take this for something that a server keeps.
+pub(crate) fn is_reference(given: &str) -> bool {
+    ecosystems::all().iter().any(|ecosystem| ecosystem.read_reference(given).is_some())
+}
+
+impl Named {
+    /// Looks here first; `token` is one of the server that `target` names.
+    pub(crate) async fn find(
+        given: &Path,
+        target: &data::Target,
+        token: Option<String>,
+    ) -> Result<Self> {
+        match given.to_str().filter(|text| !given.exists() && is_reference(text)) {
+            Some(reference) => {
+                let kept = Kept::find(reference, target, token).await?;
+                Ok(Self::Kept(Box::new(kept)))
+            }
+            None => artifact::Target::open(given).map(Self::Here),
+        }
+    }
+
+    /// As it was named.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Here(target) => target.path().display().to_string(),
+            Self::Kept(kept) => kept.reference.clone(),
+        }
+    }
+
+    /// The SHA-256 of what is signed.
+    pub(crate) fn sha256(&self) -> Result<String> {
+        match self {
+            Self::Here(target) => Ok(hex::encode(target.sha256()?)),
+            Self::Kept(kept) => Ok(kept.file.sha256.clone()),
+        }
+    }
+
+    /// As a statement names it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Here(target) => target.name(),
+            Self::Kept(kept) => format!("{}/{}", kept.file.repository, kept.file.package),
+        }
+    }
+
+    /// Hands what is signed to `verify`: its bytes if it is here, else its digest.
+    pub(crate) fn with<T>(&self, verify: impl FnOnce(Artifact<'_>) -> T) -> Result<T> {
+        match self {
+            Self::Here(target) => target.with(verify),
+            Self::Kept(kept) => Ok(verify(Artifact::Digest(&kept.digest))),
+        }
+    }
+}
+
+impl Kept {
+    /// Asks the server. What the reference itself says, its digest, is not left to the server.
+    pub(crate) async fn find(
+        reference: &str,
+        target: &data::Target,
+        token: Option<String>,
+    ) -> Result<Self> {
+        if target.server.is_none() {
+            let why = format!(
+                "{}: there is no such file; if it is on a server, name that with --server URL",
+                printable(reference)
+            );
+            return Err(usage(&why));
+        }
+        let instance = Instance::of(target)?;
+        let query = [("reference", reference), ("host", instance.authority())];
+        let file: Referenced = instance.read_json(REFERENCE_PATH, &query, token.as_deref()).await?;
+        let digest = checked(reference, &file)?;
+        Ok(Self { instance, token, reference: reference.to_owned(), file, digest })
+    }
+
+    /// As it was named.
+    pub(crate) fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// Everything that the server has attested of these bytes, each bundle once. Nothing is
+    /// verified yet.
+    pub(crate) async fn bundles(&self) -> Result<Vec<(String, Bundle)>> {
+        let path = format!("-/api/v1/attestations/{}", self.digest);
+        let found: Items<Attestation> =
+            self.instance.read_json(&path, &[], self.token.as_deref()).await?;
+        let mut bundles: Vec<(String, Bundle)> = Vec::new();
+        for (number, attestation) in (1..).zip(found.items) {
+            let name =
+                format!("{} ({}, {})", number, attestation.source, attestation.predicate_type);
+            let bundle = Bundle::parse(attestation.bundle.to_string().as_bytes());
+            let bundle = bundle.map_err(|error| {
+                let why = anyhow::anyhow!(error);
+                Failure::Refused(format!("attestation {}: {why:#}", printable(&name)))
+            })?;
+            if !bundles.iter().any(|(_, known)| known.signature() == bundle.signature()) {
+                bundles.push((name, bundle));
+            }
+        }
+        Ok(bundles)
+    }
+
+    /// Hands a bundle about the file to the server, which verifies it and shows it to clients.
+    pub(crate) async fn attach(&self, bundle: &Bundle) -> Result<KeptAttestation> {
+        let path = format!("-/api/v1/repositories/{}/attestations", self.file.repository);
+        let new = NewAttestation {
+            ecosystem: self.file.ecosystem.clone(),
+            package: self.file.package.clone(),
+            file: self.file.file.clone(),
+            bundle: serde_json::from_str(&bundle.to_json())?,
+        };
+        self.instance.post_json(&path, &new, self.token.as_deref()).await
+    }
+}
+
+/// The digest of the file, if the server answers with what was asked for.
+fn checked(reference: &str, file: &Referenced) -> Result<Digest> {
+    let blob: BlobId = file.sha256.parse().map_err(|_| another(reference, &file.sha256))?;
+    let digest = blob.digest();
+    for ecosystem in ecosystems::all() {
+        let Some(named) = ecosystem.read_reference(reference) else { continue };
+        let NamedTarget::File(name) = named.target else { return Ok(digest) };
+        let is_file = name.as_str() == file.file;
+        let promised = ecosystem.digest_of_file(&name);
+        let is_digest = promised.is_none_or(|promised| {
+            promised.algorithm() != digest.algorithm() || promised == digest
+        });
+        if !is_file || !is_digest {
+            return Err(another(reference, &file.file));
+        }
+    }
+    Ok(digest)
+}
+
+fn another(reference: &str, found: &str) -> anyhow::Error {
+    let (reference, found) = (printable(reference), printable(found));
+    let message = format!("{reference}: the server answered with something else, {found}");
+    Failure::Refused(message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use provender_server::api::types::Referenced;
+
+    use super::{checked, is_reference};
+
+    #[test]
+    fn references_and_other_texts() {
+        let check = |text: &str, expected: bool| assert_eq!(is_reference(text), expected, "{text}");
+        check("localhost:8080/main/team/app:1.0", true);
+        check("main/app:1.0", true);
+        check("firmware.bin", false);
+        check("./main/app:1.0", false);
+        check("pkg:generic/app@1.0", false);
+        check("sha256:00", false);
+    }
+
+    #[test]
+    fn answers_are_held_against_the_reference() {
+        let check = |reference: &str, file: &str, sha256: &str, expected: bool| {
+            let answer = Referenced {
+                repository: "main".to_owned(),
+                ecosystem: "oci".to_owned(),
+                package: "app".to_owned(),
+                file: file.to_owned(),
+                tag: None,
+                sha256: sha256.to_owned(),
+                purl: String::new(),
+            };
+            assert_eq!(checked(reference, &answer).is_ok(), expected, "{reference} {file}");
+        };
+        let (one, other) = ("ab".repeat(32), "cd".repeat(32));
+        let file = |hex: &str| format!("manifest@sha256:{hex}");
+        let by_digest = format!("main/app@sha256:{one}");
+        check("main/app:1.0", &file(&one), &one, true);
+        check("main/app:1.0", &file(&one), "short", false);
+        check(&by_digest, &file(&one), &one, true);
+        check(&by_digest, &file(&other), &other, false);
+        check(&by_digest, &file(&one), &other, false);
+    }
+}
