@@ -34,10 +34,10 @@ pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
     let layers = || manifest.entries.iter().map(|layer| layer.media_type.as_str());
     let is_statement =
         is_statement_type(kind) || layers().any(|text| is_bundle(text) || is_cosign(text));
-    if !is_statement {
+    if !is_statement || layers().any(media_type::is_image_layer) {
         return None;
     }
-    let about = manifest.subject.as_ref();
+    let about = manifest.subject.as_ref().filter(|_| !may_be_run(manifest));
     let bundle = match manifest.entries.as_slice() {
         // As cosign reads it: one layer, of that type.
         [layer] if is_bundle(&layer.media_type) && about.is_some() => {
@@ -47,6 +47,15 @@ pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
     };
     let about = about.map(|subject| file_name::name(Kind::Manifest, &subject.digest));
     Some(Evidence { about, bundle })
+}
+
+/// Whether a client may run it as an image, whatever it calls itself and its layers: they tell
+/// images by the type of the configuration, and some take any that they do not know for one. No
+/// repository serves such a thing without the signatures that it asks for.
+fn may_be_run(manifest: &Manifest) -> bool {
+    manifest.config.as_ref().is_some_and(|config| {
+        config.media_type != media_type::OCI_EMPTY && !is_statement_type(&config.media_type)
+    })
 }
 
 fn is_statement_type(artifact_type: &str) -> bool {

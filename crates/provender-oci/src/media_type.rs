@@ -91,6 +91,14 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte)
 }
 
+/// Whether clients unpack layers of this type into a file system: those of OCI and Docker, whatever
+/// their compression. In one case: Go's clients compare them as they are, others may not.
+pub(crate) fn is_image_layer(layer: &str) -> bool {
+    let layer = layer.to_ascii_lowercase();
+    layer.starts_with("application/vnd.oci.image.layer.")
+        || layer.starts_with("application/vnd.docker.image.rootfs.")
+}
+
 /// Whether layers of this type may be left out of registries, because somebody forbids their
 /// distribution (image specification, "Non-distributable layers"; Docker's foreign layers).
 pub(crate) fn is_not_distributable(layer: &str) -> bool {

@@ -43,6 +43,11 @@ impl Registry {
         if let Selection::Tag(tag) = selection {
             return self.remove_tag(authorized, &key, tag, change).await;
         }
+        // Nobody publishes what needs a file between the look and the commit.
+        let alone = match change {
+            Change::Remove => Some(self.inner.garbage_gate.write().await),
+            _ => None,
+        };
         let mut selected = self.selected(&key, selection).await?;
         if *change == Change::Remove {
             self.check_not_needed(&key, &selected).await?;
@@ -77,6 +82,7 @@ impl Registry {
             return Err(Problem::new(ProblemCode::Conflict, nothing_to_do(change)));
         }
         let outcome = self.inner.metadata.commit(writes, events).await;
+        drop(alone);
         self.package_changed(key.ecosystem, &key.package);
         outcome.map_err(|error| store_problem(&error))?;
         self.remove_unreferenced(&freed).await?;

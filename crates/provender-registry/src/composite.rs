@@ -2,7 +2,8 @@
 
 use provender_attest::Bundle;
 use provender_domain::{
-    EventKind, File, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode, Scope, TagRule,
+    EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode, Scope,
+    TagRule,
 };
 use provender_ecosystem::{
     Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
@@ -127,7 +128,9 @@ impl Registry {
         for reference in required {
             let kept = self.inner.metadata.file(key, &reference.file).await;
             match kept.map_err(|error| store_problem(&error))? {
-                Some(kept) if kept.state == FileState::Present => {}
+                // An upstream's is not served under a name that is ours: it has to come again.
+                Some(kept)
+                    if kept.state == FileState::Present && kept.origin == Origin::Published => {}
                 _ => return Err(missing_reference(key, &reference.file)),
             }
         }

@@ -80,7 +80,8 @@ impl Registry {
         let limit = u32::try_from(BATCH).expect("a small number");
         let now = self.now();
         let mut after = None;
-        while !collected.dry_run {
+        let mut is_at_the_end = collected.dry_run;
+        while !is_at_the_end {
             let step = metadata.unreferenced(ecosystem.id(), "", after.as_ref(), limit).await;
             let step = step.map_err(|error| store_problem(&error))?;
             let marks = step.files.into_iter().filter_map(|(key, kept)| {
@@ -92,10 +93,8 @@ impl Registry {
             if !marks.is_empty() {
                 metadata.commit(marks, Vec::new()).await.map_err(|error| store_problem(&error))?;
             }
-            match step.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
+            is_at_the_end = step.next.is_none();
+            after = step.next;
         }
         let before = now.before(self.inner.tuning.orphan_grace);
         loop {
@@ -114,7 +113,7 @@ impl Registry {
                 match metadata.commit(vec![forget], Vec::new()).await {
                     Ok(_) => collected.files += 1,
                     // Somebody refers to it again.
-                    Err(StoreError::InUse { .. } | StoreError::Missing { .. }) => {
+                    Err(StoreError::InUse | StoreError::Missing { .. }) => {
                         let clear = Write::ClearOrphan { key: key.clone(), file: name };
                         let cleared = metadata.commit(vec![clear], Vec::new()).await;
                         cleared.map_err(|error| store_problem(&error))?;

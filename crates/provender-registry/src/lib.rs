@@ -273,6 +273,12 @@ impl Registry {
         self.inner.log_stores.inject_faults(faults);
     }
 
+    /// How many files on their way in are waited for, or read while they are fetched.
+    #[cfg(feature = "faults")]
+    pub fn streams_under_way(&self) -> usize {
+        self.inner.mirrors.streams.count()
+    }
+
     fn state(&self) -> Arc<State> {
         self.inner.state.read().expect("state is replaced, never changed, under this lock").clone()
     }

@@ -7,14 +7,14 @@ use provender_domain::{
     EventKind, File, KeptFile, Listing, NewEvent, Problem, ProblemCode, Timestamp, Upstream,
     UpstreamName, Yank,
 };
-use provender_ecosystem::{Ecosystem, UpstreamDocument};
+use provender_ecosystem::{Ecosystem, UpstreamDocument, UpstreamRequest};
 use provender_store::{ListingOutcome, PackageKey, StoredListing, Write};
-use provender_upstream::{Document, FlightError, Page, Remote, SingleFlight, Validators};
+use provender_upstream::{Document, FlightError, Page, Remote, SingleFlight, Validators, Wanted};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::error::store_problem;
-use crate::remote::fetch_problem;
+use crate::remote::{fetch_problem, is_nothing_for_nobody};
 use crate::{Caller, Registry};
 
 /// What one upstream says of one package.
@@ -170,16 +170,31 @@ impl Registry {
         question: &Question,
         stored: Option<&Listed>,
     ) -> Result<Document, Problem> {
-        let Question { key, upstream, ecosystem, remote } = question;
+        let Question { key, ecosystem, remote, .. } = question;
         let request = ecosystem.upstream_index(remote.base(), &key.package);
-        let validators = stored.and_then(Listed::usable_validators);
+        self.ask_for(question, &request, stored.and_then(Listed::usable_validators)).await
+    }
+
+    async fn ask_for(
+        &self,
+        question: &Question,
+        request: &UpstreamRequest,
+        validators: Option<&Validators>,
+    ) -> Result<Document, Problem> {
+        let Question { upstream, remote, .. } = question;
         let limit = self.inner.tuning.document_limit_bytes;
         let client = &self.inner.remotes.client;
-        let answer = client.document(remote, &request.url, request.accept, validators, limit).await;
+        let access = request.access.as_deref();
+        let wanted = Wanted { accept: request.accept, fields: &[LINK], realm_key: access };
+        let answer = client.document(remote, &request.url, wanted, validators, limit).await;
         match answer {
             Ok(document) => {
                 self.upstream_answered(upstream);
                 Ok(document)
+            }
+            Err(error) if is_nothing_for_nobody(upstream, access, &error) => {
+                self.upstream_answered(upstream);
+                Ok(Document::Missing { status: 401 })
             }
             Err(error) => {
                 let problem = fetch_problem(upstream, &error);
@@ -189,6 +204,12 @@ impl Registry {
         }
     }
 
+    async fn parsed(&self, question: &Question, page: Page) -> Result<Listing, Problem> {
+        parse_page(question, page).await.inspect_err(|problem| {
+            self.upstream_sent_nonsense(&question.upstream, problem);
+        })
+    }
+
     async fn take_page(
         &self,
         question: &Question,
@@ -196,10 +217,28 @@ impl Registry {
         page: Page,
         now: Timestamp,
     ) -> Result<Listed, Problem> {
-        let validators = page.validators.clone();
-        let listing = parse_page(question, page).await.inspect_err(|problem| {
-            self.upstream_sent_nonsense(&question.upstream, problem);
-        })?;
+        let mut validators = page.validators.clone();
+        let mut next = next_page(question, &page);
+        if next.is_some() {
+            // That its first page is the same says nothing of the others.
+            validators = Validators::default();
+        }
+        let mut listing = self.parsed(question, page).await?;
+        let mut pages = 1;
+        while let Some(request) = next.take().filter(|_| pages < PAGES_LIMIT) {
+            let Document::Modified(page) = self.ask_for(question, &request, None).await? else {
+                break;
+            };
+            next = next_page(question, &page);
+            let more = self.parsed(question, *page).await?;
+            let is_empty = more.files.is_empty() && more.tags.is_empty();
+            listing.files.extend(more.files);
+            listing.tags.extend(more.tags);
+            pages += 1;
+            if is_empty {
+                break;
+            }
+        }
         let listed = Listed {
             listing: Some(Arc::new(listing)),
             fetched_at: now,
@@ -322,6 +361,21 @@ impl Registry {
         }
         event
     }
+}
+
+/// The field in which lists say where they go on (RFC 8288).
+const LINK: &str = "link";
+/// Most pages of one list that are read: registries give a hundred entries or a thousand in each.
+const PAGES_LIMIT: usize = 200;
+
+fn next_page(question: &Question, page: &Page) -> Option<UpstreamRequest> {
+    let link = page.fields.first(LINK)?.to_owned();
+    question.ecosystem.upstream_next(&UpstreamDocument {
+        url: page.final_url.clone(),
+        content_type: None,
+        body: Vec::new(),
+        link: Some(link),
+    })
 }
 
 /// Documents up to this size are parsed where they arrive; larger ones off the threads that serve.

@@ -18,9 +18,10 @@ use tokio::sync::Semaphore;
 use crate::error::{blob_problem, store_problem};
 use crate::failure::Failures;
 use crate::listing::shared_problem;
-use crate::read::no_such_file;
-use crate::remote::fetch_problem;
+use crate::read::{DOCUMENT_LIMIT_BYTES, no_such_file};
+use crate::remote::{fetch_problem, is_nothing_for_nobody};
 use crate::resolve::{Entry, Query, without_doubles};
+use crate::signature::EVIDENCE;
 use crate::signing::{CHECKS, Check, Task};
 use crate::stream::{Broadcast, Streams};
 use crate::{Caller, Registry};
@@ -147,7 +148,11 @@ impl Registry {
                     request
                 }
             };
+            let is_last = self.is_exclusive_behind(query, &upstream).await?;
             errands.push(Errand::by_digest(query, name, upstream, request, caller));
+            if is_last {
+                break;
+            }
         }
         Ok(errands)
     }
@@ -254,7 +259,15 @@ impl Registry {
             .ok_or_else(|| Problem::not_found("the upstream lists this file without a URL"))?;
         let limit = self.inner.tuning.file_limit_bytes;
         let limit = errand.file.size_bytes.map_or(limit, |size_bytes| size_bytes.min(limit));
+        let limit = match errand.query.ecosystem.delivery(&errand.file.name) {
+            Delivery::FromMemory => limit.min(DOCUMENT_LIMIT_BYTES),
+            Delivery::AfterKept | Delivery::WhileFetched => limit,
+        };
+        let access = errand.request.as_ref().and_then(|request| request.access.as_deref());
         let failed = |error| {
+            if is_nothing_for_nobody(upstream, access, &error) {
+                return no_such_file(&errand.query, &errand.file.name);
+            }
             let problem = fetch_problem(upstream, &error);
             self.tell_of_failed_fetch(errand, &problem);
             problem
@@ -350,7 +363,11 @@ impl Registry {
         let references = at_leisure(inspection.references);
         let companions =
             self.keep_companions(inspection.companions, &errand.file.companions).await?;
-        let file = kept_facts(errand, &blob, inspection.version, inspection.attributes, companions);
+        let mut attributes = inspection.attributes;
+        if let Some(evidence) = &inspection.evidence {
+            attributes.0.insert(EVIDENCE.to_owned(), evidence.about.is_some().into());
+        }
+        let file = kept_facts(errand, &blob, inspection.version, attributes, companions);
         let kept = KeptFile {
             file,
             blob: blob.id(),

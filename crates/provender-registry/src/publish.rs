@@ -201,8 +201,8 @@ impl Registry {
         let Checked { blob, inspection, attested } = checked;
         let Inspection { mut attributes, companions, references, evidence, .. } = inspection;
         let is_evidence = evidence.is_some();
-        if is_evidence {
-            attributes.0.insert(EVIDENCE.to_owned(), true.into());
+        if let Some(evidence) = &evidence {
+            attributes.0.insert(EVIDENCE.to_owned(), evidence.about.is_some().into());
         }
         let subject = subject_among(&references);
         let mut kept = Self::kept_facts(operation, publication, &blob, attributes, now);
@@ -223,7 +223,7 @@ impl Registry {
         self.note_signing(&task, signed.as_ref().err());
         let mut writes = vec![
             Write::BindName { key: key.clone(), origin: Origin::Published, at: now },
-            self.recording(operation, &key, &kept),
+            Self::recording(operation, &key, &kept),
         ];
         if !references.is_empty() {
             let (key, file) = (key.clone(), kept.file.name.clone());
@@ -264,12 +264,7 @@ impl Registry {
     }
 
     /// Where names are digests the same bytes may come again, and come back.
-    fn recording(
-        &self,
-        operation: &Authorized<Operation>,
-        key: &PackageKey,
-        kept: &KeptFile,
-    ) -> Write {
+    fn recording(operation: &Authorized<Operation>, key: &PackageKey, kept: &KeptFile) -> Write {
         let (key, file) = (key.clone(), kept.clone());
         match operation.ecosystem.digest_of_file(&file.file.name) {
             Some(_) => Write::KeepFile { key, file },

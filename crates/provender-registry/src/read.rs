@@ -57,7 +57,7 @@ pub struct FileAnswer {
 }
 
 /// Largest file that is kept in memory, in bytes; ecosystems take no larger ones of that kind.
-const DOCUMENT_LIMIT_BYTES: u64 = 16 << 20;
+pub(crate) const DOCUMENT_LIMIT_BYTES: u64 = 16 << 20;
 
 impl Registry {
     /// Carries out a reading operation.
@@ -272,10 +272,14 @@ impl Registry {
         let Some(kept) = kept.map_err(|error| store_problem(&error))? else {
             return Ok(None);
         };
+        let name_origin = self.name_origin(query).await?;
+        if name_origin == Some(Origin::Published) && may_come_to_belong_here(query, &kept) {
+            return Ok(None);
+        }
         let (signatures_asked, signers) = self.signature_facts(query, &kept).await?;
         let facts = Facts {
             origin: kept.origin.clone(),
-            name_origin: self.name_origin(query).await?,
+            name_origin,
             state: Some(kept.state),
             state_reason: kept.state_reason.clone(),
             uploaded_at: kept.file.uploaded_at,
@@ -380,6 +384,15 @@ impl Authorized<Operation> {
             host: self.wanted_host.clone(),
         }
     }
+}
+
+/// An upstream's file under a name that is ours by now, and that is its digest: it is not here
+/// until somebody publishes the same bytes. Clients look before they push, and push only what
+/// they are told is missing.
+fn may_come_to_belong_here(query: &Query, kept: &KeptFile) -> bool {
+    kept.state == FileState::Present
+        && kept.origin != Origin::Published
+        && query.ecosystem.digest_of_file(&kept.file.name).is_some()
 }
 
 /// The upstream that a kept file came from, if it is still one.

@@ -15,7 +15,7 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::store_problem;
-use crate::remote::fetch_problem;
+use crate::remote::{fetch_problem, is_nothing_for_nobody};
 use crate::resolve::Query;
 
 /// Referrers of one file, and how long that is true.
@@ -69,7 +69,12 @@ impl Registry {
                     referring.fresh_until = now.plus(self.inner.tuning.tag_fresh);
                     break;
                 }
-                Ok(None) => referring.fresh_until = now.plus(self.inner.tuning.tag_fresh),
+                Ok(None) => {
+                    referring.fresh_until = now.plus(self.inner.tuning.tag_fresh);
+                    if self.is_exclusive_behind(query, &upstream).await? {
+                        break;
+                    }
+                }
                 Err(problem) if problem.code == ProblemCode::Internal => return Err(problem),
                 // What is kept is shown without it.
                 Err(_) => {
@@ -138,6 +143,10 @@ impl Registry {
                     Answered::Modified(page) => Some(*page),
                     Answered::Missing { .. } | Answered::NotModified => None,
                 })
+            }
+            Err(error) if is_nothing_for_nobody(upstream, wanted.realm_key, &error) => {
+                self.upstream_answered(upstream);
+                Ok(None)
             }
             Err(error) => {
                 let problem = fetch_problem(upstream, &error);

@@ -76,6 +76,23 @@ impl Remotes {
     }
 }
 
+/// Whether a refusal only says that there is nothing there for anybody: registries that hand out
+/// tokens for each package answer so to who has no credentials, whether the package is somebody
+/// else's or nobody's. Where an ecosystem has no such tokens a refusal is one, and ends the search.
+pub(crate) fn is_nothing_for_nobody(
+    upstream: &Upstream,
+    access: Option<&str>,
+    error: &FetchError,
+) -> bool {
+    let is_nobody = matches!(&upstream.target, UpstreamTarget::Remote { credentials: None, .. });
+    let is_refusal = match error {
+        // Some refuse the token itself.
+        FetchError::Token { .. } => matches!(error.class(), Class::Status(401 | 403)),
+        _ => error.class() == Class::Status(401),
+    };
+    is_nobody && access.is_some() && is_refusal
+}
+
 /// What a failure to fetch is to a client: which upstream and what sort, no addresses.
 pub(crate) fn fetch_problem(upstream: &Upstream, error: &FetchError) -> Problem {
     let name = &upstream.name;

@@ -240,6 +240,31 @@ impl Registry {
         })
     }
 
+    /// Whether an upstream is a repository of this server to which the name belongs, or behind
+    /// which it does: then nobody after it is asked, whatever it has.
+    pub(crate) fn is_exclusive_behind<'a>(
+        &'a self,
+        query: &'a Query,
+        upstream: &'a Upstream,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Problem>> + Send + 'a>> {
+        Box::pin(async move {
+            let UpstreamTarget::Repository { repository } = &upstream.target else {
+                return Ok(false);
+            };
+            let inner = self.nested(query, repository.as_str())?;
+            let bound = self.name_origin(&inner).await?;
+            if bound == Some(Origin::Published) {
+                return Ok(true);
+            }
+            for behind in inner.eligible_upstreams(bound.as_ref()) {
+                if self.is_exclusive_behind(&inner, &behind).await? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
     /// The same package in a repository that is this one's upstream.
     pub(crate) fn nested(&self, query: &Query, name: &str) -> Result<Query, Problem> {
         if query.depth >= UPSTREAM_DEPTH_LIMIT {

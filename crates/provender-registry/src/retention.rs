@@ -86,10 +86,10 @@ impl Registry {
                 let name = &repository.repository.name;
                 match rule.tags {
                     Some(_) => {
-                        self.expire_tags(caller, name, &*ecosystem, rule, &mut expired).await?
+                        self.expire_tags(caller, name, &*ecosystem, rule, &mut expired).await?;
                     }
                     None => {
-                        self.expire_files(caller, name, &*ecosystem, rule, &mut expired).await?
+                        self.expire_files(caller, name, &*ecosystem, rule, &mut expired).await?;
                     }
                 }
             }
@@ -244,7 +244,7 @@ impl Registry {
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
             Ok(_) => Ok(true),
-            Err(StoreError::InUse { .. } | StoreError::Missing { .. }) => Ok(false),
+            Err(StoreError::InUse | StoreError::Missing { .. }) => Ok(false),
             Err(error) => Err(store_problem(&error)),
         }
     }

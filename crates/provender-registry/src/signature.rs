@@ -16,8 +16,8 @@ use crate::resolve::Query;
 const DEPTH_LIMIT: usize = 3;
 /// Most files that are looked at on the way.
 const FILES_LIMIT: usize = 64;
-/// The attribute of a file that is a statement about another: set by the registry alone, no
-/// ecosystem's attributes begin with a colon.
+/// The attribute of a file that is a statement: whether it says what it is about. Set by the
+/// registry alone, no ecosystem's attributes begin with a colon.
 pub(crate) const EVIDENCE: &str = ":evidence";
 
 impl Query {
@@ -37,14 +37,14 @@ impl Query {
 impl Registry {
     /// The signatures that are asked for of a file, and who signed it or what refers to it: the
     /// digest of a layer stands in its manifest, and that one's in its index, so that a signature
-    /// over those covers it. A signature itself needs none.
+    /// over those covers it. A statement itself needs none, if it says what it is about.
     pub(crate) async fn signature_facts(
         &self,
         query: &Query,
         kept: &KeptFile,
     ) -> Result<(Vec<SignatureRule>, Vec<Signer>), Problem> {
         let rules: Vec<SignatureRule> = query.signature_rules().cloned().collect();
-        if rules.is_empty() || is_evidence(kept) {
+        if rules.is_empty() || needs_no_signature(kept) {
             return Ok((Vec::new(), Vec::new()));
         }
         let key = query.key();
@@ -56,7 +56,7 @@ impl Registry {
             for name in &level {
                 for parent in self.referring_to(&key, name).await? {
                     if seen.len() < FILES_LIMIT && seen.insert(parent.file.name.clone()) {
-                        if is_evidence(&parent) {
+                        if needs_no_signature(&parent) {
                             return Ok((Vec::new(), Vec::new()));
                         }
                         signers.extend(self.signers_of(&parent).await?);
@@ -139,7 +139,12 @@ fn signer(signed_by: &SignedBy) -> Option<Signer> {
     }
 }
 
-/// Whether a file is a statement about another.
+/// Whether a file is a statement.
 pub(crate) fn is_evidence(kept: &KeptFile) -> bool {
     kept.file.attributes.0.contains_key(EVIDENCE)
+}
+
+/// Whether it is one that says what it is about: nobody is asked to sign that.
+fn needs_no_signature(kept: &KeptFile) -> bool {
+    kept.file.attributes.0.get(EVIDENCE).and_then(serde_json::Value::as_bool) == Some(true)
 }

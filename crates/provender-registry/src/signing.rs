@@ -18,7 +18,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use provender_attest::Statement;
 use provender_authority::Authority;
-use provender_domain::{Actor, EventKind, KeptFile, NewEvent, Problem, ProblemCode, Timestamp};
+use provender_domain::{
+    Actor, EventKind, FileState, KeptFile, NewEvent, Problem, ProblemCode, Timestamp,
+};
 use provender_ecosystem::Ecosystem;
 use provender_store::{
     Attestation, AttestationSource, FileKey, PackageKey, SigningKind, SigningTask, StoreError,
@@ -142,7 +144,11 @@ impl Registry {
         let mut writes = vec![task.end()];
         writes.extend(self.evidence_of(task, kept, &attestation).await?);
         writes.push(Write::RecordAttestation(attestation));
-        match self.inner.metadata.commit(writes, Vec::new()).await {
+        let outcome = self.inner.metadata.commit(writes, Vec::new()).await;
+        if let Some(ecosystem) = self.ecosystem(&task.file.package.ecosystem) {
+            self.package_changed(ecosystem.id(), &task.file.package.package);
+        }
+        match outcome {
             // Missing: another server ended the task, and its attestation stands.
             Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -164,6 +170,11 @@ impl Registry {
             ecosystem: ecosystem.id(),
             package: package.package.clone(),
         };
+        // What was deleted meanwhile needs no evidence beside it.
+        let now = self.inner.metadata.file(&key, &kept.file.name).await?;
+        if now.is_none_or(|now| now.state != FileState::Present) {
+            return Ok(Vec::new());
+        }
         let made = self.made_evidence(&key, kept, attestation).await;
         made.map_err(SigningFailure::Evidence)
     }

@@ -79,8 +79,53 @@ impl Streams {
         streams.entry(key).or_insert_with(|| watch::Sender::new(None)).subscribe()
     }
 
+    /// Nobody waits any more for what was never begun, or is over.
+    fn forget_unless_wanted(&self, key: &MirrorKey) {
+        let mut streams = self.lock();
+        let is_idle = |sender: &watch::Sender<Option<Open>>| {
+            sender.receiver_count() == 0 && sender.borrow().is_none()
+        };
+        if streams.get(key).is_some_and(is_idle) {
+            streams.remove(key);
+        }
+    }
+
+    /// How many there are.
+    #[cfg(feature = "faults")]
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<MirrorKey, watch::Sender<Option<Open>>>> {
         self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// Somebody waits for a fetch to begin. Dropped by whoever hangs up, too.
+struct Waiting<'a> {
+    streams: &'a Streams,
+    key: MirrorKey,
+    opened: Option<watch::Receiver<Option<Open>>>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(streams: &'a Streams, key: MirrorKey) -> Self {
+        let opened = Some(streams.watch(key.clone()));
+        Self { streams, key, opened }
+    }
+
+    /// What is being fetched; `None` where it is over already.
+    async fn open(&mut self) -> Option<Open> {
+        let opened = self.opened.as_mut()?;
+        let open = opened.wait_for(Option::is_some).await;
+        open.ok().and_then(|open| open.clone())
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.opened = None;
+        self.streams.forget_unless_wanted(&self.key);
     }
 }
 
@@ -154,16 +199,12 @@ impl Registry {
 
     async fn stream(&self, query: &Query, errand: Errand) -> Result<Answer, Problem> {
         let file = errand.file.clone();
-        let mut opened = self.inner.mirrors.streams.watch(errand.key());
+        let mut waiting = Waiting::new(&self.inner.mirrors.streams, errand.key());
         let registry = self.clone();
         let mut fetch = Interest(tokio::spawn(async move { registry.mirror(errand).await }));
-        let opening = async {
-            let open = opened.wait_for(Option::is_some).await;
-            open.ok().and_then(|open| open.clone())
-        };
         let open = tokio::select! {
             biased;
-            open = opening => open,
+            open = waiting.open() => open,
             kept = &mut fetch.0 => {
                 let kept = kept.map_err(|error| Problem::internal(&error))??;
                 return self.open_kept(query, kept).await.map(Answer::File);

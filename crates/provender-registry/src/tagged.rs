@@ -12,13 +12,13 @@ use provender_domain::{
     RepositoryPolicy, Tag, TagRule, Timestamp, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
-use provender_store::{StoreError, TagRow, Write};
+use provender_store::{EventFilter, PackageKey, StoreError, TagRow, Write};
 use provender_upstream::{Head, Remote, Wanted as WantedFields};
 
 use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::store_problem;
-use crate::remote::fetch_problem;
+use crate::remote::{fetch_problem, is_nothing_for_nobody};
 use crate::resolve::{Query, bound_origin};
 use crate::{Caller, Registry};
 
@@ -61,6 +61,9 @@ impl Registry {
                 if let Some(pointed) = pointed? {
                     return Ok(pointed);
                 }
+                if self.is_exclusive_behind(query, &upstream).await? {
+                    break;
+                }
             }
             // No upstream has it any more, or may be asked: what was kept goes on being served.
             match kept.filter(|_| query.host.is_none()) {
@@ -100,15 +103,18 @@ impl Registry {
         if let Some((row, fresh_until)) = kept.and_then(|row| Some((row, fresh_until(row)?))) {
             return Ok(Some(Pointed { file: row.file.clone(), fresh_until, stale: None }));
         }
-        match self.ask_for_tag(query, tag, upstream, &remote).await {
-            Ok(Some(file)) => {
-                let fresh_until = now.plus(self.inner.tuning.tag_fresh);
-                let pointed = Pointed { file, fresh_until, stale: None };
-                self.follow(query, tag, kept, pointed, caller).await.map(Some)
-            }
-            Ok(None) => Ok(None),
-            Err(problem) if problem.code == ProblemCode::Internal => Err(problem),
-            Err(problem) => {
+        let asked = async {
+            let Some(file) = self.ask_for_tag(query, tag, upstream, &remote).await? else {
+                return Ok(None);
+            };
+            let fresh_until = now.plus(self.inner.tuning.tag_fresh);
+            let pointed = Pointed { file, fresh_until, stale: None };
+            self.follow(query, tag, kept, pointed, caller).await.map(Some)
+        };
+        match asked.await {
+            Ok(pointed) => Ok(pointed),
+            // Also where only what it points to now cannot be fetched: upstreams limit that first.
+            Err(problem) if is_upstreams(problem.code) => {
                 let row = kept.ok_or(problem)?;
                 let stale = Stale {
                     since: row.checked_at.unwrap_or(row.moved_at),
@@ -118,6 +124,7 @@ impl Registry {
                 let file = row.file.clone();
                 Ok(Some(Pointed { file, fresh_until, stale: Some(stale) }))
             }
+            Err(problem) => Err(problem),
         }
     }
 
@@ -174,6 +181,10 @@ impl Registry {
                 self.upstream_answered(upstream);
                 Ok(Answered::Missing)
             }
+            Err(error) if is_nothing_for_nobody(upstream, wanted.realm_key, &error) => {
+                self.upstream_answered(upstream);
+                Ok(Answered::Missing)
+            }
             Err(error) => {
                 let problem = fetch_problem(upstream, &error);
                 self.upstream_failed(upstream, &problem);
@@ -226,7 +237,9 @@ impl Registry {
                 event.detail.set_text("tag", tag.as_str());
                 event.detail.set_text("moved_to", pointed.file.as_str());
                 event.file = Some(row.file.clone());
-                self.commit_tag(vec![touch], vec![event], query).await;
+                let is_news = !self.was_told_of_move(&key, tag, &pointed.file).await?;
+                let events = if is_news { vec![event] } else { Vec::new() };
+                self.commit_tag(vec![touch], events, query).await;
                 return Ok(Pointed { file: row.file.clone(), ..pointed });
             }
             _ => {}
@@ -242,6 +255,34 @@ impl Registry {
         });
         self.commit_tag(vec![put], events.into_iter().collect(), query).await;
         Ok(pointed)
+    }
+
+    /// Whether the last that was told of an immutable tag is that it was moved there: it is asked
+    /// for again and again.
+    async fn was_told_of_move(
+        &self,
+        key: &PackageKey,
+        tag: &Tag,
+        moved_to: &FileName,
+    ) -> Result<bool, Problem> {
+        /// A package has a handful of immutable tags that were moved, if any.
+        const EARLIER_EVENTS_LIMIT: u32 = 100;
+        let filter = EventFilter {
+            kinds: vec![EventKind::ImmutableTagMoved],
+            repository: Some(key.repository.clone()),
+            ecosystem: Some(key.ecosystem.to_string()),
+            package: Some(key.package.clone()),
+            limit: EARLIER_EVENTS_LIMIT,
+            newest_first: true,
+            ..EventFilter::default()
+        };
+        let events = self.inner.metadata.events(&filter).await;
+        let events = events.map_err(|error| store_problem(&error))?;
+        let of_tag = events.iter().map(|event| &event.event.detail).filter(|detail| {
+            detail.text("tag") == Some(tag.as_str()) && detail.text("moved_to").is_some()
+        });
+        let last = of_tag.map(|detail| detail.text("moved_to")).next();
+        Ok(last.flatten() == Some(moved_to.as_str()))
     }
 
     /// Keeping what an upstream says of a tag is a convenience: a full disk must not stop reading.
@@ -333,6 +374,11 @@ impl Registry {
 
 /// Most tags in one page.
 const TAGS_LIMIT: u32 = 10_000;
+
+/// Whether it is an upstream's failure, and not ours or policy.
+fn is_upstreams(code: ProblemCode) -> bool {
+    matches!(code, ProblemCode::UpstreamFailed | ProblemCode::UpstreamTimeout)
+}
 
 enum Answered {
     Missing,

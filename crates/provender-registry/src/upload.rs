@@ -214,11 +214,19 @@ impl Registry {
     async fn record_content(&self, key: &PackageKey, kept: KeptFile) -> Result<(), Problem> {
         let bind =
             Write::BindName { key: key.clone(), origin: Origin::Published, at: kept.recorded_at };
+        let name = kept.file.name.clone();
         let keep = Write::KeepFile { key: key.clone(), file: kept };
         match self.inner.metadata.commit(vec![bind, keep], Vec::new()).await {
             Ok(_) => Ok(()),
             Err(StoreError::OriginBound { .. }) => {
                 let message = format!("{} came to be mirrored just now", key.package);
+                Err(Problem::new(ProblemCode::Conflict, message))
+            }
+            Err(StoreError::FileExists { .. }) => {
+                let message = format!(
+                    "{name} of {} is in quarantine here; an administrator has to release it first",
+                    key.package
+                );
                 Err(Problem::new(ProblemCode::Conflict, message))
             }
             Err(error) => Err(store_problem(&error)),

@@ -61,6 +61,24 @@ fn statements_are_known() {
     check(None, config, &["application/vnd.dsse.envelope.v1+json"], false, Some((false, None)));
     check(None, config, &["application/vnd.oci.image.layer.v1.tar"], false, None);
     check(Some("x/sbom"), EMPTY, &["application/spdx+json"], true, None);
+    // What calls itself a statement and could be run is none, or is about nothing.
+    let layer = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let docker_layer = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    for kind in [BUNDLE, NOTATION] {
+        check(Some(kind), EMPTY, &[layer], true, None);
+        check(Some(kind), EMPTY, &[BUNDLE, docker_layer], true, None);
+        check(
+            Some(kind),
+            EMPTY,
+            &[SIMPLE_SIGNING, "application/VND.oci.image.layer.v1.tar"],
+            true,
+            None,
+        );
+        for config in [config, "application/octet-stream", "x/y"] {
+            check(Some(kind), config, &[BUNDLE], true, Some((false, None)));
+        }
+    }
+    check(None, config, &[SIMPLE_SIGNING], true, Some((false, None)));
 }
 
 fn signed_file(kind: &str, artifact_type: &str) -> File {

@@ -87,7 +87,9 @@ impl Registry {
         let mut history = history.map_err(|error| store_problem(&error))?;
         if caller.is_anonymous() {
             // Who publishes is for those who are known here.
-            history.iter_mut().for_each(|change| change.actor.clear());
+            for change in &mut history {
+                change.actor.clear();
+            }
         }
         Ok(history)
     }

@@ -8,6 +8,7 @@ mod accounts;
 mod caching;
 mod chain;
 mod client;
+mod containers;
 mod crash;
 mod faults;
 mod garbage;

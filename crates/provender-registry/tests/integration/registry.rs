@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use provender_domain::{
     Algorithm, BlobId, Event, EventKind, FileState, KeptFile, Scope, Timestamp, Visibility,
 };
+use provender_oci::Oci;
 use provender_pypi::Pypi;
 use provender_registry::{
     Caller, Clock, NewToken, NewUpstream, Options, Registry, RegistryError, Tuning,
@@ -231,7 +232,11 @@ impl TestRegistry {
     }
 
     pub(crate) async fn add(&self, upstream: NewUpstream) {
-        let upstream = NewUpstream { ecosystem: "pypi".to_owned(), ..upstream };
+        let ecosystem = match upstream.ecosystem.as_str() {
+            "" => "pypi".to_owned(),
+            other => other.to_owned(),
+        };
+        let upstream = NewUpstream { ecosystem, ..upstream };
         let added = self.registry.add_upstream(&self.operator(), upstream).await;
         added.expect("a new upstream");
     }
@@ -312,10 +317,14 @@ impl TestRegistry {
         let mut kept = Vec::new();
         for repository in self.registry.repositories(&operator) {
             let name = repository.name.as_str();
-            for package in self.registry.packages(&operator, name, "pypi").await.unwrap() {
-                let package = package.package;
-                let report = self.registry.package(&operator, name, "pypi", package.as_str()).await;
-                kept.extend(report.unwrap().files.into_iter().map(|file| file.kept));
+            for ecosystem in ["pypi", "oci"] {
+                let packages = self.registry.packages(&operator, name, ecosystem).await;
+                for package in packages.unwrap() {
+                    let package = package.package;
+                    let report =
+                        self.registry.package(&operator, name, ecosystem, package.as_str()).await;
+                    kept.extend(report.unwrap().files.into_iter().map(|file| file.kept));
+                }
             }
         }
         kept
@@ -369,7 +378,7 @@ async fn open(data: &Path, tuning: Tuning, clock: TestClock) -> Registry {
         let options = Options {
             tuning: tuning.clone(),
             clock: Arc::new(clock.clone()),
-            ..Options::new(data.to_owned(), vec![Arc::new(Pypi)])
+            ..Options::new(data.to_owned(), vec![Arc::new(Pypi), Arc::new(Oci)])
         };
         match Registry::open(options).await {
             Ok(registry) => return registry,
@@ -388,7 +397,7 @@ pub(crate) async fn metadata_of(data: &Path) -> Metadata {
     Metadata::open(&url).await.expect("the database opens again")
 }
 
-fn of_kind(events: Vec<Event>, kind: EventKind) -> Vec<Event> {
+pub(crate) fn of_kind(events: Vec<Event>, kind: EventKind) -> Vec<Event> {
     events.into_iter().filter(|event| event.event.kind == kind).collect()
 }
 

@@ -41,7 +41,7 @@ fn subject(distribution: &Distribution) -> String {
 }
 
 /// Waits until nothing is left to sign.
-async fn all_signed(registry: &TestRegistry) {
+pub(crate) async fn all_signed(registry: &TestRegistry) {
     for _ in 0..500 {
         if registry.registry.status().await.unwrap().signing_pending == 0 {
             return;

@@ -8,6 +8,7 @@ mod errors;
 mod help;
 mod instance;
 mod killed;
+mod killed_images;
 mod pages;
 mod serving;
 mod signing;

@@ -100,8 +100,9 @@ pub(super) async fn keep(
     if old.blob != file.blob || old.state == FileState::Quarantined {
         return Err(StoreError::FileExists { existing: old.blob, state: old.state });
     }
+    orphans::clear(connection, key, name).await?;
     if old.state == FileState::Present && old.origin == file.origin {
-        return orphans::clear(connection, key, name).await;
+        return Ok(());
     }
     update(connection, key, file, growth).await
 }

@@ -1,0 +1,20 @@
+//! Containers on the one path: what is pushed, mirrored, signed, taken away and collected.
+
+mod access;
+mod beside_collection;
+mod faults;
+mod image;
+mod manifests;
+mod mirror;
+mod mounts;
+mod private_first;
+mod removal;
+mod shelf;
+mod signatures;
+mod tags;
+mod uploads;
+mod upstream;
+
+use image::{Image, digest, index_of};
+use shelf::Shelf;
+use upstream::ImageUpstream;

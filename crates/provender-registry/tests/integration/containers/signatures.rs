@@ -1,0 +1,234 @@
+//! Repositories that ask for a signature.
+
+use provender_attest::{
+    Bundle, BundleVersion, Content, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyMaterial, LogEntry,
+    Statement, Subject, TimestampRequest,
+};
+use provender_authority::oidc::San;
+use provender_domain::{
+    NamePattern, Problem, ProblemCode, RepositoryPolicy, SignatureRule, TextPattern,
+};
+use provender_testing::sha256_hex;
+use serde_json::Value;
+
+use super::{Image, Shelf, digest, index_of};
+use crate::TestRegistry;
+use crate::client::refused;
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const ANN: &str = "ann@packages.example";
+const ISSUER: &str = "http://localhost:8080/-/oidc";
+
+/// `main` asks for a signature by this identity for images of this pattern.
+async fn ask(registry: &TestRegistry, prefix: &str, identity: &str) {
+    let rule = SignatureRule {
+        ecosystem: "oci".to_owned(),
+        packages: NamePattern::Prefix(prefix.to_owned()),
+        identity: TextPattern::new(identity).unwrap(),
+        issuer: TextPattern::new(ISSUER).unwrap(),
+    };
+    let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
+    registry.registry.set_policy(&registry.operator(), "main", policy).await.unwrap();
+}
+
+/// A person's signature over a manifest, as cosign attaches it.
+async fn signature(registry: &TestRegistry, manifest: &[u8], by: &str) -> Image {
+    let statement = Statement {
+        subjects: vec![Subject::file("image", sha256_hex(manifest).parse().unwrap())],
+        predicate_type: "https://predicates.example/sign/v1".to_owned(),
+        predicate: Value::Null,
+    };
+    let authority = registry.registry.authority();
+    let identity = authority.identity(&San::Email(by.to_owned())).await.unwrap();
+    let mut envelope = Envelope {
+        payload_type: IN_TOTO_PAYLOAD_TYPE.to_owned(),
+        payload: statement.to_json(),
+        signature: Vec::new(),
+    };
+    let message = envelope.signed_bytes();
+    envelope.signature = identity.sign(&message).unwrap();
+    let request = TimestampRequest::for_message(&envelope.signature).unwrap();
+    let timestamp = authority.timestamp(request.as_der()).into_der();
+    let entry = identity.hashedrekord(&message, &envelope.signature);
+    let entry = authority.log_hashedrekord(entry).await.unwrap();
+    let bundle = Bundle {
+        version: BundleVersion::V03,
+        key: KeyMaterial::Certificates(vec![identity.certificate().to_vec()]),
+        log_entries: vec![LogEntry::parse(&entry.to_json()).unwrap()],
+        timestamps: vec![timestamp],
+        content: Content::Envelope(envelope),
+    };
+    Image::about(manifest, BUNDLE, bundle.to_json().as_bytes())
+}
+
+/// What a request is refused with; `None` where it is answered.
+async fn refusals(shelf: &Shelf, tag: &str, image: &Image) -> [Option<ProblemCode>; 3] {
+    let code = |outcome: Result<(), Problem>| {
+        outcome.err().map(|problem| {
+            let says_why = problem.public.contains("asks for a signature by");
+            assert!(says_why, "{problem:?}");
+            problem.code
+        })
+    };
+    [
+        code(shelf.manifest("team/app", tag).await.map(drop)),
+        code(shelf.manifest("team/app", &image.digest()).await.map(drop)),
+        code(shelf.blob("team/app", &digest(&image.layers[0])).await.map(drop)),
+    ]
+}
+
+const DENIED: [Option<ProblemCode>; 3] = [Some(ProblemCode::PolicyDenied); 3];
+const SERVED: [Option<ProblemCode>; 3] = [None; 3];
+
+#[tokio::test]
+async fn what_nobody_signed_is_refused_until_somebody_does() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    let reader = shelf.by(registry.anonymous());
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    shelf.push("other/app", "v1", &image).await.unwrap();
+    assert_eq!(refusals(&reader, "v1", &image).await, SERVED);
+    ask(&registry, "team/", ANN).await;
+    assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
+    // The rule is for some images; lists tell what there is.
+    reader.pull("other/app", "v1", &image).await;
+    assert_eq!(reader.tags("team/app").await.unwrap(), ["v1"]);
+    assert_eq!(reader.referrers("team/app", &image.digest()).await.unwrap().len(), 1);
+
+    // Somebody else's does not do, nor one over something else.
+    let wrong = [
+        signature(&registry, &image.manifest, "bob@packages.example").await,
+        signature(&registry, &Image::new("b").manifest, ANN).await,
+    ];
+    for wrong in &wrong {
+        shelf.push("team/app", &wrong.digest(), wrong).await.unwrap();
+        assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
+    }
+    // One that says that it is about this image, and is about another.
+    let mut forged = wrong[1].clone();
+    let text = String::from_utf8(forged.manifest).unwrap();
+    forged.manifest = text.replace(&Image::new("b").digest(), &image.digest()).into_bytes();
+    shelf.push("team/app", &forged.digest(), &forged).await.unwrap();
+    assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
+
+    let right = signature(&registry, &image.manifest, ANN).await;
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    assert_eq!(refusals(&reader, "v1", &image).await, SERVED);
+    reader.pull("team/app", "v1", &image).await;
+    let listed = reader.referrers("team/app", &image.digest()).await.unwrap();
+    for statement in [&wrong[0], &forged, &right] {
+        assert!(listed.contains(&statement.digest()), "what is kept is shown");
+        reader.pull("team/app", &statement.digest(), statement).await;
+    }
+    // What this server itself made is no less a statement.
+    for made in listed {
+        reader.manifest("team/app", &made).await.unwrap();
+    }
+    drop((shelf, reader));
+    let registry = registry.reopened().await;
+    assert_eq!(refusals(&registry.shelf(), "v1", &image).await, SERVED);
+    ask(&registry, "team/", "carol@packages.example").await;
+    assert_eq!(refusals(&registry.shelf(), "v1", &image).await, DENIED);
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_signature_may_come_before_its_image() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    ask(&registry, "", ANN).await;
+    let right = signature(&registry, &image.manifest, ANN).await;
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    assert_eq!(refusals(&shelf, "v1", &image).await, SERVED);
+    shelf.pull("team/app", "v1", &image).await;
+}
+
+#[tokio::test]
+async fn what_a_signed_index_lists_is_covered_by_its_signature() {
+    let registry = TestRegistry::open().await;
+    let shelf = registry.shelf();
+    let (one, two, other) = (Image::new("one"), Image::new("two"), Image::new("other"));
+    let index = index_of(&[&one.manifest, &two.manifest]);
+    for image in [&one, &two, &other] {
+        shelf.push("team/app", &image.digest(), image).await.unwrap();
+    }
+    shelf.put("team/app", "v1", &index).await.unwrap();
+    ask(&registry, "team/", ANN).await;
+    let by_index = async || shelf.manifest("team/app", "v1").await.map(drop);
+    assert_eq!(refused(by_index().await), ProblemCode::PolicyDenied);
+    // A signature over one of them is none over the index, nor over the other.
+    let over_one = signature(&registry, &one.manifest, ANN).await;
+    shelf.push("team/app", &over_one.digest(), &over_one).await.unwrap();
+    assert_eq!(refused(by_index().await), ProblemCode::PolicyDenied);
+    shelf.pull("team/app", &one.digest(), &one).await;
+    let second = shelf.manifest("team/app", &two.digest()).await;
+    assert_eq!(refused(second), ProblemCode::PolicyDenied);
+
+    let over_index = signature(&registry, &index, ANN).await;
+    shelf.push("team/app", &over_index.digest(), &over_index).await.unwrap();
+    by_index().await.unwrap();
+    for image in [&one, &two] {
+        shelf.pull("team/app", &image.digest(), image).await;
+    }
+    let third = shelf.manifest("team/app", &other.digest()).await;
+    assert_eq!(refused(third), ProblemCode::PolicyDenied);
+    assert!(shelf.blob("team/app", &digest(&other.config)).await.is_err());
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn nothing_that_could_be_run_gets_by_as_a_signature() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("evil"));
+    ask(&registry, "team/", ANN).await;
+    for blob in image.blobs() {
+        shelf.upload("team/app", blob).await.unwrap();
+    }
+    let notation = "application/vnd.cncf.notary.signature";
+    let simple = "application/vnd.dev.cosign.simplesigning.v1+json";
+    // The artifact type, and the types of the configuration and of the layers.
+    let disguises = [
+        (Some(BUNDLE), None, None),
+        (Some(notation), None, None),
+        (Some(BUNDLE), None, Some(BUNDLE)),
+        (None, None, Some(simple)),
+        (Some(notation), Some("application/octet-stream"), Some("application/jose+json")),
+        (Some(BUNDLE), Some("application/vnd.oci.empty.v1+json"), None),
+    ];
+    for (kind, config, layer) in disguises {
+        let mut manifest: Value = serde_json::from_slice(&image.manifest).unwrap();
+        manifest["subject"] = super::image::descriptor(super::image::MANIFEST, &image.manifest);
+        if let Some(kind) = kind {
+            manifest["artifactType"] = kind.into();
+        }
+        if let Some(config) = config {
+            manifest["config"]["mediaType"] = config.into();
+        }
+        if let Some(layer) = layer {
+            for entry in manifest["layers"].as_array_mut().unwrap() {
+                entry["mediaType"] = layer.into();
+            }
+        }
+        let bytes = manifest.to_string().into_bytes();
+        shelf.put("team/app", "evil", &bytes).await.unwrap();
+        for reference in ["evil", &digest(&bytes)] {
+            let served = shelf.manifest("team/app", reference).await;
+            assert_eq!(refused(served), ProblemCode::PolicyDenied, "{kind:?} {config:?} {layer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rule_for_nobody_known_is_refused_where_it_says_nothing() {
+    let registry = TestRegistry::open().await;
+    let rule = SignatureRule {
+        ecosystem: "unheard-of".to_owned(),
+        packages: NamePattern::Prefix(String::new()),
+        identity: TextPattern::new(ANN).unwrap(),
+        issuer: TextPattern::new(ISSUER).unwrap(),
+    };
+    let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
+    let set = registry.registry.set_policy(&registry.operator(), "main", policy).await;
+    assert_eq!(refused(set), ProblemCode::InvalidRequest);
+}
