@@ -70,7 +70,8 @@ impl Registry {
         // Uploads take their time, and rights may end meanwhile.
         self.check_still_valid(&operation.caller)?;
         let operation = self.renewed(&operation);
-        to_the_end(async move { registry.publish_staged(&operation, &form, blob).await }).await
+        let publishing = async move { registry.publish_staged(&operation, &form, blob).await };
+        to_the_end(Box::pin(publishing)).await
     }
 
     async fn publish_staged(

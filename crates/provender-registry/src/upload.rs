@@ -28,6 +28,7 @@ const UPLOADS_LIMIT: usize = 10_000;
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// What a first request came to.
+#[expect(clippy::large_enum_variant, reason = "made once for each upload, and taken apart at once")]
 pub enum Begun {
     /// An upload; its bytes may come now.
     Upload(Upload),
@@ -150,7 +151,7 @@ impl Registry {
         // Uploads take their time, and rights may end meanwhile.
         self.check_still_valid(&operation.caller)?;
         let operation = self.renewed(&operation);
-        to_the_end(async move { registry.finish(&operation, upload).await }).await
+        to_the_end(Box::pin(async move { registry.finish(&operation, upload).await })).await
     }
 
     async fn finish(

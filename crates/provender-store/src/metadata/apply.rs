@@ -34,7 +34,6 @@ pub(super) struct Growth {
 pub(super) struct Changed(HashSet<PackageKey>);
 
 /// Applies one write. On an error the transaction, or the savepoint around, must be rolled back.
-#[expect(clippy::too_many_lines, reason = "a table: one arm for each kind of write")]
 pub(super) async fn apply(
     connection: &mut AnyConnection,
     write: &Write,

@@ -182,7 +182,9 @@ fn what_was_acknowledged_before_kill_9_is_there_after_it() {
         }
         std::thread::sleep(Duration::from_millis(round * 37));
         house.kill();
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        for caller in callers {
+            caller.join().unwrap();
+        }
         house.serve(&[]);
         let client = Client::of(&house, &token);
         // What was mirrored is here: nobody is asked for it again.
