@@ -7,6 +7,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
@@ -16,6 +17,7 @@ use futures_util::{Stream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use provender_domain::BlobId;
+use rustix::fs::Advice;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
@@ -26,6 +28,8 @@ use super::{BlobFacts, OpenBlob, Scrub};
 use crate::BlobError;
 use crate::steps::Steps;
 
+/// Smaller pieces are left to the end: a file that consists of one is written out at once anyway.
+const WRITE_OUT_FROM_BYTES: usize = 512 * 1024;
 /// How many directories blobs are spread over: one per value of their name's first byte.
 const SHARDS: usize = 256;
 
@@ -69,6 +73,20 @@ impl Local {
         let file =
             self.steps.file(|| tempfile::Builder::new().prefix("").tempfile_in(&self.staging))?;
         Ok(file.into_parts())
+    }
+
+    /// Appends a piece to a file that has so many bytes, and lets the disk begin with it: then most
+    /// of a large file is on the disk when its last byte is here, and making it durable does not
+    /// have to wait for all of it.
+    pub(super) fn append(&self, mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.steps.file(|| file.write_all(bytes))?;
+        if let Some(length) = NonZeroU64::new(bytes.len() as u64)
+            && bytes.len() >= WRITE_OUT_FROM_BYTES
+        {
+            // Linux starts to write what is dirty in the range. That it will not is no fault.
+            let _ = rustix::fs::fadvise(file, offset, Some(length), Advice::DontNeed);
+        }
+        Ok(())
     }
 
     /// A name that is free is taken first, then bytes and directory are made durable: in one go,

@@ -1,7 +1,6 @@
 //! Files that are being written, from the first byte to the last in one go.
 
 use std::fs::File;
-use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -95,7 +94,7 @@ impl Sink for StagedFile {
 
     fn append(&mut self, local: &Local, bytes: &[u8]) -> Result<(), BlobError> {
         self.hashers.update(bytes);
-        local.steps().file(|| (&*self.file).write_all(bytes))?;
+        local.append(&self.file, self.size_bytes, bytes)?;
         self.size_bytes += bytes.len() as u64;
         self.unkept.has_grown(self.size_bytes);
         Ok(())

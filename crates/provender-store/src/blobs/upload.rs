@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -310,7 +310,7 @@ impl Sink for UploadFile {
 
     fn append(&mut self, local: &Local, bytes: &[u8]) -> Result<(), BlobError> {
         let mut known = self.hold.known.take().ok_or(BlobError::Abandoned)?;
-        let written = local.steps().file(|| (&*self.file).write_all(bytes));
+        let written = local.append(&self.file, known.size_bytes, bytes);
         if written.is_ok() {
             known.hashers.update(bytes);
             known.size_bytes += bytes.len() as u64;
