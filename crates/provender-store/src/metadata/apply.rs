@@ -86,7 +86,6 @@ pub(super) async fn apply(
             files::remove(connection, key, name, FileState::Quarantined, growth).await
         }
         Write::KeepFile { key, file } => files::keep(connection, key, file, growth).await,
-        Write::ReviveFile { key, file } => files::revive(connection, key, file, growth).await,
         Write::RecordReferences { key, file, references } => {
             references::record(connection, key, file, references).await
         }
@@ -145,7 +144,6 @@ impl Write {
             | Self::UpdateFile { key, .. }
             | Self::RemoveFile { key, .. }
             | Self::KeepFile { key, .. }
-            | Self::ReviveFile { key, .. }
             | Self::RecordReferences { key, .. }
             | Self::ForgetFile { key, .. } => Some(key),
             _ => None,

@@ -114,15 +114,6 @@ pub enum Write {
         /// The file.
         file: KeptFile,
     },
-    /// Puts a file in the place of its own tombstone, for ecosystems whose names are digests.
-    /// `Missing` if the name has no tombstone of the same bytes. The blobs it points to must have
-    /// been committed before.
-    ReviveFile {
-        /// Which package.
-        key: PackageKey,
-        /// The file.
-        file: KeptFile,
-    },
     /// Keeps which files of its package a file names, besides what is kept already; goes after
     /// what records the file. What is named in a role that keeps it from being collected, and a
     /// file that is about another, are no orphans any more. `Missing` unless the file is recorded

@@ -1,7 +1,7 @@
 //! Which files name which.
 
 use provender_domain::ReferenceRole::{Optional, Required, Subject};
-use provender_domain::{FileState, KeptFile, Reference, ReferenceRole};
+use provender_domain::{FileState, KeptFile, Origin, Reference, ReferenceRole, UpstreamName};
 use provender_store::{Metadata, PackageKey, StoreError, Write};
 
 use crate::support::{
@@ -15,7 +15,7 @@ pub(crate) async fn all(metadata: &Metadata) {
     metadata.commit(vec![Write::CreateRepository(repository("references"))], vec![]).await.unwrap();
     what_is_required_must_be_there(metadata).await;
     they_are_read_from_both_ends(metadata).await;
-    a_tombstone_is_revived(metadata).await;
+    a_file_is_kept_whatever_became_of_it(metadata).await;
     many_at_once(metadata).await;
 }
 
@@ -124,28 +124,42 @@ async fn they_are_read_from_both_ends(metadata: &Metadata) {
     check("layer", &[Required], &["held-signature", "image"]).await;
 }
 
-async fn a_tombstone_is_revived(metadata: &Metadata) {
-    let key = key("references", "revived");
+async fn a_file_is_kept_whatever_became_of_it(metadata: &Metadata) {
+    let key = key("references", "kept");
     let file = kept("a", blob(1));
     let before = metadata.counts().await.unwrap();
-    let revive = |file: &KeptFile| Write::ReviveFile { key: key.clone(), file: file.clone() };
-    metadata.commit(vec![bind(&key), record(&key, file.clone())], vec![]).await.unwrap();
-    let check = async |write: Write| {
-        let outcome = commit(metadata, write).await;
-        let expected = matches!(outcome, Err(StoreError::Missing { what: "tombstone", .. }));
-        assert!(expected, "{outcome:?}");
-    };
-    check(revive(&file)).await;
-    check(revive(&kept("b", blob(1)))).await;
-    let tombstone = with_state(file.clone(), FileState::Deleted);
-    commit(metadata, update(&key, tombstone)).await.unwrap();
-    check(revive(&kept("a", blob(2)))).await;
-    let anew = KeptFile { recorded_at: moment(9), publisher: Some("bob".to_owned()), ..file };
-    commit(metadata, revive(&anew)).await.unwrap();
-    assert_eq!(metadata.file(&key, &file_name("a")).await.unwrap(), Some(anew.clone()));
+    let keep = |file: &KeptFile| Write::KeepFile { key: key.clone(), file: file.clone() };
+    let now_there = async || metadata.file(&key, &file_name("a")).await.unwrap().unwrap();
+    let outcome = commit(metadata, keep(&file)).await;
+    assert!(matches!(outcome, Err(StoreError::Missing { .. })), "{outcome:?}");
+    metadata.commit(vec![bind(&key), keep(&file)], vec![]).await.unwrap();
+    let mark = Write::MarkOrphan { key: key.clone(), file: file_name("a"), since: moment(1) };
+    commit(metadata, mark).await.unwrap();
+    // There already, from where it comes now: it stays, and is no orphan.
+    let anew =
+        KeptFile { recorded_at: moment(9), publisher: Some("bob".to_owned()), ..file.clone() };
+    commit(metadata, keep(&anew)).await.unwrap();
+    assert_eq!(now_there().await, file);
+    assert!(!metadata.is_orphan(&key, &file_name("a")).await.unwrap());
+    // Deleted: it comes back.
+    commit(metadata, update(&key, with_state(file.clone(), FileState::Deleted))).await.unwrap();
+    commit(metadata, keep(&anew)).await.unwrap();
+    assert_eq!(now_there().await, anew);
+    // From elsewhere: it is the newer one's.
+    let upstream = UpstreamName::new("elsewhere").unwrap();
+    let mirrored = KeptFile { origin: Origin::Mirrored { upstream }, ..anew.clone() };
+    commit(metadata, keep(&mirrored)).await.unwrap();
+    assert_eq!(now_there().await, mirrored);
     let after = metadata.counts().await.unwrap();
     assert_eq!((after.files - before.files, after.bytes - before.bytes), (1, 100));
-    check(revive(&anew)).await;
+    // Other bytes, or in quarantine: refused.
+    let check = async |file: &KeptFile| {
+        let outcome = commit(metadata, keep(file)).await;
+        assert!(matches!(outcome, Err(StoreError::FileExists { .. })), "{outcome:?}");
+    };
+    check(&kept("a", blob(2))).await;
+    commit(metadata, update(&key, with_state(mirrored, FileState::Quarantined))).await.unwrap();
+    check(&anew).await;
 }
 
 async fn many_at_once(metadata: &Metadata) {

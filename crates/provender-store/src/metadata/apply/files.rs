@@ -107,21 +107,6 @@ pub(super) async fn keep(
     update(connection, key, file, growth).await
 }
 
-/// Puts a file in the place of its own tombstone.
-pub(super) async fn revive(
-    connection: &mut AnyConnection,
-    key: &PackageKey,
-    file: &KeptFile,
-    growth: &mut Growth,
-) -> Result<(), StoreError> {
-    let name = &file.file.name;
-    recorded(connection, key, name)
-        .await?
-        .filter(|old| old.state == FileState::Deleted && old.blob == file.blob)
-        .ok_or_else(|| missing("tombstone", name))?;
-    update(connection, key, file, growth).await
-}
-
 /// Removes the row of a file in this state.
 pub(super) async fn remove(
     connection: &mut AnyConnection,
