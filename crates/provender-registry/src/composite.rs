@@ -2,8 +2,8 @@
 
 use provender_attest::Bundle;
 use provender_domain::{
-    EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode, Scope,
-    TagRule,
+    Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode,
+    Scope, TagRule,
 };
 use provender_ecosystem::{
     Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
@@ -219,7 +219,11 @@ impl Registry {
         let MadeFile { name, bytes, mut attributes, references } = made;
         let size_bytes = bytes.len() as u64;
         let promised = ecosystem.digest_of_file(&name);
-        let digest = self.keep_bytes(bytes.into(), promised.as_slice()).await?;
+        let digest = match &promised {
+            // The same few bytes stand in each image's evidence; a row points to what is durable.
+            Some(promised) if self.is_in_use(promised).await? => promised.clone(),
+            _ => self.keep_bytes(bytes.into(), promised.as_slice()).await?,
+        };
         let Some(blob) = digest.blob_id() else { return Ok(Vec::new()) };
         if references.iter().any(|reference| reference.role == ReferenceRole::Subject) {
             attributes.0.insert(EVIDENCE.to_owned(), true.into());
@@ -241,6 +245,12 @@ impl Registry {
             writes.push(Write::RecordReferences { key: key.clone(), file: name, references });
         }
         Ok(writes)
+    }
+
+    /// Whether a file has these bytes already. The caller holds the garbage gate, so that they stay.
+    async fn is_in_use(&self, digest: &Digest) -> Result<bool, Problem> {
+        let Some(blob) = digest.blob_id() else { return Ok(false) };
+        self.inner.metadata.references(&blob).await.map_err(|error| store_problem(&error))
     }
 
     /// A tag, or what may be put back, is to be taken away: who may publish may do so where tags
