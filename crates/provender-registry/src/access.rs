@@ -212,6 +212,8 @@ pub struct Authorized<T> {
     pub(crate) ecosystem: Arc<dyn Ecosystem>,
     /// The host of the upstream that alone is to answer, where the client says which.
     pub(crate) wanted_host: Option<Arc<str>>,
+    /// How often settings had changed before it was authorized.
+    pub(crate) settings: u64,
 }
 
 impl<T> Authorized<T> {
@@ -240,6 +242,11 @@ impl<T> Authorized<T> {
     /// Whether anybody may read the repository, so that shared caches may keep answers.
     pub fn is_public(&self) -> bool {
         self.repository.repository.visibility == Visibility::Public
+    }
+
+    /// Whether it was authorized for nothing that its caller showed.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.is_public() && matches!(self.caller.identity, Identity::Anonymous)
     }
 
     pub(crate) fn key(&self, package: &PackageName) -> PackageKey {
@@ -341,6 +348,7 @@ impl Registry {
         ecosystem: &str,
         operation: Operation,
     ) -> Result<Authorized<Operation>, Problem> {
+        let settings = self.inner.index_cache.settings();
         let repository = self.readable(caller, repository, operation.package())?;
         let ecosystem = self
             .ecosystem(ecosystem)
@@ -354,7 +362,7 @@ impl Registry {
             return Err(self.denied(caller, name, scope));
         }
         let caller = caller.clone();
-        Ok(Authorized { operation, caller, repository, ecosystem, wanted_host: None })
+        Ok(Authorized { operation, caller, repository, ecosystem, wanted_host: None, settings })
     }
 
     /// The repository, if the caller may read it.
