@@ -1,6 +1,8 @@
 //! Out: indexes and files.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 use provender_domain::{
@@ -125,6 +127,12 @@ impl Registry {
     /// get: no setting changed, nor the package, nor has the time come to look again.
     pub fn is_still_true(&self, truth: &Truth) -> bool {
         self.inner.index_cache.holds(truth, self.now())
+    }
+
+    /// A file for bytes that are to be sent again and again: without a name, in the data
+    /// directory, gone when it is closed.
+    pub fn unnamed_file(&self) -> io::Result<File> {
+        self.inner.blobs.unnamed_file()
     }
 
     /// The same operation with its repository's present settings.

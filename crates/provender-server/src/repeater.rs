@@ -126,7 +126,10 @@ impl Repeater {
             [head, rest] if rest.as_ptr() == body.as_ptr() && rest.len() == body.len() => head,
             _ => return,
         };
-        self.server.replays().keep(asked, head, body, truth);
+        let registry = self.server.registry();
+        if let Some(replay) = Replay::new(head, body, truth, || registry.unnamed_file()) {
+            self.server.replays().keep(asked, replay);
+        }
     }
 
     /// hyper has answered a request, and sent all of it.

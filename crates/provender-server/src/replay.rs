@@ -22,7 +22,6 @@ use memchr::{memchr_iter, memmem};
 use provender_registry::Truth;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use rustix::fs::MemfdFlags;
 
 use crate::limits::{
     REPLAY_BODY_BYTES, REPLAY_FILE_BYTES, REPLAY_FILE_FROM_BYTES, REPLAY_HEAD_BYTES, REPLAYS_BYTES,
@@ -55,8 +54,9 @@ pub(crate) struct Replay {
 pub(crate) enum Content {
     /// Few or none.
     Memory(Bytes),
-    /// In a file that only the kernel holds: sent from there they are copied neither by us nor, on
-    /// the way to many clients, into as many packets.
+    /// In a file without a name, from whose pages they are sent: they are copied neither by us nor,
+    /// on the way to many clients, into as many packets. A file in the data directory beats one
+    /// that only memory backs, whose pages the kernel takes one by one.
     File {
         /// That file.
         file: File,
@@ -105,17 +105,21 @@ impl Replays {
         self.seen[place].swap(hash, Ordering::Relaxed) == hash
     }
 
-    /// Keeps what was answered; nothing if it was framed in another way than answers from memory.
-    pub(crate) fn keep(&self, asked: Box<[u8]>, head: &[u8], body: Bytes, truth: Truth) {
-        if let Some(replay) = Replay::new(head, body, truth) {
-            self.kept.insert(asked, Arc::new(replay));
-        }
+    /// Keeps what was answered.
+    pub(crate) fn keep(&self, asked: Box<[u8]>, replay: Replay) {
+        self.kept.insert(asked, Arc::new(replay));
     }
 }
 
 impl Replay {
-    /// An answer whose connection goes on after it, under a status that can be repeated.
-    fn new(head: &[u8], body: Bytes, truth: Truth) -> Option<Self> {
+    /// An answer whose connection goes on after it, under a status that can be repeated; nothing
+    /// if it was framed in another way than answers from memory. `file` makes one without a name.
+    pub(crate) fn new(
+        head: &[u8],
+        body: Bytes,
+        truth: Truth,
+        file: impl FnOnce() -> io::Result<File>,
+    ) -> Option<Self> {
         const DATE: &[u8] = b"\r\ndate: ";
         let is_whole = is_one_head(head) && body.len() <= REPLAY_BODY_BYTES;
         if !is_whole || memmem::find(head, b"\r\nconnection: ").is_some() {
@@ -130,7 +134,7 @@ impl Replay {
         if head.get(end..end + 2)? != b"\r\n" {
             return None;
         }
-        let content = Content::new(body);
+        let content = Content::new(body, file);
         Some(Self { head: head.into(), date: begin..end, status, content, truth })
     }
 
@@ -143,13 +147,14 @@ impl Replay {
 }
 
 impl Content {
-    fn new(bytes: Bytes) -> Self {
+    fn new(bytes: Bytes, file: impl FnOnce() -> io::Result<File>) -> Self {
         if bytes.len() < REPLAY_FILE_FROM_BYTES {
             return Self::Memory(bytes);
         }
-        match in_memory_file(&bytes) {
+        let filled = file().and_then(|mut file| file.write_all(&bytes).map(|()| file));
+        match filled {
             Ok(file) => Self::File { file, size_bytes: bytes.len() },
-            // The process may have no more files.
+            // The disk may be full, or the process have no more files.
             Err(_) => Self::Memory(bytes),
         }
     }
@@ -161,12 +166,6 @@ impl Content {
             Self::File { size_bytes, .. } => *size_bytes,
         }
     }
-}
-
-fn in_memory_file(bytes: &[u8]) -> io::Result<File> {
-    let mut file = File::from(rustix::fs::memfd_create("answer", MemfdFlags::CLOEXEC)?);
-    file.write_all(bytes)?;
-    Ok(file)
 }
 
 /// Whether bytes are exactly one message's head: its blank line, by whichever line ends, is the

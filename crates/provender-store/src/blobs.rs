@@ -180,6 +180,12 @@ impl Blobs {
         blocking(move || local.scrub(&id)).await
     }
 
+    /// A file without a name, gone when it is closed: for bytes that nobody keeps and the kernel is
+    /// to send.
+    pub fn unnamed_file(&self) -> std::io::Result<std::fs::File> {
+        self.0.unnamed_file()
+    }
+
     /// Attaches injected faults; see [`crate::Faults`].
     #[cfg(feature = "faults")]
     #[must_use]

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{Content, Date, Replay, Replays, is_one_head};
-use crate::limits::{REPLAY_BODY_BYTES, REPLAY_HEAD_BYTES};
+use crate::limits::{REPLAY_BODY_BYTES, REPLAY_FILE_FROM_BYTES, REPLAY_HEAD_BYTES};
 use crate::replay::Truth;
 
 #[test]
@@ -55,7 +55,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 2\r\n\
      date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
 
 fn replay(head: &str, body: &'static [u8]) -> Option<Replay> {
-    Replay::new(head.as_bytes(), Bytes::from_static(body), Truth::default())
+    Replay::new(head.as_bytes(), Bytes::from_static(body), Truth::default(), tempfile::tempfile)
 }
 
 #[test]
@@ -74,7 +74,24 @@ fn what_is_sent_again() {
     check("\r\n\r\n", "\r\n", false);
     check("\r\n\r\n", "\r\n\r\nok", false);
     let large = Bytes::from(vec![0; REPLAY_BODY_BYTES + 1]);
-    assert!(Replay::new(HEAD.as_bytes(), large, Truth::default()).is_none());
+    assert!(Replay::new(HEAD.as_bytes(), large, Truth::default(), tempfile::tempfile).is_none());
+}
+
+#[test]
+fn few_bytes_stay_in_memory_and_many_where_no_file_can_be_made() {
+    let content = |length: usize| Bytes::from(vec![b'a'; length]);
+    let from = REPLAY_FILE_FROM_BYTES;
+    assert!(matches!(Content::new(content(from - 1), tempfile::tempfile), Content::Memory(_)));
+    let Content::File { file, size_bytes } = Content::new(content(from), tempfile::tempfile) else {
+        panic!("many bytes")
+    };
+    assert_eq!((size_bytes, file.metadata().unwrap().len()), (from, from as u64));
+    let full = || Err(std::io::ErrorKind::StorageFull.into());
+    let kept = Content::new(content(from), full);
+    assert!(matches!(&kept, Content::Memory(bytes) if bytes.len() == from));
+    // Opened for reading alone, it can't be filled.
+    let closed = || std::fs::File::open("/dev/null");
+    assert!(matches!(Content::new(content(from), closed), Content::Memory(_)));
 }
 
 #[test]
@@ -96,8 +113,7 @@ fn heads_are_kept_from_their_second_time_on() {
     assert!(!replays.is_familiar(asked));
     assert!(replays.is_familiar(asked));
     assert!(replays.find(asked).is_none());
-    let body = Bytes::from_static(b"ok");
-    replays.keep(asked.as_slice().into(), HEAD.as_bytes(), body, Truth::default());
+    replays.keep(asked.as_slice().into(), replay(HEAD, b"ok").unwrap());
     let kept = replays.find(asked).unwrap();
     assert!(matches!(&kept.content, Content::Memory(bytes) if bytes == "ok"));
     assert!(replays.find(b"GET /other HTTP/1.1\r\n\r\n").is_none());

@@ -68,6 +68,11 @@ impl Local {
         &self.uploads
     }
 
+    /// No part of any commit: a failure is nobody's loss.
+    pub(super) fn unnamed_file(&self) -> io::Result<File> {
+        tempfile::tempfile_in(&self.staging)
+    }
+
     /// An empty file in `staging/`, for its owner alone, removed with its path.
     pub(super) fn create_staged(&self) -> Result<(File, TempPath), BlobError> {
         let file =
