@@ -34,7 +34,8 @@ impl Registry {
         }
         let row = self.inner.metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?;
         match row {
-            Some(row) if row.file != publication.file => {
+            // One that an upstream moved last is no longer served, as the name is ours.
+            Some(row) if row.file != publication.file && row.checked_at.is_none() => {
                 Err(self.immutable_tag_problem(operation, key, publication, &row.file))
             }
             _ => Ok(()),
