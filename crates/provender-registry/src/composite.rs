@@ -18,7 +18,7 @@ use crate::resolve::without_doubles;
 use crate::signature::EVIDENCE;
 
 /// Largest bundle that is read out of a file, in bytes.
-const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
+pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 
 impl Registry {
     /// Whether a tag may point to what is to be published: said before anything is signed.

@@ -133,6 +133,40 @@ async fn what_nobody_signed_is_refused_until_somebody_does() {
 }
 
 #[tokio::test]
+async fn a_signature_that_was_taken_away_counts_no_more() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    let right = signature(&registry, &image.manifest, ANN).await;
+    ask(&registry, "", ANN).await;
+    // As well one that came before its image.
+    for is_first in [false, true] {
+        let name = if is_first { "team/early" } else { "team/late" };
+        if is_first {
+            shelf.push(name, &right.digest(), &right).await.unwrap();
+        }
+        shelf.push(name, "v1", &image).await.unwrap();
+        shelf.push(name, &right.digest(), &right).await.unwrap();
+        shelf.pull(name, "v1", &image).await;
+        shelf.remove(name, &format!("manifests/{}", right.digest())).await.unwrap();
+        let gone = shelf.manifest(name, "v1").await;
+        assert_eq!(refused(gone), ProblemCode::PolicyDenied, "{name}");
+        // It may come back.
+        shelf.push(name, &right.digest(), &right).await.unwrap();
+        shelf.pull(name, "v1", &image).await;
+        shelf.remove(name, &format!("manifests/{}", right.digest())).await.unwrap();
+    }
+    // The same bytes are signed as long as somebody keeps a signature of them.
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    shelf.pull("team/late", "v1", &image).await;
+    shelf.remove("team/app", &format!("manifests/{}", right.digest())).await.unwrap();
+    let gone = shelf.manifest("team/late", "v1").await;
+    assert_eq!(refused(gone), ProblemCode::PolicyDenied, "from memory neither");
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
 async fn a_signature_may_come_before_its_image() {
     let registry = TestRegistry::open().await;
     let (shelf, image) = (registry.shelf(), Image::new("a"));
