@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, USER_AGENT, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use provender_domain::{Problem, ProblemCode};
 use provender_ecosystem::{
     Ecosystem, Endpoint, Headers, Method as EcosystemMethod, Mount, Operation, Path, RequestHead,
     RootOperation,
 };
-use provender_registry::{Answer, Authorized, Registry};
+use provender_registry::{Answer, Authorized, Extent, Registry};
 
 use crate::accept::Connection;
 use crate::body::Body;
@@ -220,6 +220,8 @@ async fn read(
 ) -> Result<Response<Body>, Problem> {
     let headers = &parts.headers;
     let is_public = authorized.is_public();
+    let extent = if parts.method == Method::HEAD { Extent::Head } else { Extent::Whole };
+    let authorized = authorized.asking_for(extent);
     match at_home(&connection.home, server.registry().read(authorized)).await? {
         Answer::Index(rendered) => {
             index::compress_elsewhere(headers, &rendered, &connection.home).await;
@@ -229,6 +231,7 @@ async fn read(
         Answer::Stream(found) => {
             file::respond_while_fetched(found, is_public, parts.version, &connection.home)
         }
+        Answer::Head(found) => file::respond_unfetched(found, is_public),
         Answer::Redirect { location } => index::redirect(&location),
     }
 }
