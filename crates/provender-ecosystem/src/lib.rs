@@ -33,7 +33,7 @@ pub use form::{
 pub use inspect::{
     Archive, CompanionBytes, Depth, Evidence, Expected, InspectError, InspectErrorClass, Inspection,
 };
-pub use mount::{Mount, RootOperation, TokenRequest, TokenScope};
+pub use mount::{Mount, RootOperation, TokenForm, TokenRequest, TokenScope};
 pub use operation::{
     Change, Framing, Headers, Method, MountSource, Operation, Page, Rendition, RequestHead,
     Selection, SessionId, Subject, UploadStep,
@@ -151,6 +151,11 @@ pub trait Ecosystem: Send + Sync {
     /// segment. `None` for everything else.
     fn route_root(&self, _request: &RequestHead<'_>) -> Option<Result<RootOperation, Problem>> {
         None
+    }
+
+    /// Reads the form of [`RootOperation::TokenByForm`]: its fields, decoded, in the order sent.
+    fn read_token_form(&self, _fields: &[(String, String)]) -> Result<TokenForm, Problem> {
+        Err(Problem::not_found("there are no access tokens in this ecosystem"))
     }
 
     /// The host of the upstream that alone is to answer, where the client says which one it would

@@ -51,7 +51,7 @@ use provender_ecosystem::{
     Archive, ClientSetup, Delivery, Depth, Detail, Document, Ecosystem, Endpoint, Expected, Form,
     InspectError, Inspection, MadeFile, Mount, NamedFile, Operation, Presentation, Probe,
     ProblemDocument, Publication, PurlSubject, Receipt, Rendition, Reply, RequestHead,
-    RootOperation, Signed, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
+    RootOperation, Signed, TokenForm, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
 };
 use url::Url;
 
@@ -138,6 +138,10 @@ impl Ecosystem for Oci {
 
     fn route_root(&self, request: &RequestHead<'_>) -> Option<Result<RootOperation, Problem>> {
         root::route(request)
+    }
+
+    fn read_token_form(&self, fields: &[(String, String)]) -> Result<TokenForm, Problem> {
+        root::read_token_form(fields)
     }
 
     fn wanted_host(&self, request: &RequestHead<'_>) -> Option<String> {

@@ -21,9 +21,10 @@ use crate::failure::{Failure, Words};
 use crate::lane::at_home;
 use crate::problem::BASIC_CHALLENGE;
 use crate::receipt::Recipient;
+use crate::root::{self, Asking};
 use crate::route::{identify, known_method, origin};
 use crate::server::Server;
-use crate::{file, index, problem, publication, root, upload};
+use crate::{file, index, problem, publication, upload};
 
 /// Whom a path speaks to, by its first segments. Nothing that it names need be there.
 #[derive(Clone, Copy)]
@@ -122,7 +123,9 @@ pub(crate) async fn answer(
             Rooted::Repository(request) => {
                 of_repository(server, connection, parts, request, body).await
             }
-            Rooted::Server(asked) => of_root(server, connection, parts, ecosystem, asked).await,
+            Rooted::Server(asked) => {
+                of_root(server, connection, parts, ecosystem, asked, body).await
+            }
             Rooted::Nothing => {
                 Err(in_dialect(ecosystem, Problem::not_found("there is nothing at this address")))
             }
@@ -147,13 +150,15 @@ async fn of_root(
     parts: &Parts,
     ecosystem: &Arc<dyn Ecosystem>,
     asked: Result<RootOperation, Failure>,
+    body: Unread,
 ) -> Result<Response<Body>, Failure> {
     let in_dialect = |problem| in_dialect(ecosystem, problem);
     refuse_own_request(server.registry(), &parts.headers).map_err(in_dialect)?;
     let caller = identify(server, connection, &parts.headers).map_err(in_dialect)?;
     let showed_credential = parts.headers.contains_key(AUTHORIZATION);
-    let (registry, id) = (server.registry(), ecosystem.id());
-    let answer = root::answer(registry, &caller, showed_credential, id, asked?);
+    let (headers, caller) = (&parts.headers, &caller);
+    let asking = Asking { server, connection, headers, caller, showed_credential, body };
+    let answer = Box::pin(root::answer(asking, ecosystem, asked?));
     at_home(&connection.home, answer).await.map_err(in_dialect)
 }
 
@@ -326,7 +331,8 @@ pub(crate) fn refuse(
         Some(Address::Root(ecosystem, rest)) => match Rooted::read(parts, ecosystem, rest) {
             Rooted::Repository(request) => Some(request),
             Rooted::Server(asked) => {
-                is_for_token = matches!(asked, Ok(RootOperation::Token(_)));
+                is_for_token =
+                    matches!(asked, Ok(RootOperation::Token(_) | RootOperation::TokenByForm));
                 None
             }
             Rooted::Nothing => None,
