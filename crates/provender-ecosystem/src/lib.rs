@@ -248,6 +248,12 @@ pub trait Ecosystem: Send + Sync {
         Vec::new()
     }
 
+    /// The tag under which clients keep a list of what refers to a file, for registries that keep
+    /// none, in the form that [`Self::read_upstream_referrers`] reads; `None` where they keep none.
+    fn referrers_tag(&self, _of: &FileName) -> Option<Tag> {
+        None
+    }
+
     /// Parses an upstream's answer to one of [`Self::upstream_referrers`].
     fn read_upstream_referrers(
         &self,

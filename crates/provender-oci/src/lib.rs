@@ -223,6 +223,10 @@ impl Ecosystem for Oci {
         upstream::referrers_requests(base, package, of)
     }
 
+    fn referrers_tag(&self, of: &FileName) -> Option<Tag> {
+        upstream::referrers_tag(of)
+    }
+
     fn read_upstream_referrers(
         &self,
         document: &UpstreamDocument,
