@@ -60,6 +60,7 @@ pub use admin::attest::{FileNamed, KeptAttestation, ReferencedFile};
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
 pub use admin::packages::{FileReport, PackageReport, PackageSummary};
+pub use admin::policy::policy_revision;
 pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
 pub use admin::status::{Status, UpstreamHealth};
 pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};

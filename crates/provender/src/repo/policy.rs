@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{ArgGroup, Args};
 use provender_server::api::types::{Policy, RetentionRule, SignatureRule};
 
-use super::{policy_of, set_policy};
+use super::change_policy;
 use crate::api::{Api, Refusal};
 use crate::output::{Output, printable};
 
@@ -60,43 +60,41 @@ pub(super) async fn require_signature(
     output: Output,
 ) -> Result<()> {
     let RequireSignature { name, ecosystem, packages, identity, issuer, remove } = options;
-    let mut policy = policy_of(&name, api).await?;
-    let done = if remove {
-        let is_meant = |rule: &SignatureRule| {
-            rule.ecosystem == ecosystem
-                && rule.packages == packages
-                && identity.as_ref().is_none_or(|identity| *identity == rule.identity)
-                && issuer.as_ref().is_none_or(|issuer| *issuer == rule.issuer)
-        };
-        remove_from(&mut policy.signatures, is_meant)?;
-        "is asked for no more"
-    } else {
-        let identity = identity.unwrap_or_default();
-        let issuer = issuer.unwrap_or_default();
+    let is_meant = |rule: &SignatureRule| {
+        rule.ecosystem == ecosystem
+            && rule.packages == packages
+            && identity.as_ref().is_none_or(|identity| *identity == rule.identity)
+            && issuer.as_ref().is_none_or(|issuer| *issuer == rule.issuer)
+    };
+    let change = |policy: &mut Policy| {
+        if remove {
+            return remove_from(&mut policy.signatures, is_meant);
+        }
         let rule = SignatureRule {
             ecosystem: ecosystem.clone(),
             packages: packages.clone(),
-            identity,
-            issuer,
+            identity: identity.clone().unwrap_or_default(),
+            issuer: issuer.clone().unwrap_or_default(),
         };
         if !policy.signatures.contains(&rule) {
             policy.signatures.push(rule);
         }
-        "is asked for now"
+        Ok(())
     };
-    let changed = set_policy(&name, &policy, api).await?;
+    let changed = change_policy(&name, api, change).await?;
+    let done = if remove { "is asked for no more" } else { "is asked for now" };
     output.done(&changed, |_| format!("A signature of {ecosystem} {packages} {done} in {name}."))
 }
 
 pub(super) async fn retain(options: Retain, api: &Api, output: Output) -> Result<()> {
     let Retain { name, ecosystem, packages, tags, keep_last, keep_days, remove, .. } = options;
-    let mut policy = policy_of(&name, api).await?;
     let is_meant = |rule: &RetentionRule| {
         rule.ecosystem == ecosystem && rule.packages == packages && rule.tags == tags
     };
-    if remove {
-        remove_from(&mut policy.retention, is_meant)?;
-    } else {
+    let change = |policy: &mut Policy| {
+        if remove {
+            return remove_from(&mut policy.retention, is_meant);
+        }
         policy.retention.retain(|rule| !is_meant(rule));
         policy.retention.push(RetentionRule {
             ecosystem: ecosystem.clone(),
@@ -105,15 +103,16 @@ pub(super) async fn retain(options: Retain, api: &Api, output: Output) -> Result
             keep_last,
             keep_days,
         });
-    }
-    let changed = set_policy(&name, &policy, api).await?;
+        Ok(())
+    };
+    let changed = change_policy(&name, api, change).await?;
     output.done(&changed, |changed| {
-        let rules = changed.policy.iter().flat_map(|policy| &policy.retention);
-        match rules.into_iter().find(|rule| is_meant(rule)) {
+        let policy = changed.policy.clone().unwrap_or_default();
+        match policy.retention.iter().find(|rule| is_meant(rule)) {
             Some(rule) => format!("In {name}: {}.", describe_retention(rule)),
             None if remove => format!("In {name} these are kept for ever again."),
             // Spelled otherwise than the ecosystem does.
-            None => describe(changed.policy.as_ref().unwrap_or(&policy)),
+            None => describe(&policy),
         }
     })
 }

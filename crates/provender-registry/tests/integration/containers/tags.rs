@@ -304,6 +304,22 @@ async fn what_its_upstream_has_no_more_goes_on_being_served() {
 }
 
 #[tokio::test]
+async fn of_two_who_change_a_policy_at_once_one_is_told() {
+    let registry = TestRegistry::open().await;
+    let (api, operator) = (&registry.registry, registry.operator());
+    let read = api.repositories(&operator).remove(0).policy;
+    let revision = provender_registry::policy_revision(&read);
+    let one = RepositoryPolicy { tags: TagRule::Immutable, ..read.clone() };
+    api.replace_policy(&operator, "main", one.clone(), Some(&revision)).await.unwrap();
+    let late = api.replace_policy(&operator, "main", read.clone(), Some(&revision)).await;
+    assert_eq!(refused(late), ProblemCode::Conflict);
+    assert_eq!(api.repositories(&operator).remove(0).policy, one);
+    let now = provender_registry::policy_revision(&one);
+    api.replace_policy(&operator, "main", read.clone(), Some(&now)).await.unwrap();
+    api.replace_policy(&operator, "main", one, None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_claimed_name_has_no_tags_of_its_upstream() {
     let upstream = ImageUpstream::start();
     let (theirs, ours) = (Image::new("theirs"), Image::new("ours"));
