@@ -37,6 +37,7 @@ mod grant;
 mod head;
 mod journal;
 mod listing;
+mod maintenance;
 mod mirror;
 mod names;
 mod options;
@@ -59,6 +60,7 @@ pub use admin::accounts::{Account, AccountChange, NewAccount, Password};
 pub use admin::attest::{FileNamed, KeptAttestation, ReferencedFile};
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
+
 pub use admin::packages::{FileReport, PackageReport, PackageSummary};
 pub use admin::policy::policy_revision;
 pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
@@ -223,6 +225,7 @@ impl Registry {
         registry.watch_names_in_background();
         registry.renew_trust_in_background();
         registry.sign_in_background();
+        registry.maintain_in_background();
         Ok(registry)
     }
 
