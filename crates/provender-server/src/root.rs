@@ -77,7 +77,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// An access token as clients expect it: under both names, the second being that of RFC 6749
 /// section 5.1 (Docker Registry v2 authentication, "Token response fields"), and with what it opens,
-/// in the words in which it is asked for ("OAuth2 Token Authentication").
+/// in the words in which it is asked for ("`OAuth2` Token Authentication").
 fn token(
     registry: &Registry,
     caller: &Caller,

@@ -103,7 +103,7 @@ impl Ecosystem for Shelf {
                 return Some(Ok(RootOperation::TokenByForm));
             }
             [word] if word == "token" => {
-                RootOperation::Token(token_request(parameter(request, "scope")))
+                RootOperation::Token(token_request(parameter(request, "scope").as_deref()))
             }
             _ => return None,
         };
@@ -117,7 +117,7 @@ impl Ecosystem for Shelf {
         };
         let none = || Problem::new(ProblemCode::InvalidRequest, "the form has no password");
         let credential = value("password").ok_or_else(none)?;
-        Ok(TokenForm { request: token_request(value("scope")), credential })
+        Ok(TokenForm { request: token_request(value("scope").as_deref()), credential })
     }
 
     fn wanted_host(&self, request: &RequestHead<'_>) -> Option<String> {
@@ -369,7 +369,7 @@ fn head(
     }
 }
 
-fn token_request(scope: Option<String>) -> TokenRequest {
+fn token_request(scope: Option<&str>) -> TokenRequest {
     let scopes = scope.iter().filter_map(|scope| {
         let mut parts = scope.split(':');
         let (repository, package) = (parts.next()?.to_owned(), parts.next()?.to_owned());
