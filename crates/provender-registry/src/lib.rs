@@ -50,6 +50,7 @@ mod retention;
 mod signature;
 mod signing;
 mod state;
+mod statements;
 mod stream;
 mod tagged;
 mod untag;
@@ -99,6 +100,7 @@ use crate::mirror::Mirrors;
 use crate::remote::Remotes;
 use crate::signing::Signing;
 use crate::state::State;
+use crate::statements::Statements;
 
 /// The repository that every server has from its first start.
 pub const FIRST_REPOSITORY: &str = "main";
@@ -128,6 +130,7 @@ struct Inner {
     listings: Listings,
     mirrors: Mirrors,
     remotes: Remotes,
+    statements: Statements,
     signing: Signing,
     /// Where the logs' tiles and states are; kept to make them fail in tests.
     #[cfg(feature = "faults")]
@@ -204,6 +207,7 @@ impl Registry {
             listings: Listings::new(tuning.listing_cache_files),
             mirrors: Mirrors::new(tuning.concurrent_fetches),
             remotes,
+            statements: Statements::default(),
             garbage_gate: Arc::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),

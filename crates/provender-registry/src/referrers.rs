@@ -140,7 +140,7 @@ impl Registry {
     }
 
     /// What one upstream lists; `None` where it lists nothing.
-    async fn referring_at(
+    pub(crate) async fn referring_at(
         &self,
         query: &Query,
         of: &FileName,

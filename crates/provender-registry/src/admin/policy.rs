@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::repositories::invalid;
 use crate::error::store_problem;
+use crate::signature::verifier_by;
 use crate::state::State;
 use crate::{Caller, Registry};
 
@@ -68,6 +69,9 @@ impl Registry {
             if self.ecosystem(id).is_none() {
                 return refuse(format!("this server knows no ecosystem {id:?}"));
             }
+        }
+        for trust in policy.signatures.iter().filter_map(|rule| rule.trust.as_deref()) {
+            verifier_by(trust)?;
         }
         match policy.retention.iter().find_map(contradiction) {
             Some(message) => refuse(message.to_owned()),

@@ -1,6 +1,8 @@
 //! Rules of a repository: for signatures and for retention.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
 use clap::{ArgGroup, Args};
 use provender_server::api::types::{Policy, RetentionRule, SignatureRule};
 
@@ -22,6 +24,10 @@ pub(crate) struct RequireSignature {
     /// Who vouches for whoever signs: an issuer, with `*` for any characters
     #[arg(long, value_name = "PATTERN", required_unless_present = "remove")]
     issuer: Option<String>,
+    /// By which trust root it is verified: a `trusted_root.json`, or what `provender trust export`
+    /// wrote elsewhere; without it, by this server's own
+    #[arg(long, value_name = "FILE", conflicts_with = "remove")]
+    trust: Option<PathBuf>,
     /// Ask for it no more; without --identity and --issuer, for no signature of these packages
     #[arg(long)]
     remove: bool,
@@ -59,7 +65,14 @@ pub(super) async fn require_signature(
     api: &Api,
     output: Output,
 ) -> Result<()> {
-    let RequireSignature { name, ecosystem, packages, identity, issuer, remove } = options;
+    let RequireSignature { name, ecosystem, packages, identity, issuer, trust, remove } = options;
+    let trust = match trust {
+        Some(path) => Some(
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("--trust {}", path.display()))?,
+        ),
+        None => None,
+    };
     let is_meant = |rule: &SignatureRule| {
         rule.ecosystem == ecosystem
             && rule.packages == packages
@@ -75,6 +88,7 @@ pub(super) async fn require_signature(
             packages: packages.clone(),
             identity: identity.clone().unwrap_or_default(),
             issuer: issuer.clone().unwrap_or_default(),
+            trust: trust.clone(),
         };
         if !policy.signatures.contains(&rule) {
             policy.signatures.push(rule);
@@ -131,8 +145,9 @@ fn remove_from<T>(rules: &mut Vec<T>, is_meant: impl Fn(&T) -> bool) -> Result<(
 pub(super) fn describe(policy: &Policy) -> String {
     let mut lines = vec![format!("tags are {}", policy.tags.as_str())];
     lines.extend(policy.signatures.iter().map(|rule| {
+        let root = if rule.trust.is_some() { ", by a trust root of its own" } else { "" };
         format!(
-            "{} {} is served only if signed by {}, vouched for by {}",
+            "{} {} is served only if signed by {}, vouched for by {}{root}",
             rule.ecosystem, rule.packages, rule.identity, rule.issuer
         )
     }));
@@ -179,6 +194,7 @@ mod tests {
                 packages: "*".to_owned(),
                 identity: "*@people.example".to_owned(),
                 issuer: "https://sso.example".to_owned(),
+                trust: None,
             }],
             retention: vec![
                 retention(Some("pr-*"), Some(5), Some(7)),
