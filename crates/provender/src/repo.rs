@@ -103,7 +103,7 @@ async fn policy_of(name: &str, api: &Api) -> Result<(Policy, String)> {
 }
 
 /// How often a change is begun anew because somebody else's came between.
-const CHANGE_TRIES: u32 = 10;
+const CHANGE_TRIES: u32 = 32;
 
 /// Changes what a repository asks for as it is then: what others change at the same time stays.
 async fn change_policy(
