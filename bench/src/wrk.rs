@@ -1,5 +1,6 @@
 //! Small answers, as many as can be had: wrk asks, because it costs less than any client of ours.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -40,10 +41,47 @@ pub(crate) fn ask_for(
     connections: usize,
     secs: u32,
 ) -> anyhow::Result<Asked> {
+    let options = ["--header".to_owned(), format!("Accept: {accept}")];
+    run(server, path, connections, secs, &options)
+}
+
+/// Asks for one page in requests of which no two are equal, which costs wrk itself more.
+///
+/// # Errors
+/// As [`ask_for`], and where its script can't be written to `folder`.
+pub(crate) fn ask_differently(
+    server: &Program,
+    path: &str,
+    connections: usize,
+    secs: u32,
+    folder: &Path,
+) -> anyhow::Result<Asked> {
+    let script = folder.join("differently.lua");
+    std::fs::write(&script, DIFFERENTLY)?;
+    run(server, path, connections, secs, &["--script".to_owned(), script.display().to_string()])
+}
+
+/// A table's address is the thread's own.
+const DIFFERENTLY: &str = "
+    local thread, count = tostring({}), 0
+    request = function()
+        count = count + 1
+        local fields = { [\"Accept\"] = \"text/html\", [\"Request-Id\"] = thread .. count }
+        return wrk.format(nil, nil, fields)
+    end
+";
+
+fn run(
+    server: &Program,
+    path: &str,
+    connections: usize,
+    secs: u32,
+    options: &[String],
+) -> anyhow::Result<Asked> {
     let before = server.processor_secs();
     let output = Command::new("wrk")
         .args([format!("-t{THREADS}"), format!("-c{connections}"), format!("-d{secs}s")])
-        .args(["--header", &format!("Accept: {accept}")])
+        .args(options)
         .arg(format!("http://{}{path}", server.address()))
         .output()
         .context("wrk could not be started")?;

@@ -215,6 +215,8 @@ pub struct Authorized<T> {
     pub(crate) wanted_host: Option<Arc<str>>,
     /// How much of it the client asks for.
     pub(crate) extent: Extent,
+    /// How often settings had changed before it was authorized.
+    pub(crate) settings: u64,
 }
 
 impl<T> Authorized<T> {
@@ -250,6 +252,11 @@ impl<T> Authorized<T> {
     /// Whether anybody may read the repository, so that shared caches may keep answers.
     pub fn is_public(&self) -> bool {
         self.repository.repository.visibility == Visibility::Public
+    }
+
+    /// Whether it was authorized for nothing that its caller showed.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.is_public() && matches!(self.caller.identity, Identity::Anonymous)
     }
 
     pub(crate) fn key(&self, package: &PackageName) -> PackageKey {
@@ -351,6 +358,7 @@ impl Registry {
         ecosystem: &str,
         operation: Operation,
     ) -> Result<Authorized<Operation>, Problem> {
+        let settings = self.inner.index_cache.settings();
         let repository = self.readable(caller, repository, operation.package())?;
         let ecosystem = self
             .ecosystem(ecosystem)
@@ -365,7 +373,7 @@ impl Registry {
         }
         let caller = caller.clone();
         let (wanted_host, extent) = (None, Extent::Whole);
-        Ok(Authorized { operation, caller, repository, ecosystem, wanted_host, extent })
+        Ok(Authorized { operation, caller, repository, ecosystem, wanted_host, extent, settings })
     }
 
     /// The repository, if the caller may read it.

@@ -132,7 +132,7 @@ pub(crate) struct IndexKey {
 }
 
 /// The counters as they were before something was resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     settings: u64,
     package: u64,
@@ -142,6 +142,16 @@ pub(crate) struct Stamp {
 struct Entry {
     rendered: Arc<RenderedIndex>,
     stamp: Stamp,
+    valid_until: Timestamp,
+}
+
+/// How long an answer that was given to one stranger is the answer to all: see
+/// [`crate::Registry::is_still_true`].
+#[derive(Debug, Clone, Copy)]
+pub struct Truth {
+    stamp: Stamp,
+    /// Of the package's counter.
+    slot: usize,
     valid_until: Timestamp,
 }
 
@@ -169,6 +179,21 @@ pub(crate) struct IndexCache {
     hasher: RandomState,
 }
 
+impl Default for Truth {
+    /// Of an answer that is no longer one.
+    fn default() -> Self {
+        let valid_until = Timestamp::from_microseconds(i64::MIN);
+        Self { stamp: Stamp::default(), slot: 0, valid_until }
+    }
+}
+
+impl Truth {
+    /// Whether it was found under these settings.
+    pub(crate) fn is_under(&self, settings: u64) -> bool {
+        self.stamp.settings == settings
+    }
+}
+
 impl IndexCache {
     pub(crate) fn new(capacity_bytes: u64) -> Self {
         Self {
@@ -179,10 +204,21 @@ impl IndexCache {
         }
     }
 
-    pub(crate) fn find(&self, key: &IndexKey, now: Timestamp) -> Option<Arc<RenderedIndex>> {
-        let entry = self.entries.get(key)?;
-        let is_true = now < entry.valid_until && entry.stamp == self.stamp(key);
-        is_true.then_some(entry.rendered)
+    pub(crate) fn find(
+        &self,
+        key: &IndexKey,
+        now: Timestamp,
+    ) -> Option<(Arc<RenderedIndex>, Truth)> {
+        let Entry { rendered, stamp, valid_until } = self.entries.get(key)?;
+        let slot = self.slot(key.ecosystem, key.wanted.package());
+        let truth = Truth { stamp, slot, valid_until };
+        self.holds(&truth, now).then_some((rendered, truth))
+    }
+
+    /// Whether nothing that the answer depends on has changed, and its time has not run out.
+    pub(crate) fn holds(&self, truth: &Truth, now: Timestamp) -> bool {
+        let stamp = Stamp { settings: self.settings(), package: self.changes(truth.slot) };
+        now < truth.valid_until && truth.stamp == stamp
     }
 
     pub(crate) fn keep(
@@ -196,10 +232,13 @@ impl IndexCache {
     }
 
     pub(crate) fn stamp(&self, key: &IndexKey) -> Stamp {
-        Stamp {
-            settings: self.settings.load(Ordering::Acquire),
-            package: self.slot(key.ecosystem, key.wanted.package()).load(Ordering::Acquire),
-        }
+        let slot = self.slot(key.ecosystem, key.wanted.package());
+        Stamp { settings: self.settings(), package: self.changes(slot) }
+    }
+
+    /// How often settings have changed.
+    pub(crate) fn settings(&self) -> u64 {
+        self.settings.load(Ordering::Acquire)
     }
 
     pub(crate) fn settings_changed(&self) {
@@ -208,20 +247,23 @@ impl IndexCache {
 
     /// Repositories may be upstreams of each other, so the package changed in all of them.
     pub(crate) fn package_changed(&self, ecosystem: EcosystemId, package: &PackageName) {
-        self.slot(ecosystem, Some(package)).fetch_add(1, Ordering::AcqRel);
+        self.slots[self.slot(ecosystem, Some(package))].fetch_add(1, Ordering::AcqRel);
         self.catalogue_changed(ecosystem);
     }
 
     /// A package was first heard of.
     pub(crate) fn catalogue_changed(&self, ecosystem: EcosystemId) {
-        self.slot(ecosystem, None).fetch_add(1, Ordering::AcqRel);
+        self.slots[self.slot(ecosystem, None)].fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn changes(&self, slot: usize) -> u64 {
+        self.slots[slot].load(Ordering::Acquire)
     }
 
     /// Of one package, or of the list of all.
-    fn slot(&self, ecosystem: EcosystemId, package: Option<&PackageName>) -> &AtomicU64 {
+    fn slot(&self, ecosystem: EcosystemId, package: Option<&PackageName>) -> usize {
         let hash = self.hasher.hash_one((ecosystem, package));
-        let index = usize::try_from(hash % SLOTS as u64).expect("less than SLOTS");
-        &self.slots[index]
+        usize::try_from(hash % SLOTS as u64).expect("less than SLOTS")
     }
 }
 

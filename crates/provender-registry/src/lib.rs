@@ -68,7 +68,7 @@ pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
 pub use admin::status::{Status, UpstreamHealth};
 pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};
 pub use admin::upstreams::{NewUpstream, UpstreamSummary};
-pub use cache::{RenderedIndex, Stale};
+pub use cache::{RenderedIndex, Stale, Truth};
 pub use error::RegistryError;
 pub use garbage::Collected;
 pub use grant::Grant;

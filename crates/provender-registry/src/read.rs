@@ -11,7 +11,7 @@ use provender_ecosystem::{Delivery, Document, Operation, Rendition, Subject, Vie
 use provender_store::{OpenBlob, Write};
 
 use crate::access::Authorized;
-use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Wanted};
+use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Truth, Wanted};
 use crate::decide::{decide, refusal};
 use crate::error::{blob_problem, store_problem};
 use crate::head::FileHead;
@@ -22,8 +22,9 @@ use crate::{Caller, Registry};
 
 /// What a read returns.
 pub enum Answer {
-    /// A rendered index.
-    Index(Arc<RenderedIndex>),
+    /// A rendered index; how long it is the answer for everybody, where everybody may have it and
+    /// it was in memory.
+    Index(Arc<RenderedIndex>, Option<Truth>),
     /// A file.
     File(FileAnswer),
     /// A file that is still being fetched.
@@ -69,11 +70,11 @@ impl Registry {
             Operation::Index { subject, rendition } => {
                 let (subject, rendition) = (subject.clone(), *rendition);
                 let wanted = Wanted::Index { subject, rendition };
-                self.ready(&authorized, wanted).await.map(Answer::Index)
+                self.ready(&authorized, wanted).await
             }
             Operation::Tagged { package, tag } => {
                 let wanted = Wanted::Tagged { package: package.clone(), tag: tag.clone() };
-                self.ready(&authorized, wanted).await.map(Answer::Index)
+                self.ready(&authorized, wanted).await
             }
             Operation::File { package, file, companion } => {
                 let (package, file, companion) = (package.clone(), file.clone(), *companion);
@@ -81,7 +82,7 @@ impl Registry {
                     && authorized.ecosystem.delivery(&file) == Delivery::FromMemory
                 {
                     let wanted = Wanted::Document { package, file };
-                    return self.ready(&authorized, wanted).await.map(Answer::Index);
+                    return self.ready(&authorized, wanted).await;
                 }
                 let authorized = self.renewed(&authorized);
                 self.file(&authorized, package, file, companion).await
@@ -99,15 +100,16 @@ impl Registry {
         &self,
         authorized: &Authorized<Operation>,
         wanted: Wanted,
-    ) -> Result<Arc<RenderedIndex>, Problem> {
+    ) -> Result<Answer, Problem> {
         let key = IndexKey {
             repository: authorized.repository.repository.name.clone(),
             ecosystem: authorized.ecosystem.id(),
             wanted,
             host: authorized.wanted_host.clone(),
         };
-        if let Some(rendered) = self.inner.index_cache.find(&key, self.now()) {
-            return Ok(rendered);
+        if let Some((rendered, truth)) = self.inner.index_cache.find(&key, self.now()) {
+            let is_for_all = authorized.is_for_all() && truth.is_under(authorized.settings);
+            return Ok(Answer::Index(rendered, is_for_all.then_some(truth)));
         }
         // Both taken before anything is looked up, the counters first, so that a change of files or
         // of settings meanwhile is noticed.
@@ -116,7 +118,16 @@ impl Registry {
         let flight = self.inner.index_flights.run((key.clone(), stamp), move || async move {
             registry.render(&authorized, key, stamp).await
         });
-        flight.await.map_err(|error| crate::listing::shared_problem(&error))
+        match flight.await {
+            Ok(rendered) => Ok(Answer::Index(rendered, None)),
+            Err(error) => Err(crate::listing::shared_problem(&error)),
+        }
+    }
+
+    /// Whether an answer that was read with this is what a stranger who asks the same now would
+    /// get: no setting changed, nor the package, nor has the time come to look again.
+    pub fn is_still_true(&self, truth: &Truth) -> bool {
+        self.inner.index_cache.holds(truth, self.now())
     }
 
     /// The same operation with its repository's present settings.

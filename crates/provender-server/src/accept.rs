@@ -7,29 +7,32 @@ use std::sync::Arc;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::control::ControlSocket;
+use crate::exchange::Exchange;
 use crate::lane::Lanes;
 use crate::limits::{
     ACCEPT_PAUSE, BUFFER_BYTES, CONTROL_CONNECTIONS, HEAD_BYTES, HEAD_TIMEOUT, OPEN_FILES,
     RESERVED_FILES, SHUTDOWN_TIMEOUT,
 };
 use crate::place::{Occupied, Places};
+use crate::repeater::Repeater;
 use crate::route;
 use crate::server::{Doors, Server};
-use crate::transport::{Announced, Socket, Transport};
+use crate::transport::{Socket, Transport};
 
 /// What is the same for every request of a connection.
 pub(crate) struct Connection {
     /// Who is at the other end.
     pub(crate) peer: Peer,
-    /// The files that are about to be sent on it.
-    pub(crate) announced: Arc<Announced>,
+    /// What is known of its requests and answers.
+    pub(crate) exchange: Arc<Exchange>,
     /// The runtime that the server was started on, where everything but connections lives.
     pub(crate) home: Handle,
     place: Occupied,
@@ -192,7 +195,7 @@ struct Session {
 impl Session {
     fn new(server: &Server, peer: Peer, place: Occupied, phase: &watch::Sender<Phase>) -> Self {
         let connection =
-            Connection { peer, announced: Arc::default(), home: Handle::current(), place };
+            Connection { peer, exchange: Arc::default(), home: Handle::current(), place };
         Self { server: server.clone(), connection, phase: phase.subscribe() }
     }
 
@@ -200,11 +203,16 @@ impl Session {
     async fn serve(mut self, socket: Socket) {
         let (server, connection) = (&self.server, &self.connection);
         let _gauge = server.metrics().connection();
-        let announced = Arc::clone(&connection.announced);
-        let transport = Transport::new(socket, announced, Arc::clone(server.metrics()));
+        let exchange = Arc::clone(&connection.exchange);
+        let mut transport = Transport::new(socket, exchange, Arc::clone(server.metrics()));
+        if matches!(connection.peer, Peer::Network(_)) {
+            let places = Arc::clone(connection.place.places());
+            transport.repeat(Repeater::new(server.clone(), places));
+        }
         let answer = service_fn(|request| route::answer(server, connection, request));
         let serving = http().serve_connection(TokioIo::new(transport), answer);
         let mut serving = pin!(serving);
+        let mut silence = pin!(tokio::time::sleep(HEAD_TIMEOUT));
         loop {
             tokio::select! {
                 biased;
@@ -222,6 +230,14 @@ impl Session {
                     }
                     serving.as_mut().graceful_shutdown();
                 }
+                () = &mut silence => {
+                    let now = Instant::now();
+                    let due_at = connection.exchange.due_at().unwrap_or(now + HEAD_TIMEOUT);
+                    if due_at <= now {
+                        return;
+                    }
+                    silence.as_mut().reset(due_at);
+                }
             }
         }
     }
@@ -229,9 +245,7 @@ impl Session {
 
 fn http() -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_header_size(HEAD_BYTES)
-        .max_buf_size(BUFFER_BYTES);
+    // Whoever is silent for too long is noticed by the session, which knows of all answers.
+    http.header_read_timeout(None).max_header_size(HEAD_BYTES).max_buf_size(BUFFER_BYTES);
     http
 }

@@ -10,10 +10,12 @@ use http_body::{Frame, SizeHint};
 use provender_registry::{CutOff, FileStream};
 use tokio::runtime::Handle;
 
+use crate::exchange::Giving;
+
 /// A response's body: one frame of bytes in memory or, by way of a mapping, in a file; or a file
 /// that is still being fetched, in as many frames as it comes in.
 #[derive(Default)]
-pub(crate) struct Body(Content);
+pub(crate) struct Body(Content, Option<Giving>);
 
 enum Content {
     Whole(Bytes),
@@ -37,7 +39,23 @@ impl Body {
     pub(crate) fn fetched(file: FileStream, home: Handle) -> Self {
         let left_bytes = file.size_bytes;
         let chunks = unfold(file, async |mut file| Some((file.next().await?, file)));
-        Self(Content::Fetched(Box::new(Fetched { chunks: Box::pin(chunks), left_bytes, home })))
+        Self(
+            Content::Fetched(Box::new(Fetched { chunks: Box::pin(chunks), left_bytes, home })),
+            None,
+        )
+    }
+
+    /// Its bytes, if they are all in memory.
+    pub(crate) fn whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Content::Whole(bytes) => Some(bytes),
+            Content::Fetched(_) => None,
+        }
+    }
+
+    /// Has hyper's end with it noticed.
+    pub(crate) fn give(&mut self, giving: Giving) {
+        self.1 = Some(giving);
     }
 }
 
@@ -49,7 +67,7 @@ impl Default for Content {
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self(Content::Whole(bytes.into()))
+        Self(Content::Whole(bytes.into()), None)
     }
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `server`, `accept`, `control`, `place`, `lane` | sockets, connections, their limits, threads and end |
 //! | `transport`, `mapping` | bytes to the socket; files without a copy |
+//! | `exchange`, `repeater`, `replay` | equal requests get the same bytes, below HTTP |
 //! | `route`, `protocol`, `root` | the way of a request |
 //! | `credential` | who says who they are |
 //! | `index`, `file`, `body` | answers; with `conditional`, `range`, `encoding` for what clients ask of them |
@@ -28,6 +29,7 @@ mod control;
 mod credential;
 mod drain;
 mod encoding;
+mod exchange;
 mod failure;
 mod fields;
 mod file;
@@ -44,6 +46,8 @@ mod protocol;
 mod publication;
 mod range;
 mod receipt;
+mod repeater;
+mod replay;
 mod request;
 mod root;
 mod route;

@@ -12,8 +12,9 @@ pub(crate) const CONTROL_CONNECTIONS: usize = 32;
 pub(crate) const LANES: usize = 32;
 /// How many clients the kernel keeps waiting to be accepted.
 pub(crate) const LISTEN_BACKLOG: u32 = 1024;
-/// Files that the process needs for itself (database, log, listening sockets, upstreams).
-pub(crate) const RESERVED_FILES: u64 = 256;
+/// Files that the process needs for itself (database, log, listening sockets, upstreams, answers
+/// that are kept to be sent again).
+pub(crate) const RESERVED_FILES: u64 = 512;
 /// Most open files that are asked of the kernel.
 pub(crate) const OPEN_FILES: u64 = 16 * 1024;
 /// How long accepting rests when the kernel has no more files or memory to give.
@@ -94,6 +95,23 @@ pub(crate) const REASON_BYTES: usize = 512;
 pub(crate) const COMPRESSED_ELSEWHERE_FROM_BYTES: usize = 256 * 1024;
 /// Indexes smaller than this are not worth compressing.
 pub(crate) const COMPRESSED_FROM_BYTES: usize = 1024;
+
+/// Longest request head whose answer is kept to be sent again; clients of packages send some
+/// hundred bytes, and a page's cookies are nobody else's.
+pub(crate) const REPLAY_HEAD_BYTES: usize = 2 * 1024;
+/// Largest body of an answer that is kept to be sent again: for larger ones, parsing and framing
+/// the request is the smaller part of the work.
+pub(crate) const REPLAY_BODY_BYTES: usize = 256 * 1024;
+/// From this size on such a body is sent from a file; less is sooner copied.
+pub(crate) const REPLAY_FILE_FROM_BYTES: usize = 8 * 1024;
+/// What such an open file counts for, so that there are at most 256 ([`RESERVED_FILES`]).
+pub(crate) const REPLAY_FILE_BYTES: usize = 64 * 1024;
+/// All such answers together, in bytes.
+pub(crate) const REPLAYS_BYTES: u64 = 16 * 1024 * 1024;
+/// How many there may be; only sizes the tables.
+pub(crate) const REPLAYS_EXPECTED: usize = 1_000;
+/// Places in which heads that were seen once are remembered, by hash.
+pub(crate) const REPLAYS_SEEN: usize = 4096;
 
 /// How long requests under way may take to end when the server is told to stop.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);

@@ -11,6 +11,7 @@ use provender_registry::Status;
 pub(crate) struct Metrics {
     /// By the status's first digit, from 1 on.
     answered: [AtomicU64; 5],
+    repeated: AtomicU64,
     sent_bytes: AtomicU64,
     received_bytes: AtomicU64,
     in_flight: AtomicI64,
@@ -41,6 +42,12 @@ impl Metrics {
         if let Some(counter) = self.answered.get(class) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// A response was sent that was made for an earlier request.
+    pub(crate) fn repeated(&self, status: StatusCode) {
+        self.repeated.fetch_add(1, Ordering::Relaxed);
+        self.answered(status);
     }
 
     /// Bytes went to a client.
@@ -77,6 +84,8 @@ impl Metrics {
             let labels = format!("{{status=\"{class}xx\"}}");
             text.value("requests_total", &labels, counter.load(Ordering::Relaxed));
         }
+        let help = "Requests answered by what was made for an equal one.";
+        text.counter("repeated_answers_total", help, &self.repeated);
         text.counter("sent_bytes_total", "Bytes sent to clients.", &self.sent_bytes);
         text.counter("received_bytes_total", "Bytes of uploads received.", &self.received_bytes);
         text.counter("failed_accepts_total", "Failures to accept.", &self.failed_accepts);
@@ -147,13 +156,15 @@ mod tests {
         metrics.answered(StatusCode::OK);
         metrics.answered(StatusCode::NOT_MODIFIED);
         metrics.answered(StatusCode::NOT_FOUND);
+        metrics.repeated(StatusCode::OK);
         metrics.sent(5);
         let _connection = metrics.connection();
         drop(metrics.in_flight());
         let text = metrics.render(None);
         for line in [
             "# TYPE provender_requests_total counter",
-            "provender_requests_total{status=\"2xx\"} 1",
+            "provender_requests_total{status=\"2xx\"} 2",
+            "provender_repeated_answers_total 1",
             "provender_requests_total{status=\"3xx\"} 1",
             "provender_requests_total{status=\"4xx\"} 1",
             "provender_requests_total{status=\"5xx\"} 0",

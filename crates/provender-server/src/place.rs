@@ -42,6 +42,11 @@ impl Places {
         Occupied { places: Arc::clone(self), _place: place }
     }
 
+    /// Whether none is left for others, so that none should be kept idly.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.occupied.load(Ordering::Relaxed) >= self.total
+    }
+
     /// Waits until every place is free, and keeps them all.
     pub(crate) async fn all(&self) {
         if let Ok(places) = self.free.acquire_many(self.total).await {
@@ -53,7 +58,12 @@ impl Places {
 impl Occupied {
     /// Whether there is no place for others, so that this one should not be kept idly.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.places.occupied.load(Ordering::Relaxed) >= self.places.total
+        self.places.are_wanted()
+    }
+
+    /// All of them.
+    pub(crate) fn places(&self) -> &Arc<Places> {
+        &self.places
     }
 }
 

@@ -17,6 +17,7 @@ use provender_registry::{Answer, Authorized, Extent, Registry};
 use crate::accept::Connection;
 use crate::body::Body;
 use crate::drain::Unread;
+use crate::exchange::Repeatable;
 use crate::failure::{Failure, Words};
 use crate::lane::at_home;
 use crate::problem::BASIC_CHALLENGE;
@@ -228,11 +229,18 @@ async fn read(
     let extent = if parts.method == Method::HEAD { Extent::Head } else { Extent::Whole };
     let authorized = authorized.asking_for(extent);
     match at_home(&connection.home, server.registry().read(authorized)).await? {
-        Answer::Index(rendered) => {
+        Answer::Index(rendered, truth) => {
             index::compress_elsewhere(headers, &rendered, &connection.home).await;
-            index::respond(headers, &rendered, is_public)
+            let response = index::respond(headers, &rendered, is_public)?;
+            if let (Some(truth), Some(body)) = (truth, response.body().whole()) {
+                let body = body.clone();
+                connection.exchange.may_repeat(Repeatable { body, truth });
+            }
+            Ok(response)
         }
-        Answer::File(found) => file::respond(headers, found, is_public, &connection.announced),
+        Answer::File(found) => {
+            file::respond(headers, found, is_public, &connection.exchange.announced)
+        }
         Answer::Stream(found) => {
             file::respond_while_fetched(found, is_public, parts.version, &connection.home)
         }

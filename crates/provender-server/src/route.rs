@@ -33,6 +33,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let _in_flight = server.metrics().in_flight();
     let (parts, body) = request.into_parts();
+    connection.exchange.begin(!body.is_end_stream());
     let mut response = match route(server, connection, &parts, body).await {
         Ok(response) => response,
         Err(failure) => failure.respond(server, connection.peer, &parts),
@@ -43,6 +44,7 @@ pub(crate) async fn answer(
     if connection.is_wanted() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response.body_mut().give(connection.exchange.giving());
     server.metrics().answered(response.status());
     Ok(response)
 }

@@ -17,6 +17,7 @@ use crate::health::Health;
 use crate::lane::Lanes;
 use crate::limits;
 use crate::metrics::Metrics;
+use crate::replay::Replays;
 use crate::sigstore::{SignedIn, Tickets};
 
 /// How to serve.
@@ -83,6 +84,7 @@ struct Inner {
     public_origin: Option<String>,
     connections: usize,
     metrics: Arc<Metrics>,
+    replays: Replays,
     health: Health,
     devices: DeviceGrants,
     codes: CodeGrants,
@@ -119,6 +121,7 @@ impl Server {
             public_origin: options.public_origin,
             connections: options.connections,
             metrics: Arc::default(),
+            replays: Replays::default(),
             health: Health::default(),
             devices,
             codes: CodeGrants::default(),
@@ -174,6 +177,11 @@ impl Server {
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.inner.metrics
+    }
+
+    /// Answers that may be sent again.
+    pub(crate) fn replays(&self) -> &Replays {
+        &self.inner.replays
     }
 
     pub(crate) fn health(&self) -> &Health {

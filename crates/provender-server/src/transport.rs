@@ -5,6 +5,7 @@
 //! body. Those that lie in a file which was announced to [`Announced`] are sent from the file and
 //! never touched as memory.
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
@@ -19,9 +20,11 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 
+use crate::exchange::Exchange;
 use crate::limits::{SENDFILE_BYTES, TURN_BYTES, WRITE_PAUSE};
 use crate::mapping::Mapping;
 use crate::metrics::Metrics;
+use crate::repeater::{Repeater, Unsent};
 
 /// The mapped files that a connection is about to send: filled by whoever answers a request, read
 /// by the connection's [`Transport`].
@@ -82,7 +85,8 @@ pub(crate) enum Socket {
 /// One connection, as hyper reads and writes it.
 pub(crate) struct Transport {
     socket: Socket,
-    announced: Arc<Announced>,
+    exchange: Arc<Exchange>,
+    repeater: Option<Repeater>,
     metrics: Arc<Metrics>,
     /// File bytes sent since others had their turn.
     turn_bytes: usize,
@@ -93,10 +97,45 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Wraps a socket; `announced` is shared with whoever answers this connection's requests.
-    pub(crate) fn new(socket: Socket, announced: Arc<Announced>, metrics: Arc<Metrics>) -> Self {
-        let pause_limit = WRITE_PAUSE;
-        Self { socket, announced, metrics, turn_bytes: 0, pause_limit, pause: None }
+    /// Wraps a socket; `exchange` is shared with whoever answers this connection's requests.
+    pub(crate) fn new(socket: Socket, exchange: Arc<Exchange>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            socket,
+            exchange,
+            repeater: None,
+            metrics,
+            turn_bytes: 0,
+            pause_limit: WRITE_PAUSE,
+            pause: None,
+        }
+    }
+
+    /// Has requests answered that were answered before.
+    pub(crate) fn repeat(&mut self, repeater: Repeater) {
+        self.repeater = Some(repeater);
+    }
+
+    /// Sends what is left of an answer that is being repeated.
+    fn poll_repeat(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(unsent) = self.repeater.as_ref().and_then(Repeater::unsent) {
+            let written = match unsent {
+                Unsent::Head(head) => self.socket.poll_send_more(context, &[IoSlice::new(head)]),
+                Unsent::Memory(slices) => self.socket.poll_write_vectored(context, &slices),
+                Unsent::File { file, offset_bytes, length_bytes } => {
+                    self.socket.poll_send_file(context, file, offset_bytes as u64, length_bytes)
+                }
+            };
+            let bytes = ready!(self.poll_paused(context, written))?;
+            if bytes == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let status = self.repeater.as_mut().and_then(|repeater| repeater.sent(bytes));
+            if let Some(status) = status {
+                self.exchange.wait();
+                self.metrics.repeated(status);
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_send(
@@ -107,7 +146,7 @@ impl Transport {
         let mut file = None;
         let mut plain = 0;
         for slice in slices {
-            file = self.announced.locate(slice);
+            file = self.exchange.announced.locate(slice);
             if file.is_some() {
                 break;
             }
@@ -118,20 +157,8 @@ impl Transport {
             Some((mapping, offset_bytes)) if plain == 0 => {
                 self.poll_send_file(context, &slices[0], &mapping, offset_bytes)
             }
-            Some(_) => self.poll_send_more(context, &slices[..plain]),
+            Some(_) => self.socket.poll_send_more(context, &slices[..plain]),
         }
-    }
-
-    /// Sends memory that a file follows: held back by the kernel to share the file's first packet.
-    fn poll_send_more(
-        &self,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-        self.socket.poll_write_with(context, |socket| {
-            rustix::net::sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags)
-        })
     }
 
     fn poll_send_file(
@@ -141,11 +168,9 @@ impl Transport {
         mapping: &Mapping,
         offset_bytes: u64,
     ) -> Poll<io::Result<usize>> {
-        let length = slice.len().min(SENDFILE_BYTES);
-        let sent = ready!(self.socket.poll_write_with(context, |socket| {
-            let mut offset_bytes = offset_bytes;
-            rustix::fs::sendfile(socket, mapping.file(), Some(&mut offset_bytes), length)
-        }))?;
+        let length = slice.len();
+        let sent = self.socket.poll_send_file(context, mapping.file(), offset_bytes, length);
+        let sent = ready!(sent)?;
         if sent == 0 {
             // A stranger truncated the blob. The length is promised already, so all that is left
             // is to end the connection early, which every client takes for a failure.
@@ -185,9 +210,17 @@ impl AsyncRead for Transport {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        let transport = &mut *self;
+        loop {
+            ready!(transport.poll_repeat(context))?;
+            let before = buffer.filled().len();
+            ready!(transport.socket.poll_read(context, buffer))?;
+            let arrived = &buffer.filled()[before..];
+            let repeater = transport.repeater.as_mut().filter(|_| !arrived.is_empty());
+            if !repeater.is_some_and(|repeater| repeater.takes(arrived)) {
+                return Poll::Ready(Ok(()));
+            }
+            buffer.set_filled(before);
         }
     }
 }
@@ -211,21 +244,32 @@ impl AsyncWrite for Transport {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let written = self.poll_send(context, slices);
-        self.poll_paused(context, written)
+        let transport = &mut *self;
+        if let Some(repeater) = &mut transport.repeater {
+            repeater.sees(&transport.exchange, slices);
+        }
+        let written = transport.poll_send(context, slices);
+        transport.poll_paused(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper flushes once its queue is empty, when no body's bytes are alive any more.
-        self.announced.release();
+        self.exchange.announced.release();
+        if let Some(answered) = self.exchange.flushed()
+            && let Some(repeater) = &mut self.repeater
+        {
+            repeater.answered(answered);
+        }
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper ends a connection that it takes for an idle one.
+        ready!(self.poll_repeat(context))?;
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Socket::Unix(stream) => Pin::new(stream).poll_shutdown(context),
@@ -234,6 +278,17 @@ impl AsyncWrite for Transport {
 }
 
 impl Socket {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+
     fn poll_write_vectored(
         &mut self,
         context: &mut Context<'_>,
@@ -243,6 +298,33 @@ impl Socket {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         }
+    }
+
+    /// Sends memory that a file follows: held back by the kernel to share the file's first packet.
+    fn poll_send_more(
+        &self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        self.poll_write_with(context, |socket| {
+            rustix::net::sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags)
+        })
+    }
+
+    /// Sends bytes of a file; none only where it ends.
+    fn poll_send_file(
+        &self,
+        context: &mut Context<'_>,
+        file: &File,
+        offset_bytes: u64,
+        length_bytes: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(context, |socket| {
+            let mut offset_bytes = offset_bytes;
+            let length_bytes = length_bytes.min(SENDFILE_BYTES);
+            rustix::fs::sendfile(socket, file, Some(&mut offset_bytes), length_bytes)
+        })
     }
 
     /// Makes a system call that writes, when the socket can take something.

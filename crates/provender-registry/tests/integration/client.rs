@@ -90,7 +90,7 @@ impl Client {
     async fn page(&self, subject: Subject) -> Result<Page, Problem> {
         let operation = Operation::Index { subject, rendition: JSON };
         match self.registry.read(self.authorize(operation)?).await? {
-            Answer::Index(index) => Ok(Page {
+            Answer::Index(index, _) => Ok(Page {
                 json: serde_json::from_slice(&index.identity).expect("JSON"),
                 stale: index.stale.clone(),
                 etag: index.etag.clone(),
@@ -104,7 +104,9 @@ impl Client {
         let subject = Subject::Package(name(package));
         let operation = Operation::Index { subject, rendition: HTML };
         match self.registry.read(self.authorize(operation)?).await? {
-            Answer::Index(index) => Ok(String::from_utf8(index.identity.to_vec()).expect("UTF-8")),
+            Answer::Index(index, _) => {
+                Ok(String::from_utf8(index.identity.to_vec()).expect("UTF-8"))
+            }
             _ => panic!("an index is answered with an index"),
         }
     }

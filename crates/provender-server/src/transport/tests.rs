@@ -8,7 +8,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use super::{Announced, Socket, Transport};
+use super::{Socket, Transport};
+use crate::exchange::Exchange;
 use crate::mapping::Mapping;
 use crate::metrics::Metrics;
 
@@ -42,14 +43,14 @@ async fn tcp() -> (Socket, TcpStream) {
     (Socket::Tcp(server), client)
 }
 
-fn transport(socket: Socket) -> (Transport, Arc<Announced>) {
-    let announced = Arc::<Announced>::default();
-    (Transport::new(socket, Arc::clone(&announced), Arc::new(Metrics::default())), announced)
+fn transport(socket: Socket) -> (Transport, Arc<Exchange>) {
+    let exchange = Arc::<Exchange>::default();
+    (Transport::new(socket, Arc::clone(&exchange), Arc::new(Metrics::default())), exchange)
 }
 
-fn announce(announced: &Announced, file: File, offset_bytes: u64, length: usize) -> Bytes {
+fn announce(exchange: &Exchange, file: File, offset_bytes: u64, length: usize) -> Bytes {
     let mapping = Arc::new(Mapping::new(file, offset_bytes, length as u64).unwrap());
-    announced.announce(Arc::clone(&mapping));
+    exchange.announced.announce(Arc::clone(&mapping));
     mapping.bytes()
 }
 
@@ -78,9 +79,9 @@ async fn write_all(transport: &mut Transport, mut chunks: Vec<Bytes>) -> std::io
 async fn whatever_is_mixed_arrives_in_order_and_unchanged() {
     let content = noise(5 * 1024 * 1024 + 123);
     let (socket, mut client) = tcp().await;
-    let (mut transport, announced) = transport(socket);
-    let whole = announce(&announced, file(&content), 0, content.len());
-    let part = announce(&announced, file(&content), 70_001, 90_000);
+    let (mut transport, exchange) = transport(socket);
+    let whole = announce(&exchange, file(&content), 0, content.len());
+    let part = announce(&exchange, file(&content), 70_001, 90_000);
     let plain = Bytes::from(noise(100_000));
     let chunks = vec![
         Bytes::from_static(b"head"),
@@ -101,15 +102,15 @@ async fn whatever_is_mixed_arrives_in_order_and_unchanged() {
     let ((), read) = tokio::join!(writing, client.read_to_end(&mut received));
     read.unwrap();
     assert!(received == expected, "{} of {} bytes", received.len(), expected.len());
-    assert!(announced.lock().is_empty(), "files are closed once they are sent");
+    assert!(exchange.announced.lock().is_empty(), "files are closed once they are sent");
 }
 
 #[tokio::test]
 async fn a_unix_socket_takes_files_too() {
     let content = noise(1024 * 1024);
     let (server, mut client) = UnixStream::pair().unwrap();
-    let (mut transport, announced) = transport(Socket::Unix(server));
-    let body = announce(&announced, file(&content), 0, content.len());
+    let (mut transport, exchange) = transport(Socket::Unix(server));
+    let body = announce(&exchange, file(&content), 0, content.len());
     let writing = async {
         write_all(&mut transport, vec![body]).await.unwrap();
         transport.shutdown().await.unwrap();
@@ -127,8 +128,8 @@ async fn a_file_beyond_four_gibibytes_is_sent_from_the_right_place() {
     let file = tempfile::tempfile().unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &content, offset_bytes).unwrap();
     let (socket, mut client) = tcp().await;
-    let (mut transport, announced) = transport(socket);
-    let body = announce(&announced, file, offset_bytes, content.len());
+    let (mut transport, exchange) = transport(socket);
+    let body = announce(&exchange, file, offset_bytes, content.len());
     let mut received = vec![0; content.len()];
     let (written, read) =
         tokio::join!(write_all(&mut transport, vec![body]), client.read_exact(&mut received));
@@ -142,8 +143,8 @@ async fn a_file_that_a_stranger_truncates_ends_the_connection() {
     let file = file(&noise(1024 * 1024));
     let handle = file.try_clone().unwrap();
     let (socket, mut client) = tcp().await;
-    let (mut transport, announced) = transport(socket);
-    let body = announce(&announced, file, 0, 1024 * 1024);
+    let (mut transport, exchange) = transport(socket);
+    let body = announce(&exchange, file, 0, 1024 * 1024);
     handle.set_len(10_000).unwrap();
     let writing = async {
         let error = write_all(&mut transport, vec![body]).await.unwrap_err();

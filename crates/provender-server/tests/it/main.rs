@@ -5,6 +5,7 @@
 mod demo;
 mod reading;
 mod refusing;
+mod repeating;
 mod rooted;
 mod shelf;
 mod sigstore;

@@ -11,8 +11,8 @@ use provender_registry::{NewToken, Options, Registry};
 use provender_server::{Server, ServerOptions};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -74,6 +74,14 @@ impl TestServer {
 
     pub(crate) async fn connect(&self) -> Client {
         let (reader, writer) = TcpStream::connect(self.address).await.unwrap().into_split();
+        Client { reader: BufReader::new(reader), writer }
+    }
+
+    /// A connection on which little is under way at a time.
+    pub(crate) async fn connect_narrowly(&self) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8 * 1024).unwrap();
+        let (reader, writer) = socket.connect(self.address).await.unwrap().into_split();
         Client { reader: BufReader::new(reader), writer }
     }
 

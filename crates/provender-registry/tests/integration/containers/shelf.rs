@@ -100,7 +100,7 @@ impl Shelf {
 
     async fn document(&self, target: &str) -> Result<Arc<RenderedIndex>, Problem> {
         match self.get(target).await? {
-            Answer::Index(index) => Ok(index),
+            Answer::Index(index, _) => Ok(index),
             _ => panic!("{target} is answered from memory"),
         }
     }

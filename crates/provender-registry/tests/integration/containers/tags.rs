@@ -377,7 +377,7 @@ async fn tags_are_listed_in_pages_here_and_from_upstreams() {
         let target = format!("{image}/tags/list?{query}");
         let operation = shelf.request(provender_ecosystem::Method::Get, &target, None).unwrap();
         let answer = registry.registry.read(operation).await.unwrap();
-        let provender_registry::Answer::Index(index) = answer else { panic!("a list") };
+        let provender_registry::Answer::Index(index, _) = answer else { panic!("a list") };
         let json: serde_json::Value = serde_json::from_slice(&index.identity).unwrap();
         let tags: Vec<&str> =
             json["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
