@@ -14,6 +14,7 @@ mod process;
 mod sigstore;
 mod steps;
 mod tally;
+mod toolchain;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -96,11 +96,13 @@ pub enum EventKind {
     SigningFailing,
     /// What should be signed is signed again.
     SigningRecovered,
+    /// Retention rules were applied and garbage was collected by the clock.
+    Maintained,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -145,6 +147,7 @@ impl EventKind {
         Self::UpstreamRecovered,
         Self::SigningFailing,
         Self::SigningRecovered,
+        Self::Maintained,
     ];
 
     /// The kind's stable name, `published`, `digest-mismatch`, …
@@ -194,6 +197,7 @@ impl EventKind {
             Self::UpstreamRecovered => "upstream-recovered",
             Self::SigningFailing => "signing-failing",
             Self::SigningRecovered => "signing-recovered",
+            Self::Maintained => "maintained",
         }
     }
 

@@ -45,6 +45,9 @@ pub struct Signer {
     pub identity: String,
     /// Who vouched for that.
     pub issuer: String,
+    /// By which trust root that was verified, as in [`SignatureRule::trust`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
 }
 
 /// Whose signature a file must have before it is served. It holds for ecosystems whose signatures
@@ -59,12 +62,18 @@ pub struct SignatureRule {
     pub identity: TextPattern,
     /// Vouched for by whom.
     pub issuer: TextPattern,
+    /// By which trust root that is verified: the text of a `trusted_root.json`. `None`: by this
+    /// server's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
 }
 
 impl SignatureRule {
     /// Whether this signer meets the rule.
     pub fn is_met_by(&self, signer: &Signer) -> bool {
-        self.identity.matches(&signer.identity) && self.issuer.matches(&signer.issuer)
+        self.identity.matches(&signer.identity)
+            && self.issuer.matches(&signer.issuer)
+            && self.trust == signer.trust
     }
 }
 

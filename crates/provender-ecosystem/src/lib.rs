@@ -33,7 +33,7 @@ pub use form::{
 pub use inspect::{
     Archive, CompanionBytes, Depth, Evidence, Expected, InspectError, InspectErrorClass, Inspection,
 };
-pub use mount::{Mount, RootOperation, TokenRequest, TokenScope};
+pub use mount::{Mount, RootOperation, TokenForm, TokenRequest, TokenScope};
 pub use operation::{
     Change, Framing, Headers, Method, MountSource, Operation, Page, Rendition, RequestHead,
     Selection, SessionId, Subject, UploadStep,
@@ -153,6 +153,11 @@ pub trait Ecosystem: Send + Sync {
         None
     }
 
+    /// Reads the form of [`RootOperation::TokenByForm`]: its fields, decoded, in the order sent.
+    fn read_token_form(&self, _fields: &[(String, String)]) -> Result<TokenForm, Problem> {
+        Err(Problem::not_found("there are no access tokens in this ecosystem"))
+    }
+
     /// The host of the upstream that alone is to answer, where the client says which one it would
     /// have asked.
     fn wanted_host(&self, _request: &RequestHead<'_>) -> Option<String> {
@@ -241,6 +246,12 @@ pub trait Ecosystem: Send + Sync {
         _of: &FileName,
     ) -> Vec<UpstreamRequest> {
         Vec::new()
+    }
+
+    /// The tag under which clients keep a list of what refers to a file, for registries that keep
+    /// none, in the form that [`Self::read_upstream_referrers`] reads; `None` where they keep none.
+    fn referrers_tag(&self, _of: &FileName) -> Option<Tag> {
+        None
     }
 
     /// Parses an upstream's answer to one of [`Self::upstream_referrers`].

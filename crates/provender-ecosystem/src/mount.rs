@@ -27,6 +27,9 @@ pub enum RootOperation {
     },
     /// An access token in exchange for the request's own credential, or for none.
     Token(TokenRequest),
+    /// The same, asked for by a form in the request's body (`application/x-www-form-urlencoded`),
+    /// which [`crate::Ecosystem::read_token_form`] reads.
+    TokenByForm,
 }
 
 /// What an access token is asked for.
@@ -35,6 +38,15 @@ pub struct TokenRequest {
     /// What it should open; none for a client that only wants to know whether its credential is
     /// right.
     pub scopes: Vec<TokenScope>,
+}
+
+/// What a form asks for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenForm {
+    /// What the access token should open.
+    pub request: TokenRequest,
+    /// The credential that it is given for. Secret.
+    pub credential: String,
 }
 
 /// One thing that an access token should open.

@@ -51,7 +51,7 @@ use provender_ecosystem::{
     Archive, ClientSetup, Delivery, Depth, Detail, Document, Ecosystem, Endpoint, Expected, Form,
     InspectError, Inspection, MadeFile, Mount, NamedFile, Operation, Presentation, Probe,
     ProblemDocument, Publication, PurlSubject, Receipt, Rendition, Reply, RequestHead,
-    RootOperation, Signed, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
+    RootOperation, Signed, TokenForm, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
 };
 use url::Url;
 
@@ -140,6 +140,10 @@ impl Ecosystem for Oci {
         root::route(request)
     }
 
+    fn read_token_form(&self, fields: &[(String, String)]) -> Result<TokenForm, Problem> {
+        root::read_token_form(fields)
+    }
+
     fn wanted_host(&self, request: &RequestHead<'_>) -> Option<String> {
         route::wanted_host(request)
     }
@@ -217,6 +221,10 @@ impl Ecosystem for Oci {
         of: &FileName,
     ) -> Vec<UpstreamRequest> {
         upstream::referrers_requests(base, package, of)
+    }
+
+    fn referrers_tag(&self, of: &FileName) -> Option<Tag> {
+        upstream::referrers_tag(of)
     }
 
     fn read_upstream_referrers(

@@ -5,11 +5,12 @@
 //! | `GET /v2/` | whether this is a registry |
 //! | `GET /v2/_catalog` | all images that the caller may see |
 //! | `GET /v2/-/token` | a token (distribution's "Token Authentication Specification") |
+//! | `POST /v2/-/token` | the same by a form (distribution's "OAuth2 Token Authentication") |
 
 use provender_domain::{Problem, ProblemCode};
 use provender_ecosystem::{
-    Change, Endpoint, Method, Operation, RequestHead, RootOperation, TokenRequest, TokenScope,
-    UploadStep,
+    Change, Endpoint, Method, Operation, RequestHead, RootOperation, TokenForm, TokenRequest,
+    TokenScope, UploadStep,
 };
 
 use crate::problem::{UNSUPPORTED, invalid};
@@ -35,11 +36,57 @@ fn all_packages(request: &RequestHead<'_>) -> Result<RootOperation, Problem> {
     Ok(RootOperation::AllPackages { page: query::page(request)? })
 }
 
-/// Clients that try OAuth's POST first fall back to GET when they are told so.
 fn token(request: &RequestHead<'_>) -> Result<RootOperation, Problem> {
-    only_get(request)?;
+    match request.method {
+        Method::Get => scopes(query::values(request, "scope")).map(RootOperation::Token),
+        Method::Post => Ok(RootOperation::TokenByForm),
+        _ => {
+            let message = "this URL takes GET and POST";
+            Err(Problem::new(ProblemCode::MethodNotAllowed, message).in_terms_of(UNSUPPORTED))
+        }
+    }
+}
+
+/// The one grant that there is: the token that a client was given is its password, under any user
+/// name. Refresh tokens are not given out, as that token is good for as many as are wanted.
+const PASSWORD_GRANT: &str = "password";
+
+/// Reads the form of a client that asks for a token by POST. The service is not asked for: this
+/// server has one.
+pub(crate) fn read_token_form(fields: &[(String, String)]) -> Result<TokenForm, Problem> {
+    let values = |key: &'static str| {
+        fields.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+    };
+    let one = |key: &'static str| {
+        let mut values = values(key).filter(|value| !value.is_empty());
+        let (first, second) = (values.next(), values.next());
+        match second {
+            Some(_) => Err(invalid(UNSUPPORTED, format!("the form has the field {key} twice"))),
+            None => first.ok_or_else(|| invalid(UNSUPPORTED, format!("the form has no {key}"))),
+        }
+    };
+    match one("grant_type")? {
+        PASSWORD_GRANT => {}
+        "refresh_token" => {
+            let message = "this server gives no refresh tokens; ask with grant_type=password, and \
+                           a token of this server as the password";
+            return Err(invalid(UNSUPPORTED, message));
+        }
+        _ => {
+            let message =
+                "grant_type is password here, with a token of this server as the password";
+            return Err(invalid(UNSUPPORTED, message));
+        }
+    }
+    let credential = one("password")?.to_owned();
+    Ok(TokenForm { request: scopes(values("scope"))?, credential })
+}
+
+/// The scopes of a request, each of which may stand alone or beside others.
+fn scopes(values: impl Iterator<Item = impl AsRef<str>>) -> Result<TokenRequest, Problem> {
     let mut scopes = Vec::new();
-    for value in query::values(request, "scope") {
+    for value in values {
+        let value = value.as_ref();
         for text in value.split_ascii_whitespace() {
             if scopes.len() == SCOPES_LIMIT {
                 let message = format!("a token is asked for at most {SCOPES_LIMIT} scopes");
@@ -48,7 +95,7 @@ fn token(request: &RequestHead<'_>) -> Result<RootOperation, Problem> {
             scopes.extend(scope(text));
         }
     }
-    Ok(RootOperation::Token(TokenRequest { scopes }))
+    Ok(TokenRequest { scopes })
 }
 
 /// `repository:<repository>/<image>:<actions>`; any other opens nothing, and is no fault: clients

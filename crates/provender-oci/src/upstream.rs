@@ -9,7 +9,7 @@ mod link;
 
 use std::collections::{BTreeMap, HashSet};
 
-use provender_domain::{Attributes, File, FileName, Listing, PackageName, Tag};
+use provender_domain::{Attributes, Digest, File, FileName, Listing, PackageName, Tag};
 use provender_ecosystem::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -72,9 +72,19 @@ pub(crate) fn referrers_requests(
     let Some((Kind::Manifest, digest)) = file_name::parse(of) else { return Vec::new() };
     let url = below(base, package.as_str(), &["referrers", &digest.to_string()]);
     let api = about(base, package, UpstreamRequest::new(url, media_type::OCI_INDEX));
-    let hex = &digest.hex()[..REFERRERS_TAG_HEX_CHARS.min(digest.hex().len())];
-    let tag = format!("{}-{hex}", digest.algorithm().as_str());
+    let tag = tag_of_referrers(&digest);
     vec![api, UpstreamRequest { accept: media_type::OCI_INDEX, ..tag_request(base, package, &tag) }]
+}
+
+/// The tag that clients keep for a manifest where a registry has no referrers API.
+pub(crate) fn referrers_tag(of: &FileName) -> Option<Tag> {
+    let (Kind::Manifest, digest) = file_name::parse(of)? else { return None };
+    version::tag(&tag_of_referrers(&digest)).ok()
+}
+
+fn tag_of_referrers(digest: &Digest) -> String {
+    let hex = &digest.hex()[..REFERRERS_TAG_HEX_CHARS.min(digest.hex().len())];
+    format!("{}-{hex}", digest.algorithm().as_str())
 }
 
 /// The request for all names. A prefix has no list of its own.

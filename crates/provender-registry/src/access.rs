@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::Registry;
 use crate::grant::{self, Opened};
+use crate::head::Extent;
 use crate::state::{RepositoryState, State};
 
 /// What every token begins with, so that scanners for leaked secrets know one when they see it.
@@ -212,6 +213,8 @@ pub struct Authorized<T> {
     pub(crate) ecosystem: Arc<dyn Ecosystem>,
     /// The host of the upstream that alone is to answer, where the client says which.
     pub(crate) wanted_host: Option<Arc<str>>,
+    /// How much of it the client asks for.
+    pub(crate) extent: Extent,
     /// How often settings had changed before it was authorized.
     pub(crate) settings: u64,
 }
@@ -221,6 +224,13 @@ impl<T> Authorized<T> {
     #[must_use]
     pub fn from_host(mut self, host: Option<&str>) -> Self {
         self.wanted_host = host.map(Arc::from);
+        self
+    }
+
+    /// The same for a client that asks for so much of the answer. What is decided is the same.
+    #[must_use]
+    pub fn asking_for(mut self, extent: Extent) -> Self {
+        self.extent = extent;
         self
     }
 
@@ -362,7 +372,8 @@ impl Registry {
             return Err(self.denied(caller, name, scope));
         }
         let caller = caller.clone();
-        Ok(Authorized { operation, caller, repository, ecosystem, wanted_host: None, settings })
+        let (wanted_host, extent) = (None, Extent::Whole);
+        Ok(Authorized { operation, caller, repository, ecosystem, wanted_host, extent, settings })
     }
 
     /// The repository, if the caller may read it.

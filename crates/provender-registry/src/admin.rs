@@ -8,7 +8,7 @@ pub(crate) mod evidence;
 pub(crate) mod issuers;
 pub(crate) mod owned;
 pub(crate) mod packages;
-mod policy;
+pub(crate) mod policy;
 pub(crate) mod repositories;
 pub(crate) mod sign_ins;
 pub(crate) mod status;

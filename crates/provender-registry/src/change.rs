@@ -10,6 +10,7 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
+use crate::signature::is_evidence;
 
 /// What a change makes of one file.
 enum Outcome {
@@ -57,6 +58,7 @@ impl Registry {
         let mut writes = Vec::new();
         let mut events = Vec::new();
         let mut freed = Vec::new();
+        let is_about_another = selected.iter().any(is_evidence);
         for kept in selected {
             let before = kept.clone();
             let Some(outcome) = self.apply(change, kept).await? else {
@@ -84,6 +86,10 @@ impl Registry {
         let outcome = self.inner.metadata.commit(writes, events).await;
         drop(alone);
         self.package_changed(key.ecosystem, &key.package);
+        if is_about_another {
+            // The same bytes may be served under other names because of that signature.
+            self.inner.index_cache.settings_changed();
+        }
         outcome.map_err(|error| store_problem(&error))?;
         self.remove_unreferenced(&freed).await?;
         Ok(names)

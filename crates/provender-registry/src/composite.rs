@@ -18,7 +18,7 @@ use crate::resolve::without_doubles;
 use crate::signature::EVIDENCE;
 
 /// Largest bundle that is read out of a file, in bytes.
-const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
+pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 
 impl Registry {
     /// Whether a tag may point to what is to be published: said before anything is signed.
@@ -34,7 +34,8 @@ impl Registry {
         }
         let row = self.inner.metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?;
         match row {
-            Some(row) if row.file != publication.file => {
+            // One that an upstream moved last is no longer served, as the name is ours.
+            Some(row) if row.file != publication.file && row.checked_at.is_none() => {
                 Err(self.immutable_tag_problem(operation, key, publication, &row.file))
             }
             _ => Ok(()),

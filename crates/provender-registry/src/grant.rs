@@ -40,6 +40,8 @@ const PAGE_LIMIT: u32 = 10_000;
 pub struct Grant {
     /// Its text. Secret.
     pub token: String,
+    /// What it opens, in the words of distribution's "Token Scope Documentation".
+    pub opens: Vec<String>,
     /// For how long, in seconds.
     pub expires_in_seconds: u64,
     /// Since when.
@@ -72,6 +74,11 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    fn to_scope(&self) -> String {
+        let actions = if self.scope == Scope::Read { "pull" } else { "pull,push,delete" };
+        format!("repository:{}/{}:{actions}", self.repository, self.package)
+    }
+
     pub(crate) fn covers(
         &self,
         scope: Scope,
@@ -182,10 +189,11 @@ impl Registry {
                 }
             }
         }
+        let shown = opens.iter().map(Opened::to_scope).collect();
         let issued_at = self.now();
         let claims = Claims { token, opens: opens.into(), expires_at: issued_at.plus(LIFE) };
         let token = self.inner.access_key.seal(&claims)?;
-        Ok(Grant { token, expires_in_seconds: LIFE.as_secs(), issued_at })
+        Ok(Grant { token, opens: shown, expires_in_seconds: LIFE.as_secs(), issued_at })
     }
 
     fn opened(

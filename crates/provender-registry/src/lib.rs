@@ -34,8 +34,10 @@ mod error;
 mod failure;
 mod garbage;
 mod grant;
+mod head;
 mod journal;
 mod listing;
+mod maintenance;
 mod mirror;
 mod names;
 mod options;
@@ -48,6 +50,7 @@ mod retention;
 mod signature;
 mod signing;
 mod state;
+mod statements;
 mod stream;
 mod tagged;
 mod untag;
@@ -58,7 +61,9 @@ pub use admin::accounts::{Account, AccountChange, NewAccount, Password};
 pub use admin::attest::{FileNamed, KeptAttestation, ReferencedFile};
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
+
 pub use admin::packages::{FileReport, PackageReport, PackageSummary};
+pub use admin::policy::policy_revision;
 pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
 pub use admin::status::{Status, UpstreamHealth};
 pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};
@@ -67,6 +72,7 @@ pub use cache::{RenderedIndex, Stale, Truth};
 pub use error::RegistryError;
 pub use garbage::Collected;
 pub use grant::Grant;
+pub use head::{Extent, FileHead};
 pub use names::Namesake;
 pub use options::{Clock, DEFAULT_ORIGIN, Options, SystemClock, Tuning};
 pub use publish::Published;
@@ -94,6 +100,7 @@ use crate::mirror::Mirrors;
 use crate::remote::Remotes;
 use crate::signing::Signing;
 use crate::state::State;
+use crate::statements::Statements;
 
 /// The repository that every server has from its first start.
 pub const FIRST_REPOSITORY: &str = "main";
@@ -123,6 +130,7 @@ struct Inner {
     listings: Listings,
     mirrors: Mirrors,
     remotes: Remotes,
+    statements: Statements,
     signing: Signing,
     /// Where the logs' tiles and states are; kept to make them fail in tests.
     #[cfg(feature = "faults")]
@@ -199,6 +207,7 @@ impl Registry {
             listings: Listings::new(tuning.listing_cache_files),
             mirrors: Mirrors::new(tuning.concurrent_fetches),
             remotes,
+            statements: Statements::default(),
             garbage_gate: Arc::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),
@@ -220,6 +229,7 @@ impl Registry {
         registry.watch_names_in_background();
         registry.renew_trust_in_background();
         registry.sign_in_background();
+        registry.maintain_in_background();
         Ok(registry)
     }
 

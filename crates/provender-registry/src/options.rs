@@ -57,6 +57,9 @@ pub struct Tuning {
     pub index_cache_bytes: u64,
     /// Memory for upstreams' parsed indexes, in files listed (each takes about 400 bytes).
     pub listing_cache_files: u64,
+    /// How often retention rules are applied and garbage is collected; `None`: when somebody says
+    /// so.
+    pub maintenance_interval: Option<Duration>,
     /// How often our names are held against complete lists, where that is turned on.
     pub names_interval: Duration,
     /// How long an upstream may take to answer, and to go on answering.
@@ -80,6 +83,7 @@ impl Default for Tuning {
             concurrent_fetches: 64,
             index_cache_bytes: 48 << 20,
             listing_cache_files: 50_000,
+            maintenance_interval: None,
             names_interval: Duration::from_hours(6),
             upstream_timeouts: Timeouts::default(),
             upstream_breaker: BreakerOptions::default(),

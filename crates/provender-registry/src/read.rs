@@ -16,6 +16,7 @@ use crate::access::Authorized;
 use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Truth, Wanted};
 use crate::decide::{decide, refusal};
 use crate::error::{blob_problem, store_problem};
+use crate::head::FileHead;
 use crate::mirror::Errand;
 use crate::resolve::{Entry, Query};
 use crate::stream::FileStream;
@@ -30,6 +31,8 @@ pub enum Answer {
     File(FileAnswer),
     /// A file that is still being fetched.
     Stream(FileStream),
+    /// The head of a file that is not kept, for who asks for no more.
+    Head(FileHead),
     /// The same thing under its one right name.
     Redirect {
         /// Relative to the request's URL.
@@ -251,7 +254,7 @@ impl Registry {
         match companion {
             None if query.ecosystem.delivery(&name) == Delivery::WhileFetched => {
                 self.keep_for_publisher(&query, &name, caller).await;
-                self.file_or_stream(&query, &name, caller).await
+                self.file_or_stream(&query, &name, caller, authorized.extent).await
             }
             None => {
                 let kept = self.kept_file(&query, &name, caller).await?;

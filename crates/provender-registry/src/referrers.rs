@@ -4,19 +4,25 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use provender_domain::{
-    File, FileName, Origin, PackageName, Problem, ProblemCode, Timestamp, Upstream, UpstreamTarget,
+    File, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Timestamp,
+    Upstream, UpstreamTarget,
 };
 use provender_ecosystem::{
     Document, Operation, ReferrersView, Rendition, UpstreamDocument, UpstreamRequest, View,
 };
 use provender_upstream::{Document as Answered, Page, Remote, Wanted};
+use url::Url;
 
 use crate::Registry;
 use crate::access::Authorized;
 use crate::cache::Stale;
-use crate::error::store_problem;
+use crate::error::{blob_problem, store_problem};
+use crate::read::DOCUMENT_LIMIT_BYTES;
 use crate::remote::{fetch_problem, is_nothing_for_nobody};
 use crate::resolve::Query;
+
+/// Most entries of a list under a tag that are looked for.
+const LISTED_LIMIT: usize = 1_000;
 
 /// Referrers of one file, and how long that is true.
 struct Referring {
@@ -58,6 +64,7 @@ impl Registry {
             fresh_until: Timestamp::from_microseconds(i64::MAX),
             stale: None,
         };
+        referring.add(self.listed_under_tag(query, of, is_foreign).await?);
         if bound == Some(Origin::Published) {
             return Ok(referring);
         }
@@ -87,8 +94,53 @@ impl Registry {
         Ok(referring)
     }
 
+    /// What clients listed as referring to a file that take this for a registry that keeps no such
+    /// lists: those files that are here and do not say themselves that they are about another.
+    async fn listed_under_tag(
+        &self,
+        query: &Query,
+        of: &FileName,
+        is_foreign: impl Fn(&Origin) -> bool,
+    ) -> Result<Vec<File>, Problem> {
+        let (metadata, key) = (&self.inner.metadata, query.key());
+        let Some(tag) = query.ecosystem.referrers_tag(of) else { return Ok(Vec::new()) };
+        let row = metadata.tag(&key, &tag).await.map_err(|error| store_problem(&error))?;
+        let Some(row) = row else { return Ok(Vec::new()) };
+        let is_served =
+            |kept: &KeptFile| kept.state == FileState::Present && !is_foreign(&kept.origin);
+        let list = metadata.file(&key, &row.file).await.map_err(|error| store_problem(&error))?;
+        let Some(list) = list.filter(is_served) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for file in self.read_list(query, &list).await?.into_iter().take(LISTED_LIMIT) {
+            let kept = metadata.file(&key, &file.name).await;
+            let kept = kept.map_err(|error| store_problem(&error))?.filter(is_served);
+            let subject = self.subject_of(&key, &file.name).await?;
+            if kept.is_some() && subject.is_none_or(|subject| subject == *of) {
+                found.push(file);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a kept list lists; nothing, if it is none.
+    async fn read_list(&self, query: &Query, list: &KeptFile) -> Result<Vec<File>, Problem> {
+        let bytes = self.inner.blobs.read(&list.blob, DOCUMENT_LIMIT_BYTES).await;
+        let Some(bytes) = bytes.map_err(|error| blob_problem(&error))? else {
+            return Ok(Vec::new());
+        };
+        let url = Url::parse(self.origin()).map_err(|error| Problem::internal(&error))?;
+        let content_type = query.ecosystem.presentation(&list.file).content_type.into_owned();
+        let document = UpstreamDocument {
+            url,
+            content_type: Some(content_type),
+            body: bytes.into(),
+            link: None,
+        };
+        Ok(query.ecosystem.read_upstream_referrers(&document).unwrap_or_default())
+    }
+
     /// What one upstream lists; `None` where it lists nothing.
-    async fn referring_at(
+    pub(crate) async fn referring_at(
         &self,
         query: &Query,
         of: &FileName,

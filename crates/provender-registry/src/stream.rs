@@ -15,6 +15,7 @@ use provender_store::{Tail, TailReader};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::head::Extent;
 use crate::mirror::{Errand, MirrorKey};
 use crate::read::{Answer, no_such_file};
 use crate::resolve::Query;
@@ -173,12 +174,14 @@ impl Drop for Broadcast<'_> {
 
 impl Registry {
     /// A file whose name is its digest: what is kept, or what is fetched from the first upstream
-    /// that has it, from its first byte on.
+    /// that has it, from its first byte on. Nothing is fetched for its head alone where an upstream
+    /// says what that is.
     pub(crate) async fn file_or_stream(
         &self,
         query: &Query,
         name: &FileName,
         caller: &Caller,
+        extent: Extent,
     ) -> Result<Answer, Problem> {
         if let Some(kept) = self.kept_and_served(query, name).await? {
             return self.open_kept(query, kept).await.map(Answer::File);
@@ -187,6 +190,11 @@ impl Registry {
             // Decided upon when all that is known of it is here.
             let kept = self.bring_in_by_digest(query, name, caller).await?;
             return self.open_kept(query, kept).await.map(Answer::File);
+        }
+        if extent == Extent::Head
+            && let Some(head) = self.head_upstream(query, name, caller).await?
+        {
+            return Ok(Answer::Head(head));
         }
         for errand in self.errands_by_digest(query, name, caller).await? {
             match self.stream(query, errand).await {

@@ -89,7 +89,9 @@ impl Registry {
         if let UpstreamTarget::Repository { repository } = &upstream.target {
             let inner = self.nested(query, repository.as_str())?;
             return match self.pointed(&inner, tag, caller).await {
-                Ok(pointed) => self.follow(query, tag, kept, pointed, caller).await.map(Some),
+                Ok(pointed) => {
+                    self.follow(query, tag, upstream, kept, pointed, caller).await.map(Some)
+                }
                 Err(problem) if problem.code == ProblemCode::NotFound => Ok(None),
                 Err(problem) => Err(problem),
             };
@@ -109,7 +111,7 @@ impl Registry {
             };
             let fresh_until = now.plus(self.inner.tuning.tag_fresh);
             let pointed = Pointed { file, fresh_until, stale: None };
-            self.follow(query, tag, kept, pointed, caller).await.map(Some)
+            self.follow(query, tag, upstream, kept, pointed, caller).await.map(Some)
         };
         match asked.await {
             Ok(pointed) => Ok(pointed),
@@ -213,6 +215,7 @@ impl Registry {
         &self,
         query: &Query,
         tag: &Tag,
+        upstream: &Upstream,
         kept: Option<&TagRow>,
         pointed: Pointed,
         caller: &Caller,
@@ -245,6 +248,9 @@ impl Registry {
             _ => {}
         }
         self.kept_file(query, &pointed.file, caller).await?;
+        // Somebody may claim the name meanwhile: then it has no tags of an upstream.
+        let origin = Origin::Mirrored { upstream: upstream.name.clone() };
+        let bind = Write::BindName { key, origin, at: now };
         let put = put_tag(query, tag, &pointed.file, now, caller, policy);
         let events = kept.map(|row| {
             let message = format!(
@@ -253,7 +259,7 @@ impl Registry {
             );
             self.moved_event(query, tag, &pointed.file, Some(&row.file), caller, message)
         });
-        self.commit_tag(vec![put], events.into_iter().collect(), query).await;
+        self.commit_tag(vec![bind, put], events.into_iter().collect(), query).await;
         Ok(pointed)
     }
 
@@ -289,8 +295,13 @@ impl Registry {
     async fn commit_tag(&self, writes: Vec<Write>, events: Vec<NewEvent>, query: &Query) {
         let moves = writes.iter().any(|write| matches!(write, Write::PutTag { .. }));
         match self.inner.metadata.commit(writes, events).await {
-            // Gone meanwhile: it is asked for again.
-            Ok(_) | Err(StoreError::Missing { .. } | StoreError::TagTaken { .. }) => {}
+            // Gone or claimed meanwhile: it is asked for again.
+            Ok(_)
+            | Err(
+                StoreError::Missing { .. }
+                | StoreError::TagTaken { .. }
+                | StoreError::OriginBound { .. },
+            ) => {}
             Err(error) => {
                 tracing::error!(%error, package = %query.package, "a tag could not be kept");
             }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LINK,
-    RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, LINK, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use provender_domain::{BlobId, Problem, ProblemCode};
-use provender_registry::{FileAnswer, FileStream};
+use provender_registry::{FileAnswer, FileHead, FileStream};
 use tokio::runtime::Handle;
 
 use crate::api::BASE_PATH;
@@ -64,13 +64,35 @@ pub(crate) fn respond_while_fetched(
     let chosen = std::mem::take(&mut found.fields);
     let content_type = fields::media_type(&found.content_type);
     let mut response = Response::new(Body::fetched(found, home.clone()));
+    describe_unkept(response.headers_mut(), content_type, chosen, is_public)?;
+    Ok(response)
+}
+
+/// The head of a file that is not here, under no condition, because it has no tag yet.
+pub(crate) fn respond_unfetched(
+    found: FileHead,
+    is_public: bool,
+) -> Result<Response<Body>, Problem> {
+    let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(found.size_bytes));
+    let content_type = fields::media_type(&found.content_type);
+    describe_unkept(headers, content_type, found.fields, is_public)?;
+    Ok(response)
+}
+
+/// What is said of a file that is not kept yet.
+fn describe_unkept(
+    headers: &mut HeaderMap,
+    content_type: HeaderValue,
+    chosen: Vec<(&'static str, String)>,
+    is_public: bool,
+) -> Result<(), Problem> {
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
     headers.insert(CONTENT_SECURITY_POLICY, DOCUMENT_POLICY);
     headers.insert(CACHE_CONTROL, cache_control(is_public));
-    fields::set(headers, chosen.into_iter().map(|(name, value)| (name, value.into())))?;
-    Ok(response)
+    fields::set(headers, chosen.into_iter().map(|(name, value)| (name, value.into())))
 }
 
 fn content(

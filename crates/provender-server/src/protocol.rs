@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, USER_AGENT, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use provender_domain::{Problem, ProblemCode};
 use provender_ecosystem::{
     Ecosystem, Endpoint, Headers, Method as EcosystemMethod, Mount, Operation, Path, RequestHead,
     RootOperation,
 };
-use provender_registry::{Answer, Authorized, Registry};
+use provender_registry::{Answer, Authorized, Extent, Registry};
 
 use crate::accept::Connection;
 use crate::body::Body;
@@ -22,9 +22,10 @@ use crate::failure::{Failure, Words};
 use crate::lane::at_home;
 use crate::problem::BASIC_CHALLENGE;
 use crate::receipt::Recipient;
+use crate::root::{self, Asking};
 use crate::route::{identify, known_method, origin};
 use crate::server::Server;
-use crate::{file, index, problem, publication, root, upload};
+use crate::{file, index, problem, publication, upload};
 
 /// Whom a path speaks to, by its first segments. Nothing that it names need be there.
 #[derive(Clone, Copy)]
@@ -123,7 +124,9 @@ pub(crate) async fn answer(
             Rooted::Repository(request) => {
                 of_repository(server, connection, parts, request, body).await
             }
-            Rooted::Server(asked) => of_root(server, connection, parts, ecosystem, asked).await,
+            Rooted::Server(asked) => {
+                of_root(server, connection, parts, ecosystem, asked, body).await
+            }
             Rooted::Nothing => {
                 Err(in_dialect(ecosystem, Problem::not_found("there is nothing at this address")))
             }
@@ -148,13 +151,15 @@ async fn of_root(
     parts: &Parts,
     ecosystem: &Arc<dyn Ecosystem>,
     asked: Result<RootOperation, Failure>,
+    body: Unread,
 ) -> Result<Response<Body>, Failure> {
     let in_dialect = |problem| in_dialect(ecosystem, problem);
     refuse_own_request(server.registry(), &parts.headers).map_err(in_dialect)?;
     let caller = identify(server, connection, &parts.headers).map_err(in_dialect)?;
     let showed_credential = parts.headers.contains_key(AUTHORIZATION);
-    let (registry, id) = (server.registry(), ecosystem.id());
-    let answer = root::answer(registry, &caller, showed_credential, id, asked?);
+    let (headers, caller) = (&parts.headers, &caller);
+    let asking = Asking { server, connection, headers, caller, showed_credential, body };
+    let answer = Box::pin(root::answer(asking, ecosystem, asked?));
     at_home(&connection.home, answer).await.map_err(in_dialect)
 }
 
@@ -221,6 +226,8 @@ async fn read(
 ) -> Result<Response<Body>, Problem> {
     let headers = &parts.headers;
     let is_public = authorized.is_public();
+    let extent = if parts.method == Method::HEAD { Extent::Head } else { Extent::Whole };
+    let authorized = authorized.asking_for(extent);
     match at_home(&connection.home, server.registry().read(authorized)).await? {
         Answer::Index(rendered, truth) => {
             index::compress_elsewhere(headers, &rendered, &connection.home).await;
@@ -237,6 +244,7 @@ async fn read(
         Answer::Stream(found) => {
             file::respond_while_fetched(found, is_public, parts.version, &connection.home)
         }
+        Answer::Head(found) => file::respond_unfetched(found, is_public),
         Answer::Redirect { location } => index::redirect(&location),
     }
 }
@@ -331,7 +339,8 @@ pub(crate) fn refuse(
         Some(Address::Root(ecosystem, rest)) => match Rooted::read(parts, ecosystem, rest) {
             Rooted::Repository(request) => Some(request),
             Rooted::Server(asked) => {
-                is_for_token = matches!(asked, Ok(RootOperation::Token(_)));
+                is_for_token =
+                    matches!(asked, Ok(RootOperation::Token(_) | RootOperation::TokenByForm));
                 None
             }
             Rooted::Nothing => None,

@@ -115,13 +115,22 @@ pub(crate) fn identify(
     connection: &Connection,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
+    let credential = match connection.peer {
+        Peer::Operator => None,
+        Peer::Network(_) => Credential::read(headers)?,
+    };
+    identify_by(server, connection, credential.as_ref().map(Credential::token))
+}
+
+/// Whom the server takes a caller for who shows this token.
+pub(crate) fn identify_by(
+    server: &Server,
+    connection: &Connection,
+    token: Option<&str>,
+) -> Result<Caller, Problem> {
     match connection.peer {
         Peer::Operator => Ok(server.registry().operator()),
-        Peer::Network(address) => {
-            let credential = Credential::read(headers)?;
-            let token = credential.as_ref().map(Credential::token);
-            server.registry().identify(token, Some(address))
-        }
+        Peer::Network(address) => server.registry().identify(token, Some(address)),
     }
 }
 

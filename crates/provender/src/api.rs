@@ -108,9 +108,11 @@ impl Api {
     pub(crate) async fn replace<T: DeserializeOwned>(
         &self,
         path: &[&str],
+        query: &impl Serialize,
         body: &impl Serialize,
     ) -> Result<T> {
-        self.write(Method::PUT, path, body).await
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        read(&self.send(Method::PUT, path, pairs(query)?, body).await?)
     }
 
     /// PUT, answered with nothing.

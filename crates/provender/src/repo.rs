@@ -8,6 +8,7 @@ use provender_domain::{TagRule, Visibility};
 use provender_server::api::types::{
     ChangeRepository, Items, NewRepository, NoParameters, Policy, Repository,
 };
+use serde::Serialize;
 
 use crate::api::{Api, Refusal};
 use crate::output::{Output, moment, table};
@@ -71,12 +72,15 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
             })
         }
         Command::Policy { name } => {
-            let policy = policy_of(&name, api).await?;
+            let (policy, _) = policy_of(&name, api).await?;
             output.show(&policy, policy::describe)
         }
         Command::SetTags { name, rule } => {
-            let policy = Policy { tags: rule, ..policy_of(&name, api).await? };
-            let changed = set_policy(&name, &policy, api).await?;
+            let set = |policy: &mut Policy| {
+                policy.tags = rule;
+                Ok(())
+            };
+            let changed = change_policy(&name, api, set).await?;
             output.done(&changed, |_| format!("Tags in {name} are {} now.", rule.as_str()))
         }
         Command::RequireSignature(options) => policy::require_signature(options, api, output).await,
@@ -84,8 +88,8 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
     }
 }
 
-/// What a repository asks for now.
-async fn policy_of(name: &str, api: &Api) -> Result<Policy> {
+/// What a repository asks for now, and which revision that is.
+async fn policy_of(name: &str, api: &Api) -> Result<(Policy, String)> {
     let found: Items<Repository> = api.get(&["repositories"], &NoParameters::default()).await?;
     let found = found.items.into_iter().find(|repository| repository.name == name);
     let refusal = |code: &str, message: String| Refusal { code: code.to_owned(), message };
@@ -95,11 +99,45 @@ async fn policy_of(name: &str, api: &Api) -> Result<Policy> {
         let message = "what a repository asks for is shown to who has a token";
         refusal("authentication-required", message.to_owned())
     })?;
-    Ok(policy)
+    Ok((policy, found.policy_revision.unwrap_or_default()))
 }
 
-async fn set_policy(name: &str, policy: &Policy, api: &Api) -> Result<Repository> {
-    api.replace(&["repositories", name, "policy"], policy).await
+/// How often a change is begun anew because somebody else's came between.
+const CHANGE_TRIES: u32 = 32;
+
+/// Changes what a repository asks for as it is then: what others change at the same time stays.
+async fn change_policy(
+    name: &str,
+    api: &Api,
+    change: impl Fn(&mut Policy) -> Result<()>,
+) -> Result<Repository> {
+    let mut tries = 0;
+    loop {
+        let (mut policy, revision) = policy_of(name, api).await?;
+        change(&mut policy)?;
+        tries += 1;
+        match replace_policy(name, &policy, revision, api).await {
+            Err(error) if tries < CHANGE_TRIES && is_conflict(&error) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn replace_policy(
+    name: &str,
+    policy: &Policy,
+    revision: String,
+    api: &Api,
+) -> Result<Repository> {
+    #[derive(Serialize)]
+    struct Replaces {
+        replaces: String,
+    }
+    api.replace(&["repositories", name, "policy"], &Replaces { replaces: revision }, policy).await
+}
+
+fn is_conflict(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.code == "conflict")
 }
 
 fn list(repositories: &[Repository]) -> String {

@@ -8,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
@@ -24,6 +25,7 @@ use crate::discovery::{self, Adoption};
 use crate::ecosystems;
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::token::Lifetime;
 use announce::{Announcer, Start};
 use given::GivenUpstream;
 
@@ -43,6 +45,10 @@ pub(crate) struct Options {
     /// `https://packages.example`
     #[arg(long, value_name = "URL", value_parser = origin)]
     public_url: Option<String>,
+    /// Apply retention rules and collect garbage so often, such as 24h; unless told, both are done
+    /// when you say so
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    maintain_every: Option<Duration>,
 }
 
 /// What is logged unless `PROVENDER_LOG` says otherwise.
@@ -63,7 +69,7 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     let place = place(options.listen).map_err(|error| taken(options.listen, error))?;
     let listen = place.local_addr().map_err(|error| taken(options.listen, error))?;
     let origin = options.public_url.clone().unwrap_or_else(|| local_origin(listen));
-    let registry = open(&data, origin).await?;
+    let registry = open(&data, origin, options.maintain_every).await?;
     let server = bind(&registry, &options, listen, &data)?;
     drop(place);
     let api = Api::Here(registry.clone());
@@ -128,11 +134,12 @@ fn local_origin(listen: SocketAddr) -> String {
     }
 }
 
-async fn open(data: &Path, origin: String) -> Result<Registry> {
+async fn open(data: &Path, origin: String, maintain_every: Option<Duration>) -> Result<Registry> {
     make_private(data)
         .with_context(|| format!("the data directory {} cannot be used", data.display()))?;
     let mut options = provender_registry::Options::new(data.to_owned(), ecosystems::all());
     options.origin = Some(origin);
+    options.tuning.maintenance_interval = maintain_every;
     match Registry::open(options).await {
         Ok(registry) => Ok(registry),
         Err(RegistryError::InUse { path }) => Err(Failure::Unreachable(format!(
@@ -225,6 +232,14 @@ async fn discover(given: &[GivenUpstream], origin: &str, api: &Api, announcer: A
     let adopted = discovery::adopt(discovered, adoption, api).await;
     if let Err(error) = adopted.and_then(|findings| announcer.discovered(&findings)) {
         tracing::warn!("upstreams could not be adopted: {error:#}");
+    }
+}
+
+/// As lifetimes of tokens are typed.
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    match text.parse()? {
+        Lifetime::For(duration) => Ok(duration),
+        Lifetime::Unlimited => Err("how often? Without this option it is never done by itself"),
     }
 }
 

@@ -9,7 +9,7 @@ use provender_server::api::types::{CreatedToken, Items, NewToken, NoParameters, 
 
 use crate::api::{self, Api};
 use crate::output::{Output, moment, or_dash, print, table};
-use lifetime::Lifetime;
+pub(crate) use lifetime::Lifetime;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -86,6 +86,28 @@ challenge() {
     grep -i '^www-authenticate: .*service="' head
 }
 
+# by_form FIELD=VALUE…: asks for a token as Docker's clients do by POST (oauth.md).
+by_form() {
+  local field fields=()
+  for field in "$@"; do
+    fields+=(--data-urlencode "$field")
+  done
+  curl -sS --noproxy '*' --include "$URL/v2/-/token" --data service=registry --data client_id=curl \
+    --data-urlencode scope=repository:main/team/app:pull,push "${fields[@]}"
+}
+
+token_by_form() {
+  local access
+  by_form grant_type=password username=anyone "password=$TOKEN" >answer
+  access=$(tail -n 1 answer | json access_token) &&
+    curl -fsS --noproxy '*' --header "Authorization: Bearer $access" --data '' \
+      "$URL/v2/main/team/app/blobs/uploads/" &&
+    by_form grant_type=password username=anyone password=wrong >answer &&
+    grep '^HTTP/1.1 401' answer &&
+    by_form grant_type=refresh_token "refresh_token=$TOKEN" >answer &&
+    grep '^HTTP/1.1 400' answer
+}
+
 access_cases() {
   if [ -z "${REGISTRY_URL:-}" ]; then
     READ_TOKEN=$(token read)
@@ -106,4 +128,5 @@ access_cases() {
   ours "crane skopeo" "a private repository shows nothing to others" private_refused
   ours crane "nothing is mounted from what one may not read" private_not_mounted
   ours "" "a challenge says where tokens are had" challenge
+  ours "" "a token is had by a form" token_by_form
 }

@@ -105,6 +105,14 @@ behind_another() {
   holds "$MIRROR/main/team/app:1.0" app && holds "$MIRROR/main/crane/app:1" app
 }
 
+# A rule of the mirror's own, met by what was signed at its upstream by that one's Sigstore.
+signed_behind() {
+  "$PROVENDER" repo require-signature --data "$SCRATCH/mirror" main oci 'cosign/*' \
+    --identity "$IDENTITY" --issuer "$ISSUER" --trust "$TRUSTED_ROOT" &&
+    holds "$MIRROR/main/cosign/app:1" app &&
+    says "asks for a signature" refuses crane manifest "$MIRROR/main/cosign/unsigned:1"
+}
+
 # An hour later, by the server's clock: what it knows of tags is no longer fresh. Not by the program
 # `faketime`, which would stand between the server and who ends it.
 LATER=(env LD_PRELOAD="$(compgen -G '/usr/lib/*/faketime/libfaketime.so.1' | head -n 1)"
@@ -142,5 +150,6 @@ mirror_cases() {
   rm -rf "$SCRATCH/mirror"
   start_mirror "$URL/main"
   with crane "another Provender is an upstream" behind_another
+  with "crane cosign" "a signature at the upstream meets a rule here" signed_behind
   stop_mirror
 }

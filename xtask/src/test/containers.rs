@@ -7,6 +7,7 @@ use anyhow::Context as _;
 
 use super::go::GoProgram;
 use super::options::Options;
+use super::toolchain::TOOLS;
 
 /// Each under the name that `--without` and the script know.
 const PROGRAMS: &[(&str, GoProgram)] = &[
@@ -50,7 +51,7 @@ pub(super) fn install(root: &Path, options: &Options) -> anyhow::Result<Vec<&'st
             left_out.push(name);
         } else {
             program
-                .install(&folder)
+                .install(&folder, &root.join(TOOLS))
                 .with_context(|| format!("{name} is missing; --without {name}"))?;
         }
     }

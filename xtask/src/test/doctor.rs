@@ -50,6 +50,7 @@ const NEEDED: &[Needed] = &[
         is_there: || responds("npm", "--version"),
         packages: &["npm"],
     },
+    // Of any age: an old one fetches a newer one (`toolchain.rs`).
     Needed { parts: OF_GO, is_there: || responds("go", "version"), packages: &["golang-go"] },
     Needed {
         parts: &["skopeo"],

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::ensure;
 
-use super::process::{answer, bounded, shown};
+use super::process::{answer, shown};
+use super::toolchain::Go;
 
 /// Seconds for building the largest of them from nothing: some eight hundred packages.
 const BUILD_SECS: u32 = 3600;
@@ -34,12 +35,14 @@ impl GoProgram {
         })
     }
 
-    /// Builds it into `folder`.
+    /// Builds it into `folder`, with a Go that is kept in `tools` where the installed one is too
+    /// old.
     ///
     /// # Errors
     /// Where it cannot be fetched or built.
-    pub(super) fn install(&self, folder: &Path) -> anyhow::Result<()> {
-        let mut install = bounded(BUILD_SECS, "go");
+    pub(super) fn install(&self, folder: &Path, tools: &Path) -> anyhow::Result<()> {
+        let go = Go::at_hand(Path::new("go"), tools)?;
+        let mut install = go.command(BUILD_SECS);
         // Without what only a debugger reads, which takes long to link and to write.
         install.args(["install", "-trimpath", "-ldflags=-s -w"]);
         install.arg(format!("{}@{}", self.package, self.version));

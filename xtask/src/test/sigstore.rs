@@ -10,6 +10,7 @@ use super::clients::{self, STAMP};
 use super::go::GoProgram;
 use super::options::Options;
 use super::process::{bounded, shown};
+use super::toolchain::TOOLS;
 
 /// Where the clients' lists stand.
 const LISTS: &str = "tests/clients/sigstore";
@@ -36,14 +37,15 @@ const CLIENTS: &[Client] = &[
     Client {
         name: "cosign",
         is_there: |folders| Ok(COSIGN.is_there(&folders.programs())),
-        install: |folders| COSIGN.install(&folders.programs()),
+        install: |folders| COSIGN.install(&folders.programs(), &folders.tools),
     },
 ];
 
-/// Where lists are read, and clients are put.
+/// Where lists are read, and clients and what builds them are put.
 struct Folders {
     lists: PathBuf,
     installed: PathBuf,
+    tools: PathBuf,
 }
 
 impl Folders {
@@ -70,8 +72,11 @@ impl Folders {
 /// # Errors
 /// Where one is neither there nor declined, and cannot be installed.
 pub(super) fn install(root: &Path, options: &Options) -> anyhow::Result<Vec<&'static str>> {
-    let folders =
-        Folders { lists: root.join(LISTS), installed: root.join("target/clients/sigstore") };
+    let folders = Folders {
+        lists: root.join(LISTS),
+        installed: root.join("target/clients/sigstore"),
+        tools: root.join(TOOLS),
+    };
     let mut left_out = Vec::new();
     for client in CLIENTS {
         if options.declines(client.name) {

@@ -8,7 +8,7 @@ use url::Url;
 use super::{Samples, hostile_texts, root};
 use crate::{
     Ecosystem, Form, Headers, Method, Mount, Operation, Path, RequestHead, RootOperation,
-    UploadStep,
+    TokenRequest, UploadStep,
 };
 
 const METHODS: [Method; 5] =
@@ -128,13 +128,29 @@ fn below_root_mount(ecosystem: &dyn Ecosystem, head: &RequestHead<'_>) {
     let Some(Ok(operation)) = ecosystem.route_root(head) else { return };
     let has_mount = matches!(ecosystem.mount(), Mount::Root { .. });
     assert!(has_mount, "{:?} is routed without a root mount", head.segments);
-    if let RootOperation::Token(request) = operation {
-        for scope in request.scopes {
-            let again = ecosystem.package_name(&scope.package);
-            let again = again.as_ref().map(AsRef::as_ref);
-            assert_eq!(again, Ok(scope.package.as_str()), "a scope's name is not normal");
-        }
+    let request = match operation {
+        RootOperation::Token(request) => Some(request),
+        RootOperation::TokenByForm => by_form(ecosystem, head.query.unwrap_or_default()),
+        RootOperation::Ping | RootOperation::AllPackages { .. } => None,
+    };
+    for scope in request.iter().flat_map(|request| &request.scopes) {
+        let again = ecosystem.package_name(&scope.package);
+        let again = again.as_ref().map(AsRef::as_ref);
+        assert_eq!(again, Ok(scope.package.as_str()), "a scope's name is not normal");
     }
+}
+
+/// What a form asks for whose values are noise; one without a credential asks for nothing.
+fn by_form(ecosystem: &dyn Ecosystem, noise: &str) -> Option<TokenRequest> {
+    let names = ["grant_type", "scope", "service", noise];
+    let fields = |value: &str| names.map(|name| (name.to_owned(), value.to_owned()));
+    for value in [noise, "password", "refresh_token", ""] {
+        let asked = ecosystem.read_token_form(&fields(value));
+        assert!(asked.is_err(), "a form without a credential asks for a token");
+    }
+    let password = [("grant_type", "password"), ("password", "x"), ("scope", noise)];
+    let fields = password.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    ecosystem.read_token_form(&fields).ok().map(|form| form.request)
 }
 
 /// A redirect stays below the ecosystem's root and leads to where it ends.

@@ -63,6 +63,9 @@ fn requests(ecosystem: &dyn Ecosystem, samples: &Samples) {
         for file in &samples.view.files {
             ecosystem.upstream_file(&base, package, &file.name).iter().for_each(stays);
             ecosystem.upstream_referrers(&base, package, &file.name).iter().for_each(stays);
+            if let Some(tag) = ecosystem.referrers_tag(&file.name) {
+                assert_eq!(ecosystem.tag(tag.as_str()).as_ref(), Ok(&tag), "{tag} is no tag");
+            }
         }
         for tag in samples.tags.iter().filter_map(|raw| ecosystem.tag(raw).ok()) {
             ecosystem.upstream_tag(&base, package, &tag).iter().for_each(stays);

@@ -3,7 +3,7 @@ use provender_ecosystem::{
     Endpoint, Headers, Method, Operation, Page, Path, RequestHead, RootOperation, UploadStep,
 };
 
-use super::{SCOPES_LIMIT, challenge, route};
+use super::{SCOPES_LIMIT, challenge, read_token_form, route};
 use crate::route as below;
 
 struct NoFields;
@@ -49,7 +49,8 @@ fn requests() {
     check(Method::Get, "/_catalog?n=-1", Some(Err(ProblemCode::InvalidRequest)));
     check(Method::Get, "/_catalog?n=", Some(Err(ProblemCode::InvalidRequest)));
     check(Method::Delete, "/_catalog", Some(Err(ProblemCode::MethodNotAllowed)));
-    check(Method::Post, "/-/token", Some(Err(ProblemCode::MethodNotAllowed)));
+    check(Method::Post, "/-/token", Some(Ok(RootOperation::TokenByForm)));
+    check(Method::Put, "/-/token", Some(Err(ProblemCode::MethodNotAllowed)));
     check(Method::Get, "/main/app/tags/list", None);
     check(Method::Get, "/-/tokens", None);
     check(Method::Get, "/_catalog/x", None);
@@ -90,6 +91,40 @@ fn scopes() {
     let many = vec!["scope=repository:main/a:pull"; SCOPES_LIMIT + 1].join("&");
     let refused = routed(Method::Get, &format!("/-/token?{many}"));
     assert_eq!(refused, Some(Err(ProblemCode::InvalidRequest)));
+}
+
+#[test]
+fn forms() {
+    let read = |text: &str| {
+        let fields: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        read_token_form(&fields)
+    };
+    let check = |text: &str, expected: Result<(&str, usize), &str>| {
+        let form = read(text).map(|form| (form.credential, form.request.scopes.len()));
+        let form = form.as_ref().map(|(text, count)| (text.as_str(), *count));
+        match (form, expected) {
+            (Err(problem), Err(message)) => {
+                assert_eq!(problem.code, ProblemCode::InvalidRequest, "{text}");
+                assert!(problem.public.contains(message), "{text}: {}", problem.public);
+            }
+            (form, expected) => {
+                assert_eq!(form.map_err(|problem| problem.public.as_str()), expected, "{text}");
+            }
+        }
+    };
+    let docker = "grant_type=password&service=packages.example&client_id=docker\
+                  &access_type=offline&username=me&password=pvd_a%2Bb";
+    check(docker, Ok(("pvd_a+b", 0)));
+    let scope = "scope=repository%3Amain%2Fa%3Apull+repository%3Amain%2Fb%3Apull%2Cpush";
+    check(&format!("{docker}&{scope}"), Ok(("pvd_a+b", 2)));
+    check(&format!("{docker}&scope="), Ok(("pvd_a+b", 0)));
+    check("", Err("no grant_type"));
+    check("password=x", Err("no grant_type"));
+    check("grant_type=password", Err("no password"));
+    check("grant_type=password&password=", Err("no password"));
+    check("grant_type=password&password=a&password=b", Err("password twice"));
+    check("grant_type=refresh_token&refresh_token=x", Err("no refresh tokens"));
+    check("grant_type=authorization_code&code=x", Err("grant_type is password here"));
 }
 
 #[test]

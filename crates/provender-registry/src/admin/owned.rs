@@ -24,8 +24,8 @@ impl Registry {
     }
 
     /// Makes a name or prefix owned: it is never asked for upstream any more. Names that were
-    /// mirrored so far are claimed: their origin is here now, and the mirrored files, which stay
-    /// kept, are no longer served.
+    /// mirrored so far are claimed: their origin is here now, the mirrored files, which stay kept,
+    /// are no longer served, and their tags are gone.
     pub async fn own(
         &self,
         caller: &Caller,
@@ -79,7 +79,7 @@ impl Registry {
     }
 
     /// Binds a name to another origin: an administrator's word against "first come, first kept".
-    /// `None` binds it to what is published here.
+    /// `None` binds it to what is published here. Tags that the name had by its origin before go.
     pub async fn set_origin(
         &self,
         caller: &Caller,
@@ -113,7 +113,8 @@ impl Registry {
             }
         };
         let event = self.package_event(EventKind::NameClaimed, caller, &key, message);
-        let write = Write::RebindName { key, origin, at: self.now() };
+        let actor = caller.actor().to_string();
+        let write = Write::RebindName { key, origin, at: self.now(), actor };
         self.write_settings(vec![write], vec![event]).await
     }
 
@@ -155,11 +156,12 @@ impl Registry {
             package: package.name,
         };
         let message = format!(
-            "{} was mirrored and is claimed for publishing here; its mirrored files are no longer served",
+            "{} was mirrored and is claimed for publishing here; its mirrored files are no longer served, and its tags are gone",
             key.package
         );
         let event = self.package_event(EventKind::NameClaimed, caller, &key, message);
-        (Write::RebindName { key, origin: Origin::Published, at }, event)
+        let actor = caller.actor().to_string();
+        (Write::RebindName { key, origin: Origin::Published, at, actor }, event)
     }
 
     fn ownership_event(

@@ -1,12 +1,16 @@
 //! What a repository asks of what it holds, and the tags that it holds.
 
 use provender_domain::{
-    EventKind, Problem, ProblemCode, Repository, RepositoryPolicy, RetentionRule, Tag,
+    EventKind, Problem, ProblemCode, Repository, RepositoryName, RepositoryPolicy, RetentionRule,
+    Tag,
 };
 use provender_store::{PackageKey, TagChange, TagRow, Write};
+use sha2::{Digest as _, Sha256};
 
 use super::repositories::invalid;
 use crate::error::store_problem;
+use crate::signature::verifier_by;
+use crate::state::State;
 use crate::{Caller, Registry};
 
 /// Most rules of one kind in one repository.
@@ -17,12 +21,24 @@ const HISTORY_LIMIT: u32 = 1_000;
 const TAGS_LIMIT: u32 = 10_000;
 
 impl Registry {
-    /// Replaces what a repository asks of what it holds.
+    /// Replaces what a repository asks of what it holds, whatever that was.
     pub async fn set_policy(
         &self,
         caller: &Caller,
         repository: &str,
         policy: RepositoryPolicy,
+    ) -> Result<Repository, Problem> {
+        self.replace_policy(caller, repository, policy, None).await
+    }
+
+    /// Replaces what a repository asks of what it holds, if that is still what it was when it was
+    /// read: of two who change it at once, one is told. `read` is its [`policy_revision`] then.
+    pub async fn replace_policy(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        policy: RepositoryPolicy,
+        read: Option<&str>,
     ) -> Result<Repository, Problem> {
         let found = self.administered(caller, repository)?;
         self.check_policy(&policy)?;
@@ -33,8 +49,13 @@ impl Registry {
         event.repository = Some(name.clone());
         let detail = serde_json::to_value(&policy).map_err(|error| Problem::internal(&error))?;
         event.detail.0.insert("policy".to_owned(), detail);
+        let read = read.map(|revision| (name.clone(), revision.to_owned()));
+        let check = move |state: &State| match read {
+            Some((name, revision)) => check_unchanged(state, &name, &revision),
+            None => Ok(()),
+        };
         let write = Write::SetPolicy { repository: name, policy };
-        self.write_settings(vec![write], vec![event]).await?;
+        self.write_settings_if(check, vec![write], vec![event]).await?;
         Ok(repository)
     }
 
@@ -48,6 +69,9 @@ impl Registry {
             if self.ecosystem(id).is_none() {
                 return refuse(format!("this server knows no ecosystem {id:?}"));
             }
+        }
+        for trust in policy.signatures.iter().filter_map(|rule| rule.trust.as_deref()) {
+            verifier_by(trust)?;
         }
         match policy.retention.iter().find_map(contradiction) {
             Some(message) => refuse(message.to_owned()),
@@ -116,6 +140,24 @@ impl Registry {
             package,
         })
     }
+}
+
+/// The same for the same policy, and another for every other.
+pub fn policy_revision(policy: &RepositoryPolicy) -> String {
+    let text = serde_json::to_vec(policy).expect("a policy is plain data");
+    hex::encode(&Sha256::digest(text)[..REVISION_BYTES])
+}
+
+/// Enough that no two are the same by chance: who sets policies is trusted.
+const REVISION_BYTES: usize = 16;
+
+fn check_unchanged(state: &State, name: &RepositoryName, revision: &str) -> Result<(), Problem> {
+    let found = state.repository(name.as_str());
+    if found.is_some_and(|found| policy_revision(&found.repository.policy) == revision) {
+        return Ok(());
+    }
+    let message = format!("what {name} asks for was changed meanwhile; read it again");
+    Err(Problem::new(ProblemCode::Conflict, message))
 }
 
 /// What makes a rule keep nothing, or say nothing.

@@ -6,7 +6,7 @@ use provender_registry::Registry;
 use super::endpoint::{Context, Created, Done, Found, Json, NoBody};
 use super::types::{
     ChangeRepository, InRepository, Items, NewOwnedName, NewRepository, NoParameters, OwnedName,
-    OwnedNameQuery, Policy, Repository,
+    OwnedNameQuery, Policy, PolicyReplaced, Repository,
 };
 
 pub(super) async fn list(
@@ -17,7 +17,9 @@ pub(super) async fn list(
     let mut found: Items<Repository> = Items::from_each(registry.repositories(&caller));
     if caller.is_anonymous() {
         // Whose signatures are asked for is for those who are known here.
-        found.items.iter_mut().for_each(|repository| repository.policy = None);
+        found.items.iter_mut().for_each(|repository| {
+            (repository.policy, repository.policy_revision) = (None, None);
+        });
     }
     Ok(Found(found))
 }
@@ -42,13 +44,14 @@ pub(super) async fn change(
 
 pub(super) async fn set_policy(
     Context { registry, caller }: Context,
-    InRepository { repository }: InRepository,
+    PolicyReplaced { repository, replaces }: PolicyReplaced,
     Json(policy): Json<Policy>,
 ) -> Result<Found<Repository>, Problem> {
     registry.may_read(&caller, &repository)?;
     let policy = policy.read(|ecosystem, pattern| names(&registry, ecosystem, pattern));
     let policy = policy.map_err(|Wrong(message)| invalid(message))?;
-    Ok(Found(registry.set_policy(&caller, &repository, policy).await?.into()))
+    let replaces = replaces.as_deref();
+    Ok(Found(registry.replace_policy(&caller, &repository, policy, replaces).await?.into()))
 }
 
 /// Why a policy makes no sense.

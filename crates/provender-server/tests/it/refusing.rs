@@ -119,7 +119,7 @@ async fn methods() {
     check("DELETE", "/-/api/v1/repositories", "GET, HEAD, POST").await;
     check("DELETE", "/-/api/v1/openapi.json", "GET, HEAD").await;
     check("DELETE", "/shelf/", "GET, HEAD").await;
-    check("DELETE", "/shelf/token", "GET, HEAD").await;
+    check("DELETE", "/shelf/token", "GET, HEAD, POST").await;
     check("TRACE", "/shelf/", "GET, HEAD, POST, PUT, PATCH, DELETE").await;
     check("POST", "/shelf/main/pkg/tags", "GET, HEAD").await;
     check("POST", "/shelf/main/pkg/heads/a", "GET, HEAD, PUT, DELETE").await;

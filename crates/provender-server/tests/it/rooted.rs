@@ -109,6 +109,38 @@ async fn a_token_is_handed_out_for_another_and_for_none() {
         let answer = client.request("POST", path, &[("Authorization", credential)]).await;
         assert!([401, 403, 404].contains(&answer.status), "{path}: {}", answer.status);
     }
+    // The same by a form, with the token as the password.
+    let posted = async |kind: &str, body: &str| {
+        let mut client = server.connect().await;
+        let length = body.len();
+        let head = format!(
+            "POST /shelf/token HTTP/1.1\r\nHost: test.example\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        client.send(head.as_bytes()).await;
+        client.answer(true).await
+    };
+    let form = async |fields: &[(&str, &str)]| {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        posted("application/x-www-form-urlencoded", &body.extend_pairs(fields).finish()).await
+    };
+    let by_form = form(&[("password", &server.token), ("scope", "secret:pkg:pull,push")]).await;
+    let scope = "repository:secret/pkg:pull,push,delete";
+    assert!(by_form.text().contains(scope), "{}", by_form.text());
+    let by_form = granted(&by_form);
+    let begun =
+        client.request("POST", "/shelf/secret/pkg/uploads/", &[("Authorization", &by_form)]).await;
+    assert_eq!(begun.status, 202, "{}", begun.text());
+    for (password, status) in [("pvd_wrong", 401), (&by_form[7..], 401), ("", 422)] {
+        let answer = form(&[("password", password)]).await;
+        assert_eq!(answer.status, status, "{password}: {}", answer.text());
+        let circle = answer.field("www-authenticate");
+        assert_eq!(circle.as_deref(), (status == 401).then_some(BASIC));
+    }
+    let no_form = posted("application/json", "password=x").await;
+    assert_eq!(no_form.status, 422, "{}", no_form.text());
+    let much = "x".repeat(70_000);
+    assert_eq!(form(&[("password", &much)]).await.status, 413);
     // Whoever sends a wrong one is told so, and not to come here for a token.
     for credential in [basic("pvd_wrong"), "Bearer pvd_wrong".to_owned(), mine] {
         let answer = token(Some(&credential), "secret:pkg:pull").await;

@@ -23,8 +23,8 @@ use provender_ecosystem::{
     Archive, Change, ClientSetup, Delivery, Depth, Document, Ecosystem, Endpoint, Expected, Form,
     Framing, InspectError, Inspection, Method, Mount, MountSource, Operation, Page, Presentation,
     Probe, ProblemDocument, Publication, Receipt, Rendition, Reply, RequestHead, RootOperation,
-    Selection, SessionId, Subject, TokenRequest, TokenScope, UploadStep, UpstreamDocument,
-    UpstreamFormatError, UpstreamRequest, View,
+    Selection, SessionId, Subject, TokenForm, TokenRequest, TokenScope, UploadStep,
+    UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
 };
 use url::Url;
 
@@ -99,10 +99,25 @@ impl Ecosystem for Shelf {
         let operation = match request.segments {
             [] => RootOperation::Ping,
             [word] if word == "all" => RootOperation::AllPackages { page },
-            [word] if word == "token" => RootOperation::Token(token_request(request)),
+            [word] if word == "token" && request.method == Method::Post => {
+                return Some(Ok(RootOperation::TokenByForm));
+            }
+            [word] if word == "token" => {
+                RootOperation::Token(token_request(parameter(request, "scope").as_deref()))
+            }
             _ => return None,
         };
         Some(if request.method == Method::Get { Ok(operation) } else { Err(not_this_method()) })
+    }
+
+    fn read_token_form(&self, fields: &[(String, String)]) -> Result<TokenForm, Problem> {
+        let value = |key: &str| {
+            let found = fields.iter().find(|(name, value)| name == key && !value.is_empty());
+            found.map(|(_, value)| value.clone())
+        };
+        let none = || Problem::new(ProblemCode::InvalidRequest, "the form has no password");
+        let credential = value("password").ok_or_else(none)?;
+        Ok(TokenForm { request: token_request(value("scope").as_deref()), credential })
     }
 
     fn wanted_host(&self, request: &RequestHead<'_>) -> Option<String> {
@@ -354,8 +369,7 @@ fn head(
     }
 }
 
-fn token_request(request: &RequestHead<'_>) -> TokenRequest {
-    let scope = parameter(request, "scope");
+fn token_request(scope: Option<&str>) -> TokenRequest {
     let scopes = scope.iter().filter_map(|scope| {
         let mut parts = scope.split(':');
         let (repository, package) = (parts.next()?.to_owned(), parts.next()?.to_owned());

@@ -116,5 +116,7 @@ async fn a_head_says_what_a_get_would() {
     assert_eq!((head.status, head.field("content-length")), (200, Some(LENGTH.to_string())));
     assert_eq!(head.field("x-digest"), Some(sha256_hex(&file)));
     assert_eq!(client.request("GET", "/-/health", &[]).await.status, 200);
+    let asked: Vec<_> = upstream.requests().iter().map(|one| one.method().to_owned()).collect();
+    assert_eq!(asked, ["HEAD"], "nothing was fetched for it");
     server.stop().await;
 }

@@ -73,8 +73,8 @@ pub(super) async fn apply(
             changed.note(key);
             Ok(())
         }
-        Write::RebindName { key, origin, at } => {
-            packages::rebind(connection, key, origin, *at, growth).await?;
+        Write::RebindName { key, origin, at, actor } => {
+            packages::rebind(connection, key, origin, (*at, actor), growth).await?;
             changed.note(key);
             Ok(())
         }

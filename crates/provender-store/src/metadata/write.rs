@@ -68,7 +68,9 @@ pub enum Write {
         at: Timestamp,
     },
     /// Binds a package's name to this origin, whatever it was bound to: an administrator's claim.
-    /// Makes the package if it is missing. `Missing` without the repository.
+    /// Makes the package if it is missing. Where it was bound to another origin, its tags are
+    /// removed, as what they point to is not served any more; their history stays and says so.
+    /// `Missing` without the repository.
     RebindName {
         /// Which package.
         key: PackageKey,
@@ -76,6 +78,8 @@ pub enum Write {
         origin: Origin,
         /// When.
         at: Timestamp,
+        /// Who did it, for the history of the tags.
+        actor: String,
     },
     /// Records a new file of a package that is there. `Missing` without the package; `SameFile`
     /// if the name has these very bytes and is not deleted; `FileExists` if the name is taken
@@ -159,7 +163,8 @@ pub enum Write {
     },
     /// Points a tag to a present file of its package and notes that in the tag's history, if it is
     /// new or pointed elsewhere; where it points there already, only `checked_at` is kept, if given.
-    /// `Missing` without the file; `TagTaken` if it points elsewhere and may not be moved.
+    /// `Missing` without the file; `TagTaken` if it points elsewhere and may not be moved. One that
+    /// an upstream moved last does not stand in the way of one that is put here.
     PutTag {
         /// Which package.
         key: PackageKey,

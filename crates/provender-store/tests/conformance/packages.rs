@@ -41,7 +41,12 @@ async fn first_origin_stays(metadata: &Metadata) {
 
 async fn administrators_claim(metadata: &Metadata) {
     let key = key("packages", "claimed");
-    let claim = |origin| Write::RebindName { key: key.clone(), origin, at: moment(6) };
+    let claim = |origin| Write::RebindName {
+        key: key.clone(),
+        origin,
+        at: moment(6),
+        actor: "root".to_owned(),
+    };
     metadata.commit(vec![claim(mirrored("one"))], vec![]).await.unwrap();
     let generation = metadata.package(&key).await.unwrap().unwrap().generation;
     metadata.commit(vec![claim(Origin::Published)], vec![]).await.unwrap();
@@ -60,8 +65,12 @@ async fn lists_are_sorted_by_bytes(metadata: &Metadata) {
 }
 
 async fn needs_its_repository(metadata: &Metadata) {
-    let claim =
-        Write::RebindName { key: key("nowhere", "x"), origin: Origin::Published, at: moment(1) };
+    let claim = Write::RebindName {
+        key: key("nowhere", "x"),
+        origin: Origin::Published,
+        at: moment(1),
+        actor: "root".to_owned(),
+    };
     for write in [bind(&key("nowhere", "x")), claim] {
         let refused = metadata.commit(vec![write], vec![]).await.unwrap_err();
         assert!(matches!(refused, StoreError::Missing { what: "repository", .. }), "{refused:?}");

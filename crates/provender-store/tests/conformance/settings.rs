@@ -102,6 +102,7 @@ fn immutable() -> RepositoryPolicy {
         packages: NamePattern::new("acme-*").unwrap(),
         identity: TextPattern::new("*@acme.example").unwrap(),
         issuer: TextPattern::new("https://issuer.example").unwrap(),
+        trust: Some("{}".to_owned()),
     };
     let tags = TagRule::Immutable;
     RepositoryPolicy { tags, signatures: vec![rule], ..RepositoryPolicy::default() }

@@ -1,10 +1,11 @@
 //! Tags, their history, and the catalogue of packages.
 
-use provender_domain::{FileState, TagRule};
+use provender_domain::{FileState, Origin, TagRule};
 use provender_store::{Metadata, PackageKey, StoreError, TagChange, TagRow, Write};
 
 use crate::support::{
-    ECOSYSTEM, bind, blob, file_name, kept, key, moment, record, repository, repository_name, tag,
+    ECOSYSTEM, bind, blob, file_name, kept, key, mirrored, moment, record, repository,
+    repository_name, tag,
 };
 
 /// As many as a long-lived package has.
@@ -14,6 +15,7 @@ pub(crate) async fn all(metadata: &Metadata) {
     metadata.commit(vec![Write::CreateRepository(repository("tags"))], vec![]).await.unwrap();
     moves_and_their_history(metadata).await;
     an_immutable_tag_stays(metadata).await;
+    tags_of_another_origin_do_not_stay(metadata).await;
     a_file_that_goes_takes_its_tags_along(metadata).await;
     pages_are_sorted_by_bytes(metadata).await;
     ten_thousand(metadata).await;
@@ -152,6 +154,40 @@ async fn an_immutable_tag_stays(metadata: &Metadata) {
     );
     assert_eq!(metadata.tag(&key, &tag("1.0")).await.unwrap(), Some(row("1.0", "a", 1, None)));
     assert_eq!(metadata.tag_history(&key, None, 10).await.unwrap(), [change("1.0", Some("a"), 1)]);
+}
+
+async fn tags_of_another_origin_do_not_stay(metadata: &Metadata) {
+    let key = key("tags", "claimed");
+    let claim = |origin, at| {
+        let (key, at, actor) = (key.clone(), moment(at), "bob".to_owned());
+        Write::RebindName { key, origin, at, actor }
+    };
+    let writes = vec![
+        Write::BindName { key: key.clone(), origin: mirrored("one"), at: moment(1) },
+        record(&key, kept("a", blob(1))),
+        record(&key, kept("b", blob(2))),
+        checked(put(&key, "2.0", "a", 1), 1),
+        checked(put(&key, "1.0", "a", 2), 2),
+    ];
+    metadata.commit(writes, vec![]).await.unwrap();
+    commit(metadata, claim(mirrored("one"), 3)).await.unwrap();
+    assert_eq!(metadata.tags(&key, None, 10).await.unwrap().len(), 2, "nothing changed");
+    commit(metadata, claim(Origin::Published, 4)).await.unwrap();
+    assert_eq!(metadata.tags(&key, None, 10).await.unwrap(), []);
+    let history = metadata.tag_history(&key, None, 10).await.unwrap();
+    let expected = [
+        change("2.0", None, 4),
+        change("1.0", None, 4),
+        change("1.0", Some("a"), 2),
+        change("2.0", Some("a"), 1),
+    ];
+    assert_eq!(history, expected);
+    // Nor would one that came in meanwhile stand in the way; one that was put here does.
+    commit(metadata, checked(put(&key, "1.0", "a", 5), 5)).await.unwrap();
+    commit(metadata, immutable(put(&key, "1.0", "b", 6))).await.unwrap();
+    assert_eq!(metadata.tag(&key, &tag("1.0")).await.unwrap(), Some(row("1.0", "b", 6, None)));
+    let refused = commit(metadata, immutable(put(&key, "1.0", "a", 7))).await;
+    assert!(matches!(refused, Err(StoreError::TagTaken { .. })), "{refused:?}");
 }
 
 async fn a_file_that_goes_takes_its_tags_along(metadata: &Metadata) {

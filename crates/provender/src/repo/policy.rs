@@ -1,10 +1,12 @@
 //! Rules of a repository: for signatures and for retention.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
 use clap::{ArgGroup, Args};
 use provender_server::api::types::{Policy, RetentionRule, SignatureRule};
 
-use super::{policy_of, set_policy};
+use super::change_policy;
 use crate::api::{Api, Refusal};
 use crate::output::{Output, printable};
 
@@ -22,6 +24,10 @@ pub(crate) struct RequireSignature {
     /// Who vouches for whoever signs: an issuer, with `*` for any characters
     #[arg(long, value_name = "PATTERN", required_unless_present = "remove")]
     issuer: Option<String>,
+    /// By which trust root it is verified: a `trusted_root.json`, or what `provender trust export`
+    /// wrote elsewhere; without it, by this server's own
+    #[arg(long, value_name = "FILE", conflicts_with = "remove")]
+    trust: Option<PathBuf>,
     /// Ask for it no more; without --identity and --issuer, for no signature of these packages
     #[arg(long)]
     remove: bool,
@@ -59,44 +65,50 @@ pub(super) async fn require_signature(
     api: &Api,
     output: Output,
 ) -> Result<()> {
-    let RequireSignature { name, ecosystem, packages, identity, issuer, remove } = options;
-    let mut policy = policy_of(&name, api).await?;
-    let done = if remove {
-        let is_meant = |rule: &SignatureRule| {
-            rule.ecosystem == ecosystem
-                && rule.packages == packages
-                && identity.as_ref().is_none_or(|identity| *identity == rule.identity)
-                && issuer.as_ref().is_none_or(|issuer| *issuer == rule.issuer)
-        };
-        remove_from(&mut policy.signatures, is_meant)?;
-        "is asked for no more"
-    } else {
-        let identity = identity.unwrap_or_default();
-        let issuer = issuer.unwrap_or_default();
+    let RequireSignature { name, ecosystem, packages, identity, issuer, trust, remove } = options;
+    let trust = match trust {
+        Some(path) => Some(
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("--trust {}", path.display()))?,
+        ),
+        None => None,
+    };
+    let is_meant = |rule: &SignatureRule| {
+        rule.ecosystem == ecosystem
+            && rule.packages == packages
+            && identity.as_ref().is_none_or(|identity| *identity == rule.identity)
+            && issuer.as_ref().is_none_or(|issuer| *issuer == rule.issuer)
+    };
+    let change = |policy: &mut Policy| {
+        if remove {
+            return remove_from(&mut policy.signatures, is_meant);
+        }
         let rule = SignatureRule {
             ecosystem: ecosystem.clone(),
             packages: packages.clone(),
-            identity,
-            issuer,
+            identity: identity.clone().unwrap_or_default(),
+            issuer: issuer.clone().unwrap_or_default(),
+            trust: trust.clone(),
         };
         if !policy.signatures.contains(&rule) {
             policy.signatures.push(rule);
         }
-        "is asked for now"
+        Ok(())
     };
-    let changed = set_policy(&name, &policy, api).await?;
+    let changed = change_policy(&name, api, change).await?;
+    let done = if remove { "is asked for no more" } else { "is asked for now" };
     output.done(&changed, |_| format!("A signature of {ecosystem} {packages} {done} in {name}."))
 }
 
 pub(super) async fn retain(options: Retain, api: &Api, output: Output) -> Result<()> {
     let Retain { name, ecosystem, packages, tags, keep_last, keep_days, remove, .. } = options;
-    let mut policy = policy_of(&name, api).await?;
     let is_meant = |rule: &RetentionRule| {
         rule.ecosystem == ecosystem && rule.packages == packages && rule.tags == tags
     };
-    if remove {
-        remove_from(&mut policy.retention, is_meant)?;
-    } else {
+    let change = |policy: &mut Policy| {
+        if remove {
+            return remove_from(&mut policy.retention, is_meant);
+        }
         policy.retention.retain(|rule| !is_meant(rule));
         policy.retention.push(RetentionRule {
             ecosystem: ecosystem.clone(),
@@ -105,15 +117,16 @@ pub(super) async fn retain(options: Retain, api: &Api, output: Output) -> Result
             keep_last,
             keep_days,
         });
-    }
-    let changed = set_policy(&name, &policy, api).await?;
+        Ok(())
+    };
+    let changed = change_policy(&name, api, change).await?;
     output.done(&changed, |changed| {
-        let rules = changed.policy.iter().flat_map(|policy| &policy.retention);
-        match rules.into_iter().find(|rule| is_meant(rule)) {
+        let policy = changed.policy.clone().unwrap_or_default();
+        match policy.retention.iter().find(|rule| is_meant(rule)) {
             Some(rule) => format!("In {name}: {}.", describe_retention(rule)),
             None if remove => format!("In {name} these are kept for ever again."),
             // Spelled otherwise than the ecosystem does.
-            None => describe(changed.policy.as_ref().unwrap_or(&policy)),
+            None => describe(&policy),
         }
     })
 }
@@ -132,8 +145,9 @@ fn remove_from<T>(rules: &mut Vec<T>, is_meant: impl Fn(&T) -> bool) -> Result<(
 pub(super) fn describe(policy: &Policy) -> String {
     let mut lines = vec![format!("tags are {}", policy.tags.as_str())];
     lines.extend(policy.signatures.iter().map(|rule| {
+        let root = if rule.trust.is_some() { ", by a trust root of its own" } else { "" };
         format!(
-            "{} {} is served only if signed by {}, vouched for by {}",
+            "{} {} is served only if signed by {}, vouched for by {}{root}",
             rule.ecosystem, rule.packages, rule.identity, rule.issuer
         )
     }));
@@ -180,6 +194,7 @@ mod tests {
                 packages: "*".to_owned(),
                 identity: "*@people.example".to_owned(),
                 issuer: "https://sso.example".to_owned(),
+                trust: None,
             }],
             retention: vec![
                 retention(Some("pr-*"), Some(5), Some(7)),

@@ -170,6 +170,42 @@ async fn a_subject_need_not_be_here_and_may_go() {
 }
 
 #[tokio::test]
+async fn lists_that_clients_keep_under_a_tag_are_one_with_ours() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image, other) = (registry.shelf(), Image::new("a"), Image::new("other"));
+    let about = Image::about(&image.manifest, "application/spdx+json", b"{}");
+    let of_other = Image::about(&other.manifest, "application/spdx+json", b"{}");
+    // As clients made them before manifests had a subject.
+    let plain = Image::new("sbom");
+    for pushed in [&about, &of_other, &plain] {
+        shelf.push("team/app", &pushed.digest(), pushed).await.unwrap();
+    }
+    let referrers = async || {
+        let mut found = shelf.referrers("team/app", &image.digest()).await.unwrap();
+        found.sort();
+        found
+    };
+    let sorted = |images: &[&Image]| {
+        let mut digests: Vec<String> = images.iter().map(|image| image.digest()).collect();
+        digests.sort();
+        digests
+    };
+    assert_eq!(referrers().await, sorted(&[&about]));
+    let list = index_of(&[&plain.manifest, &about.manifest, &of_other.manifest]);
+    let tag = image.digest().replace(':', "-");
+    shelf.put("team/app", &tag, &list).await.unwrap();
+    assert_eq!(referrers().await, sorted(&[&about, &plain]), "each once, and none of another");
+    assert_eq!(shelf.referrers("team/app", &other.digest()).await.unwrap(), [of_other.digest()]);
+    // No list at all.
+    shelf.put("team/app", &tag, &plain.manifest).await.unwrap();
+    assert_eq!(referrers().await, sorted(&[&about]));
+    shelf.put("team/app", &tag, &list).await.unwrap();
+    shelf.remove("team/app", &format!("manifests/{tag}")).await.unwrap();
+    assert_eq!(referrers().await, sorted(&[&about]));
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
 async fn what_was_deleted_may_come_again_with_tag_and_signature() {
     let registry = TestRegistry::open().await;
     let (shelf, image) = (registry.shelf(), Image::new("a"));

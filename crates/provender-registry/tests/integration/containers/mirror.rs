@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use provender_domain::{EventKind, FileState, ProblemCode, Scope};
-use provender_registry::NewUpstream;
+use provender_ecosystem::Method;
+use provender_registry::{Answer as Answered, Extent, NewUpstream};
 use provender_testing::{Answer, FakeUpstream};
 use serde_json::json;
 
@@ -47,6 +48,56 @@ async fn an_image_is_fetched_once_and_then_nobody_is_asked() {
     registry.clock.advance(minutes(99));
     registry.shelf().pull("team/app", &image.digest(), &image).await;
     registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_head_alone_fetches_nothing() {
+    let upstream = ImageUpstream::start();
+    let image = large();
+    upstream.add("team/app", "latest", &image);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    registry.repository("front", provender_domain::Visibility::Public).await;
+    registry
+        .add(NewUpstream {
+            repository: "front".to_owned(),
+            ecosystem: "oci".to_owned(),
+            from_repository: Some("main".to_owned()),
+            ..NewUpstream::default()
+        })
+        .await;
+    let (path, layer) = (layer_path(&image), digest(&image.layers[0]));
+    let size_bytes = image.layers[0].len() as u64;
+    let shelves = [registry.shelf(), registry.shelf_for("front", registry.anonymous())];
+    for shelf in &shelves {
+        assert_eq!(shelf.head("team/app", &layer).await.unwrap(), (size_bytes, true));
+        let missing = shelf.head("team/app", &digest(b"never")).await;
+        assert_eq!(refused(missing), ProblemCode::NotFound);
+    }
+    assert_eq!(registry.registry.streams_under_way(), 0);
+    assert_eq!((upstream.asked("HEAD", &path), upstream.asked("GET", &path)), (2, 0));
+    assert_eq!(registry.kept().await.len(), 0);
+    // What is kept is told without asking.
+    shelves[0].pull("team/app", "latest", &image).await;
+    assert_eq!(shelves[0].head("team/app", &layer).await.unwrap(), (size_bytes, false));
+    assert_eq!(shelves[1].head("team/app", &layer).await.unwrap(), (size_bytes, true));
+    assert_eq!(upstream.asked("HEAD", &path), 2);
+
+    // One that does not answer to such a request is asked for the bytes.
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    let bytes = image.layers[0].clone();
+    upstream.fake.on_request(&path, move |request| match request.method() {
+        "HEAD" => Answer::status(403),
+        _ => Answer::ok(bytes.clone()),
+    });
+    registry.shelf().stream("team/app", &layer).await.unwrap();
+    let asked = registry.shelf().request(Method::Get, &format!("team/app/blobs/{layer}"), None);
+    let asked = asked.unwrap().asking_for(Extent::Head);
+    assert!(!matches!(registry.registry.read(asked).await.unwrap(), Answered::Head(_)));
+    // One that is down is no word for what it has.
+    upstream.fake.offline().await;
+    let down =
+        TestRegistry::mirroring_images(&upstream).await.shelf().head("team/app", &layer).await;
+    assert_eq!(refused(down), ProblemCode::UpstreamFailed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -288,6 +288,38 @@ async fn retention_takes_what_its_rules_name_and_a_dry_run_nothing() {
 }
 
 #[tokio::test]
+async fn what_need_not_be_kept_goes_by_the_clock_where_it_is_asked_for() {
+    let registry = TestRegistry::open().await;
+    let (api, operator, shelf) = (&registry.registry, registry.operator(), registry.shelf());
+    let (old, new) = (Image::new("old"), Image::new("new"));
+    shelf.push("team/app", "v1", &old).await.unwrap();
+    registry.clock.advance(minutes(1));
+    shelf.push("team/app", "v2", &new).await.unwrap();
+    let retention = vec![rule(Some("v*"), Some(1), None), rule(None, None, Some(0))];
+    let policy = RepositoryPolicy { retention, ..RepositoryPolicy::default() };
+    api.set_policy(&operator, "main", policy).await.unwrap();
+    let day = hours(24);
+    assert!(api.maintain_if_due(day).await.unwrap(), "it was never done");
+    assert_eq!(shelf.tags("team/app").await.unwrap(), ["v2"]);
+    assert!(!api.maintain_if_due(day).await.unwrap());
+    drop(shelf);
+    let registry = registry.reopened().await;
+    registry.clock.advance(hours(23));
+    assert!(!registry.registry.maintain_if_due(day).await.unwrap(), "a restart is no reason");
+    registry.clock.advance(hours(2));
+    assert!(registry.registry.maintain_if_due(day).await.unwrap());
+    let layer = digest(&old.layers[0]);
+    assert!(registry.shelf().blob("team/app", &layer).await.is_err(), "marked a day ago");
+    registry.shelf().pull("team/app", "v2", &new).await;
+    let done = registry.events_of(EventKind::Maintained, 2).await;
+    let count = |at: usize, name: &str| done[at].event.detail.0[name].as_u64().unwrap();
+    assert_eq!((count(0, "tags"), count(1, "tags")), (1, 0));
+    assert!(count(1, "files") >= 2, "{:?}", done[1].event);
+    assert!(!done[0].event.actor.to_string().is_empty());
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
 async fn an_image_that_was_removed_before_it_was_signed_is_not_signed_for_ever() {
     let registry = TestRegistry::open().await;
     let (shelf, image) = (registry.shelf(), Image::new("a"));

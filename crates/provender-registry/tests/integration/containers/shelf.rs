@@ -9,7 +9,8 @@ use provender_ecosystem::{
     Form, Headers, Method, Operation, Path, RequestHead, SessionId, UploadStep,
 };
 use provender_registry::{
-    Answer, Authorized, Begun, Caller, FileStream, Published, Registry, RenderedIndex, Upload,
+    Answer, Authorized, Begun, Caller, Extent, FileStream, Published, Registry, RenderedIndex,
+    Upload,
 };
 use serde_json::Value;
 
@@ -131,6 +132,18 @@ impl Shelf {
                 Ok(bytes)
             }
             _ => panic!("a blob is a file"),
+        }
+    }
+
+    /// What a client is told of a blob that asks for its head alone: its size, and whether that is
+    /// an upstream's word.
+    pub(crate) async fn head(&self, image: &str, digest: &str) -> Result<(u64, bool), Problem> {
+        let target = format!("{image}/blobs/{digest}");
+        let asked = self.request(Method::Get, &target, None)?.asking_for(Extent::Head);
+        match self.registry.read(asked).await? {
+            Answer::File(answer) => Ok((answer.size_bytes, false)),
+            Answer::Head(head) => Ok((head.size_bytes, true)),
+            _ => panic!("{target} is answered by its head"),
         }
     }
 

@@ -9,11 +9,12 @@ use provender_domain::{
     NamePattern, Problem, ProblemCode, RepositoryPolicy, SignatureRule, TextPattern,
 };
 use provender_testing::sha256_hex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Image, Shelf, digest, index_of};
-use crate::TestRegistry;
+use super::image::INDEX;
+use super::{Image, ImageUpstream, Shelf, digest, index_of};
 use crate::client::refused;
+use crate::{TestRegistry, minutes};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const ANN: &str = "ann@packages.example";
@@ -21,11 +22,17 @@ const ISSUER: &str = "http://localhost:8080/-/oidc";
 
 /// `main` asks for a signature by this identity for images of this pattern.
 async fn ask(registry: &TestRegistry, prefix: &str, identity: &str) {
+    ask_by(registry, prefix, identity, None).await;
+}
+
+/// The same by another trust root than the registry's own.
+async fn ask_by(registry: &TestRegistry, prefix: &str, identity: &str, trust: Option<String>) {
     let rule = SignatureRule {
         ecosystem: "oci".to_owned(),
         packages: NamePattern::Prefix(prefix.to_owned()),
         identity: TextPattern::new(identity).unwrap(),
         issuer: TextPattern::new(ISSUER).unwrap(),
+        trust,
     };
     let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
     registry.registry.set_policy(&registry.operator(), "main", policy).await.unwrap();
@@ -133,6 +140,40 @@ async fn what_nobody_signed_is_refused_until_somebody_does() {
 }
 
 #[tokio::test]
+async fn a_signature_that_was_taken_away_counts_no_more() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    let right = signature(&registry, &image.manifest, ANN).await;
+    ask(&registry, "", ANN).await;
+    // As well one that came before its image.
+    for is_first in [false, true] {
+        let name = if is_first { "team/early" } else { "team/late" };
+        if is_first {
+            shelf.push(name, &right.digest(), &right).await.unwrap();
+        }
+        shelf.push(name, "v1", &image).await.unwrap();
+        shelf.push(name, &right.digest(), &right).await.unwrap();
+        shelf.pull(name, "v1", &image).await;
+        shelf.remove(name, &format!("manifests/{}", right.digest())).await.unwrap();
+        let gone = shelf.manifest(name, "v1").await;
+        assert_eq!(refused(gone), ProblemCode::PolicyDenied, "{name}");
+        // It may come back.
+        shelf.push(name, &right.digest(), &right).await.unwrap();
+        shelf.pull(name, "v1", &image).await;
+        shelf.remove(name, &format!("manifests/{}", right.digest())).await.unwrap();
+    }
+    // The same bytes are signed as long as somebody keeps a signature of them.
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    shelf.pull("team/late", "v1", &image).await;
+    shelf.remove("team/app", &format!("manifests/{}", right.digest())).await.unwrap();
+    let gone = shelf.manifest("team/late", "v1").await;
+    assert_eq!(refused(gone), ProblemCode::PolicyDenied, "from memory neither");
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
 async fn a_signature_may_come_before_its_image() {
     let registry = TestRegistry::open().await;
     let (shelf, image) = (registry.shelf(), Image::new("a"));
@@ -227,8 +268,70 @@ async fn a_rule_for_nobody_known_is_refused_where_it_says_nothing() {
         packages: NamePattern::Prefix(String::new()),
         identity: TextPattern::new(ANN).unwrap(),
         issuer: TextPattern::new(ISSUER).unwrap(),
+        trust: None,
     };
     let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
     let set = registry.registry.set_policy(&registry.operator(), "main", policy).await;
     assert_eq!(refused(set), ProblemCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn what_is_mirrored_is_served_by_its_upstreams_signature() {
+    // Listed by the referrers API, or under the tag of older registries.
+    for has_api in [true, false] {
+        let (upstream, theirs) = (ImageUpstream::start(), TestRegistry::open().await);
+        let (image, other) = (Image::new("a"), Image::new("other"));
+        let signed = signature(&theirs, &image.manifest, ANN).await;
+        let root = theirs.registry.authority().trusted_root().to_string();
+        for (tag, image) in [("v1", &image), ("other", &other), ("signature", &signed)] {
+            upstream.add("team/app", tag, image);
+        }
+        let registry = TestRegistry::mirroring_images(&upstream).await;
+        let reader = registry.shelf().by(registry.anonymous());
+        ask_by(&registry, "team/", ANN, Some(root.clone())).await;
+        assert_eq!(refusals(&reader, "v1", &image).await, DENIED, "it lists nothing");
+        let mut listed = super::image::descriptor(super::image::MANIFEST, &signed.manifest);
+        listed["artifactType"] = BUNDLE.into();
+        if has_api {
+            upstream.refer("team/app", &image.digest(), &[listed]);
+        } else {
+            let tag = image.digest().replace(':', "-");
+            let list = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [listed] });
+            upstream.add_manifest("team/app", &tag, list.to_string().as_bytes());
+        }
+        assert_eq!(refusals(&reader, "v1", &image).await, DENIED, "it was asked just now");
+        registry.clock.advance(minutes(2));
+        assert_eq!(refusals(&reader, "v1", &image).await, SERVED);
+        reader.pull("team/app", "v1", &image).await;
+        // By that trust root, by that person, and for that image alone.
+        ask_by(&registry, "team/", ANN, None).await;
+        assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
+        ask_by(&registry, "team/", "bob@packages.example", Some(root.clone())).await;
+        assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
+        ask_by(&registry, "team/", ANN, Some(root)).await;
+        assert_eq!(refusals(&reader, "other", &other).await, DENIED);
+        // What was brought in is kept.
+        upstream.fake.offline().await;
+        drop(reader);
+        let registry = registry.reopened().await;
+        assert_eq!(refusals(&registry.shelf(), &image.digest(), &image).await, SERVED);
+        registry.assert_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn a_rule_names_a_trust_root_that_can_be_read() {
+    let registry = TestRegistry::open().await;
+    for trust in ["", "{}", "no json", &"x".repeat(100_000)] {
+        let rule = SignatureRule {
+            ecosystem: "oci".to_owned(),
+            packages: NamePattern::Prefix(String::new()),
+            identity: TextPattern::new(ANN).unwrap(),
+            issuer: TextPattern::new(ISSUER).unwrap(),
+            trust: Some(trust.to_owned()),
+        };
+        let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
+        let set = registry.registry.set_policy(&registry.operator(), "main", policy).await;
+        assert_eq!(refused(set), ProblemCode::InvalidRequest);
+    }
 }

@@ -304,6 +304,49 @@ async fn what_its_upstream_has_no_more_goes_on_being_served() {
 }
 
 #[tokio::test]
+async fn of_two_who_change_a_policy_at_once_one_is_told() {
+    let registry = TestRegistry::open().await;
+    let (api, operator) = (&registry.registry, registry.operator());
+    let read = api.repositories(&operator).remove(0).policy;
+    let revision = provender_registry::policy_revision(&read);
+    let one = RepositoryPolicy { tags: TagRule::Immutable, ..read.clone() };
+    api.replace_policy(&operator, "main", one.clone(), Some(&revision)).await.unwrap();
+    let late = api.replace_policy(&operator, "main", read.clone(), Some(&revision)).await;
+    assert_eq!(refused(late), ProblemCode::Conflict);
+    assert_eq!(api.repositories(&operator).remove(0).policy, one);
+    let now = provender_registry::policy_revision(&one);
+    api.replace_policy(&operator, "main", read.clone(), Some(&now)).await.unwrap();
+    api.replace_policy(&operator, "main", one, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claimed_name_has_no_tags_of_its_upstream() {
+    let upstream = ImageUpstream::start();
+    let (theirs, ours) = (Image::new("theirs"), Image::new("ours"));
+    for tag in ["v1", "v2"] {
+        upstream.add("team/app", tag, &theirs);
+    }
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    make_immutable(&registry).await;
+    let shelf = registry.shelf();
+    for tag in ["v1", "v2"] {
+        shelf.pull("team/app", tag, &theirs).await;
+    }
+    registry.registry.own(&registry.operator(), "main", "oci", "team/app").await.unwrap();
+    assert_eq!(shelf.tags("team/app").await.unwrap(), [""; 0]);
+    assert_eq!(refused(shelf.manifest("team/app", "v1").await), ProblemCode::NotFound);
+    shelf.push("team/app", "v1", &ours).await.unwrap();
+    shelf.pull("team/app", "v1", &ours).await;
+    assert_eq!(shelf.tags("team/app").await.unwrap(), ["v1"]);
+    let (theirs, ours) = (short(&theirs), short(&ours));
+    let expected = [("v1", &*theirs), ("v2", &*theirs), ("v1", "-"), ("v2", "-"), ("v1", &*ours)];
+    assert_eq!(history(&registry).await, expected.map(|(tag, end)| format!("{tag} → {end}")));
+    let moved = of_kind(registry.events().await, EventKind::TagMoved);
+    assert_eq!(moved.len(), 0, "what it pointed to was another's");
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
 async fn a_tag_whose_head_says_no_digest_is_told_by_its_bytes() {
     let upstream = ImageUpstream::start();
     let image = Image::new("a");

@@ -29,7 +29,7 @@ pub use package::{
 pub use policy::{Policy, RetentionRule, SignatureRule};
 pub use repository::{
     ChangeRepository, InRepository, NewOwnedName, NewRepository, OwnedName, OwnedNameQuery,
-    Repository,
+    PolicyReplaced, Repository,
 };
 pub use server::{
     Collected, GarbageCollection, NoParameters, Problem, Status, UpstreamHealth, WhoAmI,

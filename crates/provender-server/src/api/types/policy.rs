@@ -34,6 +34,10 @@ pub struct SignatureRule {
     pub identity: String,
     /// Vouched for by whom: an issuer, with `*` for any characters.
     pub issuer: String,
+    /// By which trust root signatures are verified: the text of a `trusted_root.json`. Without: by
+    /// this server's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
 }
 
 /// Which tags, or which files without tags, need not be kept.
@@ -60,6 +64,7 @@ impl From<RepositoryPolicy> for Policy {
             packages: rule.packages.to_string(),
             identity: rule.identity.into(),
             issuer: rule.issuer.into(),
+            trust: rule.trust,
         });
         let retention = policy.retention.into_iter().map(|rule| RetentionRule {
             ecosystem: rule.ecosystem,
@@ -85,6 +90,7 @@ impl Policy {
                 ecosystem: rule.ecosystem,
                 identity: TextPattern::new(&rule.identity)?,
                 issuer: TextPattern::new(&rule.issuer)?,
+                trust: rule.trust,
             });
         }
         for rule in self.retention {

@@ -1,6 +1,7 @@
 //! Repositories and what they own.
 
 use provender_domain::{Timestamp, Visibility};
+use provender_registry::policy_revision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ pub struct Repository {
     /// What it asks of what it holds; not told to anonymous callers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
+    /// Which policy that is, to be sent along when it is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_revision: Option<String>,
 }
 
 impl From<provender_domain::Repository> for Repository {
@@ -28,9 +32,22 @@ impl From<provender_domain::Repository> for Repository {
             name: repository.name.to_string(),
             visibility: repository.visibility,
             created_at: repository.created_at,
+            policy_revision: Some(policy_revision(&repository.policy)),
             policy: Some(repository.policy.into()),
         }
     }
+}
+
+/// Which repository's policy is meant, and which one is to be replaced.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyReplaced {
+    /// The repository's name.
+    pub repository: String,
+    /// The `policy_revision` of the policy that was read: another is left as it is. Without:
+    /// whichever there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }
 
 /// A repository to make.

@@ -3,7 +3,7 @@
 use provender_domain::{Origin, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::{Changed, Growth, hit, needs_repository};
+use super::{Changed, Growth, hit, needs_repository, tags};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::codec::{from_json, to_json};
@@ -44,9 +44,12 @@ pub(super) async fn rebind(
     connection: &mut AnyConnection,
     key: &PackageKey,
     origin: &Origin,
-    at: Timestamp,
+    (at, actor): (Timestamp, &str),
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
+    if is_bound_elsewhere(connection, key, origin).await? {
+        tags::remove_all(connection, key, at, actor).await?;
+    }
     let (repository, ecosystem, package) = key.columns();
     let row = sqlx::query(
         "INSERT INTO packages (repository, ecosystem, name, origin, generation, created_at)
@@ -65,6 +68,26 @@ pub(super) async fn rebind(
     .map_err(|error| needs_repository(error, &key.repository))?;
     growth.count_package(row.try_get(0)?);
     Ok(())
+}
+
+async fn is_bound_elsewhere(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    origin: &Origin,
+) -> Result<bool, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let row = sqlx::query(
+        "SELECT origin FROM packages
+         WHERE repository = $1 AND ecosystem = $2 AND name = $3 AND origin IS NOT NULL",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    let bound: Origin = from_json("origin", row.try_get::<&str, _>(0)?)?;
+    Ok(bound != *origin)
 }
 
 impl Changed {

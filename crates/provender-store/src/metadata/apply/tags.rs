@@ -28,13 +28,15 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     let Step { key, tag, .. } = step;
     match before(connection, step, file).await? {
-        Some(there) if there == *file => {
+        Some((there, _)) if there == *file => {
             let Some(checked_at) = checked_at else {
                 return Ok(());
             };
             return touch(connection, key, tag, checked_at).await;
         }
-        Some(file) if rule == TagRule::Immutable => return Err(StoreError::TagTaken { file }),
+        // What an upstream pointed it to is not served where the name is ours by now.
+        Some((_, Mover::Upstream)) if checked_at.is_none() => {}
+        Some((file, _)) if rule == TagRule::Immutable => return Err(StoreError::TagTaken { file }),
         _ => {}
     }
     packages::bump(connection, key, changed).await?;
@@ -128,6 +130,37 @@ pub(super) async fn remove_all_of(
     Ok(())
 }
 
+/// Removes every tag of a package, however many.
+pub(super) async fn remove_all(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    at: Timestamp,
+    actor: &str,
+) -> Result<(), StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let history = "INSERT INTO tag_history
+         (repository, ecosystem, package, number, tag, file, at, actor)
+         SELECT repository, ecosystem, package, ROW_NUMBER() OVER (ORDER BY tag) +
+         (SELECT COALESCE(MAX(number), 0) FROM tag_history
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3), tag, NULL, $4, $5
+         FROM tags WHERE repository = $1 AND ecosystem = $2 AND package = $3";
+    sqlx::query(history)
+        .bind(repository)
+        .bind(ecosystem)
+        .bind(package)
+        .bind(at.microseconds())
+        .bind(storable(actor))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("DELETE FROM tags WHERE repository = $1 AND ecosystem = $2 AND package = $3")
+        .bind(repository)
+        .bind(ecosystem)
+        .bind(package)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// `InUse` if a tag points to the file.
 pub(super) async fn none_points_to(
     connection: &mut AnyConnection,
@@ -148,15 +181,22 @@ pub(super) async fn none_points_to(
     if tagged.is_some() { Err(StoreError::InUse) } else { Ok(()) }
 }
 
+/// Who moved a tag last.
+#[derive(Clone, Copy)]
+enum Mover {
+    Publisher,
+    Upstream,
+}
+
 /// Where the tag points; `Missing` unless the file that it is to point to is present.
 async fn before(
     connection: &mut AnyConnection,
     step: Step<'_>,
     file: &FileName,
-) -> Result<Option<FileName>, StoreError> {
+) -> Result<Option<(FileName, Mover)>, StoreError> {
     let (repository, ecosystem, package) = step.key.columns();
     let row = sqlx::query(
-        "SELECT tags.file FROM files LEFT JOIN tags ON tags.repository = files.repository
+        "SELECT tags.file, tags.checked_at FROM files LEFT JOIN tags ON tags.repository = files.repository
          AND tags.ecosystem = files.ecosystem AND tags.package = files.package AND tags.tag = $5
          WHERE files.repository = $1 AND files.ecosystem = $2 AND files.package = $3
          AND files.name = $4 AND files.state = 'present'",
@@ -169,8 +209,14 @@ async fn before(
     .fetch_optional(connection)
     .await?
     .ok_or_else(|| missing("file", file))?;
-    let points = row.try_get::<Option<&str>, _>(0)?.is_some();
-    points.then(|| name(&row, 0)).transpose()
+    if row.try_get::<Option<&str>, _>(0)?.is_none() {
+        return Ok(None);
+    }
+    let mover = match row.try_get::<Option<i64>, _>(1)? {
+        Some(_) => Mover::Upstream,
+        None => Mover::Publisher,
+    };
+    Ok(Some((name(&row, 0)?, mover)))
 }
 
 /// Appends to the tag's history.
