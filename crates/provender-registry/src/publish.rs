@@ -107,13 +107,14 @@ impl Registry {
         if !operation.caller.holds(Scope::Publish, Some(&key.repository), Some(&key.package)) {
             return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
         }
-        self.check_origin(operation, &key).await?;
+        let (may_publish, blob) =
+            tokio::join!(self.check_origin(operation, &key), blob.verify(&publication.digests));
+        may_publish?;
         self.check_tag(operation, &key, publication).await?;
         let code = match operation.ecosystem.digest_of_file(&publication.file) {
             Some(_) => ProblemCode::DigestMismatch,
             None => ProblemCode::InvalidPackage,
         };
-        let blob = blob.verify(&publication.digests).await;
         let blob = blob.map_err(|error| mismatch(&error, code))?;
         if let Some(kept) = self.is_there_already(operation, &key, publication, blob.id()).await? {
             let subject = self.subject_of(&key, &kept.file.name).await?;
@@ -335,9 +336,15 @@ impl Registry {
         companions: Vec<CompanionBytes>,
         attested: &[PublisherAttestation],
     ) -> Result<Vec<Companion>, Problem> {
-        let mut kept = self.keep_companions(companions, &[]).await?;
-        kept.extend(self.keep_provenance(&*operation.ecosystem, attested).await?);
-        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
+        let archive =
+            async { self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error)) };
+        let companions = self.keep_companions(companions, &[]);
+        let provenance = self.keep_provenance(&*operation.ecosystem, attested);
+        // To the end, all of them, also where one fails: nothing is left half-done behind.
+        let (archive, companions, provenance) = tokio::join!(archive, companions, provenance);
+        archive?;
+        let mut kept = companions?;
+        kept.extend(provenance?);
         Ok(kept)
     }
 

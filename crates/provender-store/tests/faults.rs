@@ -11,7 +11,7 @@ use provender_domain::{BlobId, EventKind};
 use provender_store::{
     Blobs, DatabaseUrl, EventFilter, FaultMode, Faults, Metadata, StoreError, Write,
 };
-use provender_tlog::StateStore as _;
+use provender_tlog::{Haste, StateStore as _};
 use support::{bind, event, kept, key, log_state, one_batch, record, repository, staged};
 
 /// More steps than a test has.
@@ -206,8 +206,9 @@ async fn what_follows_a_swap_may_fail_with_it() {
             for size in 0..3 {
                 let (expected, next) = (log_state(size), log_state(size + 1));
                 let batch = one_batch(size, 1);
+                let haste = [Haste::AtOnce, Haste::WithFollower][usize::from(size == 1)];
                 let settlement =
-                    metadata.begin_swap(ORIGIN, Some(&expected), &next, Some(&batch)).await;
+                    metadata.begin_swap(ORIGIN, Some(&expected), &next, Some(&batch), haste).await;
                 let writes = vec![Write::Follow(settlement.clone())];
                 let published = vec![event(EventKind::Published, "logged")];
                 let followed = metadata.commit(writes, published).await;

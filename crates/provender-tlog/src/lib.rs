@@ -40,7 +40,7 @@ pub use log::{
 pub use merkle::Frontier;
 pub use search::{HITS_MAX, SearchKey};
 pub use storage::{
-    Batch, BatchError, LogState, Published, Settlement, Settler, StateStore, StorageError,
+    Batch, BatchError, Haste, LogState, Published, Settlement, Settler, StateStore, StorageError,
     TileStore,
 };
 pub use tree::ReadError;

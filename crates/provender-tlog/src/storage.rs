@@ -61,6 +61,7 @@ pub trait StateStore: Send + Sync {
         expected: Option<&LogState>,
         next: &LogState,
         batch: Option<&Batch>,
+        haste: Haste,
     ) -> Settlement;
 
     /// The same, and waits. `Ok(false)`: someone else was first, nothing was written.
@@ -74,7 +75,8 @@ pub trait StateStore: Send + Sync {
         next: &LogState,
         batch: Option<&Batch>,
     ) -> Result<bool, StorageError> {
-        self.begin_swap(origin, expected, next, batch).await.outcome().await
+        let haste = Haste::AtOnce;
+        self.begin_swap(origin, expected, next, batch, haste).await.outcome().await
     }
 
     /// The kept batches whose first index is at least `from`, in order.
@@ -89,6 +91,15 @@ pub trait StateStore: Send + Sync {
     /// # Errors
     /// Where it cannot be said whether it was written.
     async fn publish(&self, origin: &str, size: u64, checkpoint: &str) -> Result<(), StorageError>;
+}
+
+/// When a swap is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// At once: somebody waits for it.
+    AtOnce,
+    /// With what follows it, in one transaction; after some milliseconds without.
+    WithFollower,
 }
 
 /// The state of a log: everything that appending to it needs.

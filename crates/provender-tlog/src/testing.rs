@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Batch, LogState, Published, Settlement, Settler, StateStore, StorageError, TileStore};
+use crate::{
+    Batch, Haste, LogState, Published, Settlement, Settler, StateStore, StorageError, TileStore,
+};
 
 /// Both stores of one log, in memory.
 #[derive(Default)]
@@ -218,6 +220,7 @@ impl StateStore for MemoryStore {
         expected: Option<&LogState>,
         next: &LogState,
         batch: Option<&Batch>,
+        _haste: Haste,
     ) -> Settlement {
         tokio::task::yield_now().await;
         let (settler, settlement) = Settlement::pair();

@@ -9,8 +9,9 @@
 //! whole when the disk is full): it is given up together with its connection, and the members are
 //! tried one by one.
 //!
-//! A log's changes come by a queue of their own, so that they wait for the commit under way alone.
-//! They are made before the commits that share their transaction, some of which may follow them
+//! A log's changes come by a queue of their own, so that they wait for the commit under way alone,
+//! and a moment for those who will follow them, where nobody waits for them by themselves
+//! ([`Haste`]): then both share a transaction. They are made before the commits that share their transaction, some of which may follow them
 //! ([`Write::Follow`]): those succeed if their swap was made by this transaction or an earlier one.
 //! Where a swap's own condition does not hold, it undoes nothing of anybody else's.
 //!
@@ -19,10 +20,13 @@
 //! `PostgreSQL` follow each other, event numbers have no gaps, who reads events in order misses
 //! none, and transactions cannot deadlock.
 
+use std::time::Duration;
+
 use provender_domain::NewEvent;
-use provender_tlog::{Settlement, Settler};
+use provender_tlog::{Haste, Settlement, Settler};
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
@@ -33,6 +37,11 @@ use crate::steps::Steps;
 
 /// Most commits that share one transaction: bounds how long the first of them waits.
 const GROUP_LIMIT: usize = 64;
+/// How long a log's change waits at most for the commit that follows it: about as long as a small
+/// file takes to become durable, for which that commit waits.
+const FOLLOWER_WAIT: Duration = Duration::from_millis(5);
+/// So many changes of logs do not wait any longer: no more may be under way.
+const WAITING_MAX: usize = 8;
 
 /// One caller's commit, and where the answer goes.
 pub(super) struct Member {
@@ -44,6 +53,7 @@ pub(super) struct Member {
 /// One change of a log, and where the answer goes.
 pub(super) struct LogMember {
     pub(super) write: LogWrite,
+    pub(super) haste: Haste,
     pub(super) settler: Settler,
 }
 
@@ -87,12 +97,7 @@ impl Writer {
         mut log: mpsc::Receiver<LogMember>,
     ) {
         loop {
-            let mut group = Group::default();
-            tokio::select! {
-                Some(member) = log.recv() => group.log.push(member),
-                Some(member) = commits.recv() => group.members.push(member),
-                else => return,
-            }
+            let Some(mut group) = Group::begun(&mut commits, &mut log).await else { return };
             while group.members.len() < GROUP_LIMIT {
                 let Ok(member) = commits.try_recv() else {
                     break;
@@ -229,6 +234,37 @@ impl Writer {
 }
 
 impl Group {
+    /// The first who wait, and are not to wait for others; `None` when every sender is gone.
+    async fn begun(
+        commits: &mut mpsc::Receiver<Member>,
+        log: &mut mpsc::Receiver<LogMember>,
+    ) -> Option<Self> {
+        let mut group = Self::default();
+        let mut until = Instant::now();
+        loop {
+            tokio::select! {
+                Some(member) = log.recv() => {
+                    if group.log.is_empty() {
+                        until = Instant::now() + FOLLOWER_WAIT;
+                    }
+                    let is_awaited = member.haste == Haste::AtOnce;
+                    group.log.push(member);
+                    if is_awaited || group.log.len() >= WAITING_MAX {
+                        return Some(group);
+                    }
+                }
+                Some(member) = commits.recv() => {
+                    group.members.push(member);
+                    return Some(group);
+                }
+                () = tokio::time::sleep_until(until), if !group.log.is_empty() => {
+                    return Some(group);
+                }
+                else => return None,
+            }
+        }
+    }
+
     fn is_single(&self) -> bool {
         self.members.len() + self.log.len() == 1
     }

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use provender_tlog::{Batch, Hash, LogState, Published, Settlement, StateStore, StorageError};
+use provender_tlog::{
+    Batch, Hash, Haste, LogState, Published, Settlement, StateStore, StorageError,
+};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use tokio::sync::mpsc;
@@ -30,6 +32,7 @@ impl StateStore for Metadata {
         expected: Option<&LogState>,
         next: &LogState,
         batch: Option<&Batch>,
+        haste: Haste,
     ) -> Settlement {
         let batch = batch.map(|batch| BatchRow {
             first_index: batch.first_index,
@@ -42,7 +45,7 @@ impl StateStore for Metadata {
             next: next.clone(),
             batch,
         };
-        self.write_log(LogWrite::Swap(Box::new(swap))).await
+        self.write_log(LogWrite::Swap(Box::new(swap)), haste).await
     }
 
     async fn batches(&self, origin: &str, from: u64) -> Result<Vec<Batch>, StorageError> {
@@ -56,22 +59,22 @@ impl StateStore for Metadata {
             size,
             checkpoint: checkpoint.to_owned(),
         };
-        self.write_log(write).await.outcome().await.map(drop)
+        self.write_log(write, Haste::AtOnce).await.outcome().await.map(drop)
     }
 }
 
 impl Metadata {
     /// Hands it in behind all that was handed in before. It happens whole or not at all, whoever
     /// still waits for it.
-    async fn write_log(&self, write: LogWrite) -> Settlement {
+    async fn write_log(&self, write: LogWrite, haste: Haste) -> Settlement {
         let queue = self.queues().as_ref().map(|queues| queues.log.clone());
         let (settler, settlement) = Settlement::pair();
         let Some(queue) = queue else {
             settler.settle(Err(write.failed(StoreError::Closed)));
             return settlement;
         };
-        if let Err(mpsc::error::SendError(member)) = queue.send(LogMember { write, settler }).await
-        {
+        let member = LogMember { write, haste, settler };
+        if let Err(mpsc::error::SendError(member)) = queue.send(member).await {
             member.settle(Err(StoreError::Closed));
         }
         settlement

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use provender_domain::EventKind;
 use provender_store::{Metadata, StoreError, Write};
-use provender_tlog::{Batch, Hash, LogState, Published, Settlement, StateStore};
+use provender_tlog::{Batch, Hash, Haste, LogState, Published, Settlement, StateStore};
 
 use crate::support::{event, log_state, one_batch};
 
@@ -196,7 +196,8 @@ pub(crate) async fn race(servers: &[Metadata], origin: &'static str) {
 /// Begins to append one entry to a log of this size, on top of what is under way.
 async fn begin(metadata: &Metadata, origin: &str, size: u64) -> Settlement {
     let (expected, next) = (log_state(size), log_state(size + 1));
-    metadata.begin_swap(origin, Some(&expected), &next, Some(&one_batch(size, 1))).await
+    let (batch, haste) = (one_batch(size, 1), Haste::WithFollower);
+    metadata.begin_swap(origin, Some(&expected), &next, Some(&batch), haste).await
 }
 
 /// Commits an event that follows a swap.
@@ -225,12 +226,15 @@ async fn commits_follow_swaps(metadata: &Metadata) {
     follow(metadata, &made[0]).await.unwrap();
     assert_eq!(events().await, before + 6);
 
+    // Nobody follows: it is made all the same.
+    assert!(begin(metadata, origin, 5).await.outcome().await.unwrap());
+
     // Who expects another state is lost, with all that come on top, and with those who follow.
     let mut lost = Vec::new();
     for size in 100..103 {
         lost.push(begin(metadata, origin, size).await);
     }
-    let good = begin(metadata, origin, 5).await;
+    let good = begin(metadata, origin, 6).await;
     let (one, other, followed, alone) = tokio::join!(
         follow(metadata, &lost[0]),
         follow(metadata, &lost[2]),
@@ -246,10 +250,10 @@ async fn commits_follow_swaps(metadata: &Metadata) {
         assert!(matches!(late, Err(StoreError::NotLogged)), "{late:?}");
     }
     assert_eq!(events().await, before + 8);
-    assert_eq!(metadata.load(origin).await.unwrap().unwrap().size, 6);
+    assert_eq!(metadata.load(origin).await.unwrap().unwrap().size, 7);
     let indexes = metadata.batches(origin, 0).await.unwrap();
     let indexes: Vec<_> = indexes.iter().map(|batch| batch.first_index).collect();
-    assert_eq!(indexes, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(indexes, [0, 1, 2, 3, 4, 5, 6]);
 }
 
 /// Two servers append to one log, and commit what follows without waiting: what is committed is

@@ -25,7 +25,7 @@ use crate::merkle::{Frontier, Growth};
 use crate::note::NoteSigner;
 use crate::tile::{ENTRY_MAX_BYTES, WIDTH};
 use crate::tree::Tree;
-use crate::{Batch, Hash, LogState, Settlement, StorageError};
+use crate::{Batch, Hash, Haste, LogState, Settlement, StorageError};
 
 /// The most entries of a batch.
 const BATCH_MAX: usize = 2048;
@@ -199,7 +199,10 @@ impl Sequencer {
     async fn hand_in(&mut self, draft: Draft, next: Tip, requests: Vec<Request>) {
         let (expected, batch) = (Some(&self.tip().state), Some(&draft.batch));
         let (origin, state) = (&self.shared.origin, &self.shared.state);
-        let settlement = state.begin_swap(origin, expected, &next.state, batch).await;
+        // Who wants a place alone is about to commit what follows.
+        let is_awaited = requests.iter().any(|request| request.wants == Wants::Durability);
+        let haste = if is_awaited { Haste::AtOnce } else { Haste::WithFollower };
+        let settlement = state.begin_swap(origin, expected, &next.state, batch, haste).await;
         self.tip = Some(next);
         let (mut waiting, mut room) = (Vec::new(), Vec::new());
         for request in requests {

@@ -88,7 +88,9 @@ pub(in crate::metadata) async fn apply_all(
     for chain in order.chunk_by(|before, place| writes[*place].follows(writes[*before])) {
         let chained: Vec<_> = chain.iter().map(|place| writes[*place]).collect();
         let is_written = apply(connection, &chained).await?;
-        chain.iter().for_each(|place| written[*place] = is_written);
+        for place in chain {
+            written[*place] = is_written;
+        }
     }
     Ok(written)
 }
