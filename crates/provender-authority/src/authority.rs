@@ -21,7 +21,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use provender_tlog::note::NoteVerifier;
 use provender_tlog::rekor::{HashedRekord, Request, TransparencyLogEntry};
-use provender_tlog::{Entry, Log};
+use provender_tlog::{Entry, Log, Placed, Settlement};
 use serde_json::Value;
 
 use crate::ca::{
@@ -155,6 +155,21 @@ impl Authority {
         entry: HashedRekord,
     ) -> Result<TransparencyLogEntry, LogEntryError> {
         self.append_request(Request::new(entry)).await
+    }
+
+    /// The same for somebody who makes durable what follows the entry: it has its place, and is in
+    /// the log when the [`Settlement`] says so. See [`Log::place`].
+    ///
+    /// # Errors
+    /// As for [`Self::append`].
+    pub async fn place_hashedrekord(
+        &self,
+        entry: HashedRekord,
+    ) -> Result<(TransparencyLogEntry, Settlement), LogEntryError> {
+        let verified = Request::new(entry).verify()?;
+        let Placed { appended, settlement } = self.log.place(verified.to_entry()).await?;
+        let entry = TransparencyLogEntry::new(self.log.verifier(), verified.body(), &appended);
+        Ok((entry, settlement))
     }
 
     /// Answers a timestamp request (RFC 3161), in DER; a refusal is an answer too.

@@ -36,7 +36,7 @@ impl PublisherAttestation {
         file: Option<&FileName>,
         blob: BlobId,
     ) -> Write {
-        Write::RecordAttestation(self.attestation_about(key, file, blob))
+        Write::RecordAttestation((&self.attestation_about(key, file, blob)).into())
     }
 
     /// As it is kept.

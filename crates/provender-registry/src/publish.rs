@@ -23,7 +23,7 @@ use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
 use crate::resolve::{bound_origin, without_doubles};
 use crate::signature::EVIDENCE;
-use crate::signing::{Task, not_signed};
+use crate::signing::{SIGNINGS_MAX, SigningFailure, Task, not_signed};
 
 /// What was published.
 #[derive(Debug, Clone, Serialize)]
@@ -107,13 +107,14 @@ impl Registry {
         if !operation.caller.holds(Scope::Publish, Some(&key.repository), Some(&key.package)) {
             return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
         }
-        self.check_origin(operation, &key).await?;
+        let (may_publish, blob) =
+            tokio::join!(self.check_origin(operation, &key), blob.verify(&publication.digests));
+        may_publish?;
         self.check_tag(operation, &key, publication).await?;
         let code = match operation.ecosystem.digest_of_file(&publication.file) {
             Some(_) => ProblemCode::DigestMismatch,
             None => ProblemCode::InvalidPackage,
         };
-        let blob = blob.verify(&publication.digests).await;
         let blob = blob.map_err(|error| mismatch(&error, code))?;
         if let Some(kept) = self.is_there_already(operation, &key, publication, blob.id()).await? {
             let subject = self.subject_of(&key, &kept.file.name).await?;
@@ -214,14 +215,12 @@ impl Registry {
         let signing = async {
             // Nothing is said about what is itself a statement.
             match is_evidence {
-                true => Ok(None),
-                false => self.attest(&task, &kept).await.map(Some),
+                true => Ok(Vec::new()),
+                false => self.sign_with_row(&key, &task, &kept).await,
             }
         };
         let (companions, signed) = tokio::join!(bytes, signing);
         kept.file.companions = companions?;
-        let failure = signed.as_ref().err().map(|failure| not_signed(&task, failure));
-        self.note_signing(&task, signed.as_ref().err());
         let mut writes = vec![
             Write::BindName { key: key.clone(), origin: Origin::Published, at: now },
             Self::recording(operation, &key, &kept),
@@ -230,25 +229,18 @@ impl Registry {
             let (key, file) = (key.clone(), kept.file.name.clone());
             writes.push(Write::RecordReferences { key, file, references });
         }
-        match signed {
-            Ok(None) => {}
-            Ok(Some(attestation)) => {
-                writes.extend(self.made_evidence(&key, &kept, &attestation).await?);
-                writes.push(Write::RecordAttestation(attestation));
-            }
-            Err(_) => writes.push(task.queue(now)),
-        }
         writes.extend(attested.iter().map(|one| one.record(&key, &kept)));
         writes.extend(self.verify_evidence(&key, evidence.as_ref(), &*operation.ecosystem).await?);
         if let Some((put, moved)) = self.pointing(operation, &key, publication).await? {
             writes.push(put);
             events.extend(moved);
         }
-        let outcome = self.inner.metadata.commit(writes, events).await;
+        let signing = PublicationSigning { key: &key, task: &task, kept: &kept };
+        let (outcome, failure) = self.commit_signed(signing, signed, writes, events).await?;
         drop(gate);
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
-            Ok(_) => match failure {
+            Ok(()) => match failure {
                 None => Ok(published(publication, id, subject, false)),
                 Some(problem) => {
                     self.wake_signing();
@@ -261,6 +253,45 @@ impl Registry {
                 Ok(published(publication, id, subject, true))
             }
             Err(error) => Err(self.refused_by_store(operation, &key, publication, id, error)),
+        }
+    }
+
+    /// Commits what is written about a publication with its signature. Where the log did not take
+    /// that after all, it is signed anew; where it cannot be signed, that is queued.
+    async fn commit_signed(
+        &self,
+        signing: PublicationSigning<'_>,
+        mut signed: Result<Vec<Write>, SigningFailure>,
+        writes: Vec<Write>,
+        events: Vec<NewEvent>,
+    ) -> Result<(Result<(), StoreError>, Option<Problem>), Problem> {
+        let PublicationSigning { key, task, kept } = signing;
+        let mut signings = 1;
+        loop {
+            let mut all = writes.clone();
+            let failure = match signed {
+                Ok(behind) => {
+                    all.extend(behind);
+                    None
+                }
+                Err(SigningFailure::Evidence(problem)) => return Err(problem),
+                Err(failure) => {
+                    all.push(task.queue(kept.recorded_at));
+                    Some(failure)
+                }
+            };
+            self.note_signing(task, failure.as_ref());
+            let problem = failure.map(|failure| not_signed(task, &failure));
+            match self.inner.metadata.commit(all, events.clone()).await {
+                Err(error @ StoreError::NotLogged) => {
+                    signed = match signings < SIGNINGS_MAX {
+                        true => self.sign_with_row(key, task, kept).await,
+                        false => Err(error.into()),
+                    };
+                    signings += 1;
+                }
+                outcome => return Ok((outcome.map(drop), problem)),
+            }
         }
     }
 
@@ -305,9 +336,15 @@ impl Registry {
         companions: Vec<CompanionBytes>,
         attested: &[PublisherAttestation],
     ) -> Result<Vec<Companion>, Problem> {
-        let mut kept = self.keep_companions(companions, &[]).await?;
-        kept.extend(self.keep_provenance(&*operation.ecosystem, attested).await?);
-        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
+        let archive =
+            async { self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error)) };
+        let companions = self.keep_companions(companions, &[]);
+        let provenance = self.keep_provenance(&*operation.ecosystem, attested);
+        // To the end, all of them, also where one fails: nothing is left half-done behind.
+        let (archive, companions, provenance) = tokio::join!(archive, companions, provenance);
+        archive?;
+        let mut kept = companions?;
+        kept.extend(provenance?);
         Ok(kept)
     }
 
@@ -389,6 +426,14 @@ fn is_worth_telling(code: ProblemCode) -> bool {
             | ProblemCode::DigestMismatch
             | ProblemCode::TooLarge
     )
+}
+
+/// Which publication is signed.
+#[derive(Clone, Copy)]
+struct PublicationSigning<'a> {
+    key: &'a PackageKey,
+    task: &'a Task,
+    kept: &'a KeptFile,
 }
 
 /// A publication that may be recorded.

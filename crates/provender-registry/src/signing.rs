@@ -2,7 +2,8 @@
 //! each first mirror.
 //!
 //! A publication is signed while its bytes are made durable, and kept with its attestation in one
-//! commit. What is to be signed later (a first mirror, for which nobody waits, or a publication that
+//! commit, which follows the log's: both are on their way to the disk at once, and the row is there
+//! only if the entry is. What is to be signed later (a first mirror, for which nobody waits, or a publication that
 //! could not be signed at once) is queued in the same commit as the row that it is about, so nothing
 //! is forgotten over a crash. One task is worked on once at a time in
 //! this process, however many ask, and where another process was faster its attestation stands.
@@ -26,6 +27,7 @@ use provender_store::{
     Attestation, AttestationSource, FileKey, PackageKey, SigningKind, SigningTask, StoreError,
     Write,
 };
+use provender_tlog::Settlement;
 use provender_upstream::SingleFlight;
 use tokio::sync::Notify;
 
@@ -36,6 +38,9 @@ use crate::listing::shared_problem;
 pub(crate) use bundle::{SigningFailure, timestamp};
 pub(crate) use statement::{CHECKS, Check};
 
+/// How often something is signed whose entry did not get into the log after all, because its commit
+/// failed or another server's was first. From the second time on the log waits for its commit.
+pub(crate) const SIGNINGS_MAX: u32 = 3;
 /// Tasks that the background works on at once.
 const WINDOW: usize = 32;
 /// How often the queue is looked at without being told to.
@@ -74,6 +79,17 @@ impl Task {
     fn end(&self) -> Write {
         Write::EndSigning { file: self.file.clone(), kind: self.kind }
     }
+}
+
+/// An attestation whose entry has its place in the log, and may not be in it yet.
+struct Signed {
+    attestation: Attestation,
+    settlement: Settlement,
+}
+
+/// Keeps an attestation if its entry is in the log.
+fn recording(attestation: &Attestation, settlement: Settlement) -> [Write; 2] {
+    [Write::Follow(settlement), Write::RecordAttestation(attestation.into())]
 }
 
 /// What signing needs, and how it is doing.
@@ -139,19 +155,23 @@ impl Registry {
     }
 
     async fn sign_and_record(&self, task: &Task, kept: &KeptFile) -> Result<(), SigningFailure> {
-        let attestation = self.attest(task, kept).await?;
-        let _gate = self.inner.garbage_gate.clone().read_owned().await;
-        let mut writes = vec![task.end()];
-        writes.extend(self.evidence_of(task, kept, &attestation).await?);
-        writes.push(Write::RecordAttestation(attestation));
-        let outcome = self.inner.metadata.commit(writes, Vec::new()).await;
-        if let Some(ecosystem) = self.ecosystem(&task.file.package.ecosystem) {
-            self.package_changed(ecosystem.id(), &task.file.package.package);
-        }
-        match outcome {
-            // Missing: another server ended the task, and its attestation stands.
-            Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        let mut signings = 1;
+        loop {
+            let _gate = self.inner.garbage_gate.clone().read_owned().await;
+            let Signed { attestation, settlement } = self.attest(task, kept).await?;
+            let mut writes = vec![task.end()];
+            writes.extend(self.evidence_of(task, kept, &attestation).await?);
+            writes.extend(recording(&attestation, settlement));
+            let outcome = self.inner.metadata.commit(writes, Vec::new()).await;
+            if let Some(ecosystem) = self.ecosystem(&task.file.package.ecosystem) {
+                self.package_changed(ecosystem.id(), &task.file.package.package);
+            }
+            match outcome {
+                // Missing: another server ended the task, and its attestation stands.
+                Ok(_) | Err(StoreError::Missing { .. }) => return Ok(()),
+                Err(StoreError::NotLogged) if signings < SIGNINGS_MAX => signings += 1,
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -179,22 +199,33 @@ impl Registry {
         made.map_err(SigningFailure::Evidence)
     }
 
-    /// Signs; what is returned is in the log for ever, and still to be kept. To be called while
-    /// the file's bytes are made durable, so that a publication waits for both at once. A crash
-    /// between the two and the file's row leaves an entry in the log about a publication that was
-    /// never acknowledged, as it would where a publisher signed.
-    pub(crate) async fn attest(
+    /// Signs a file that is being recorded: what to write behind its row, in the same commit. To be
+    /// called while the file's bytes are made durable, so that a publication waits for both at once.
+    /// [`StoreError::NotLogged`] says that it has to be signed anew.
+    pub(crate) async fn sign_with_row(
         &self,
+        key: &PackageKey,
         task: &Task,
         kept: &KeptFile,
-    ) -> Result<Attestation, SigningFailure> {
+    ) -> Result<Vec<Write>, SigningFailure> {
+        let Signed { attestation, settlement } = self.attest(task, kept).await?;
+        let evidence = self.made_evidence(key, kept, &attestation).await;
+        let mut writes = evidence.map_err(SigningFailure::Evidence)?;
+        writes.extend(recording(&attestation, settlement));
+        Ok(writes)
+    }
+
+    /// Signs; what is returned has its place in the log, and is to be kept in a commit that follows
+    /// the log's. A crash between the log's and the file's leaves an entry in the log about a
+    /// publication that was never acknowledged, as it would where a publisher signed.
+    async fn attest(&self, task: &Task, kept: &KeptFile) -> Result<Signed, SigningFailure> {
         let ecosystem = self.ecosystem(&task.file.package.ecosystem).cloned();
         let ecosystem = ecosystem.ok_or(SigningFailure::UnknownEcosystem)?;
         let statement = self.statement(task, kept, &*ecosystem).await?;
         let predicate_type = statement.predicate_type.clone();
         let repository = task.file.package.repository.as_str();
-        let bundle = bundle::sign(self.authority(), repository, &statement).await?;
-        Ok(Attestation {
+        let (bundle, settlement) = bundle::sign(self.authority(), repository, &statement).await?;
+        let attestation = Attestation {
             blob: kept.blob,
             file: Some(task.file.clone()),
             source: AttestationSource::Ours,
@@ -202,7 +233,8 @@ impl Registry {
             log_index: bundle.log_entries.first().map(|entry| entry.index),
             bundle: bundle.to_json(),
             recorded_at: self.now(),
-        })
+        };
+        Ok(Signed { attestation, settlement })
     }
 
     async fn statement(

@@ -59,6 +59,9 @@ pub enum StoreError {
         /// What it needs.
         target: FileName,
     },
+    /// What the commit follows is not in its log: the swap failed, or somebody else was faster.
+    #[error("the entry that this follows is not in its log")]
+    NotLogged,
     /// A tag or another file refers to the file, or it was not unreferred to for long enough.
     #[error("the file is in use")]
     InUse,

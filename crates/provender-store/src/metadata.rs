@@ -45,6 +45,7 @@ mod url;
 mod write;
 
 pub use orphans::Unreferenced;
+pub use packed::PackedAttestation;
 pub use rows::{
     Account, Attestation, AttestationSource, Counts, EventFilter, FileKey, Issuer, ListingOutcome,
     NamedPackage, PackageKey, PackageRow, Settings, SigningKind, SigningTask, StoredKey,
@@ -56,8 +57,8 @@ pub use write::{Committed, Write};
 
 /// How many commits may wait for the writer before further callers wait to hand theirs in.
 const QUEUE_LIMIT: usize = 256;
-/// The same for changes of logs, which may hold megabytes each.
-const LOG_QUEUE_LIMIT: usize = 4;
+/// The same for changes of logs, which may hold megabytes each. A log has eight batches under way.
+const LOG_QUEUE_LIMIT: usize = 16;
 
 /// The metadata of one server. Clones share it.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use provender_domain::{BlobId, EventKind};
 use provender_store::{
     Blobs, DatabaseUrl, EventFilter, FaultMode, Faults, Metadata, StoreError, Write,
 };
-use provender_tlog::StateStore as _;
+use provender_tlog::{Haste, StateStore as _};
 use support::{bind, event, kept, key, log_state, one_batch, record, repository, staged};
 
 /// More steps than a test has.
@@ -185,6 +185,47 @@ async fn appending_to_a_log_may_fail() {
             let state = metadata.load(ORIGIN).await.unwrap().unwrap();
             assert_eq!((state.size, state.published.unwrap().size), (2, 2));
             assert_eq!(metadata.batches(ORIGIN, 0).await.unwrap(), []);
+            metadata.close().await;
+        }
+    }
+}
+
+/// What follows a swap that is not waited for: a fault at either commit leaves both or none, or the
+/// swap alone; never what follows it.
+#[tokio::test]
+async fn what_follows_a_swap_may_fail_with_it() {
+    const ORIGIN: &str = "log.example";
+    for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
+        for step in 0..4 {
+            let root = tempfile::tempdir().unwrap();
+            let stores = Stores::open(root.path()).await;
+            assert!(stores.metadata.swap(ORIGIN, None, &log_state(0), None).await.unwrap());
+            let faults = Faults::at(step, mode);
+            let metadata = stores.with_faults(&faults).metadata;
+            let mut told = 0;
+            for size in 0..3 {
+                let (expected, next) = (log_state(size), log_state(size + 1));
+                let batch = one_batch(size, 1);
+                let haste = [Haste::AtOnce, Haste::WithFollower][usize::from(size == 1)];
+                let settlement =
+                    metadata.begin_swap(ORIGIN, Some(&expected), &next, Some(&batch), haste).await;
+                let writes = vec![Write::Follow(settlement.clone())];
+                let published = vec![event(EventKind::Published, "logged")];
+                let followed = metadata.commit(writes, published).await;
+                let swapped = settlement.outcome().await;
+                assert!(followed.is_err() || swapped.as_ref().is_ok_and(|swapped| *swapped));
+                told += i64::from(followed.is_ok());
+            }
+            metadata.close().await;
+            let metadata = Stores::open(root.path()).await.metadata;
+            let size = metadata.load(ORIGIN).await.unwrap().unwrap().size;
+            let filter = EventFilter { limit: 100, ..Default::default() };
+            let events = i64::try_from(metadata.events(&filter).await.unwrap().len()).unwrap();
+            let size = i64::try_from(size).unwrap();
+            assert!(
+                told <= events && events <= size,
+                "step {step} {mode:?}: {told} {events} {size}"
+            );
             metadata.close().await;
         }
     }

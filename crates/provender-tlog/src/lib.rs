@@ -34,8 +34,13 @@ mod tree;
 
 pub use hash::Hash;
 use log::Shared;
-pub use log::{AppendError, Appended, Entry, Limits, Log, LogError, LogOptions, RETRY_AFTER};
+pub use log::{
+    AppendError, Appended, Entry, Limits, Log, LogError, LogOptions, Placed, RETRY_AFTER,
+};
 pub use merkle::Frontier;
 pub use search::{HITS_MAX, SearchKey};
-pub use storage::{Batch, BatchError, LogState, Published, StateStore, StorageError, TileStore};
+pub use storage::{
+    Batch, BatchError, Haste, LogState, Published, Settlement, Settler, StateStore, StorageError,
+    TileStore,
+};
 pub use tree::ReadError;

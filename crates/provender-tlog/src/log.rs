@@ -14,7 +14,10 @@ use crate::note::{NoteError, NoteSigner, NoteVerifier};
 use crate::search::{Index, indexer};
 use crate::tile::{ENTRY_MAX_BYTES, TilePath};
 use crate::tree::{self, Tree};
-use crate::{Hash, LogState, Published, ReadError, SearchKey, StateStore, StorageError, TileStore};
+use crate::{
+    Hash, LogState, Published, ReadError, SearchKey, Settlement, StateStore, StorageError,
+    TileStore,
+};
 
 mod edge;
 mod flusher;
@@ -24,7 +27,7 @@ mod sequencer;
 
 use flusher::Flusher;
 use publication::Publication;
-use sequencer::{Outcome, Request, Sequencer};
+use sequencer::{Outcome, Request, Sequencer, Wants};
 
 /// When somebody who was told that the log is busy may try again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -116,6 +119,17 @@ pub struct Appended {
     pub proof: Vec<Hash>,
     /// The signed checkpoint of that tree.
     pub checkpoint: Arc<str>,
+}
+
+/// Where an entry will be, before that is durable. Nobody may be shown it, and nothing may refer
+/// to it, before the swap that leads there is durable, or in the same transaction: if that fails,
+/// the place is another's.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Its place, and the proof of it.
+    pub appended: Appended,
+    /// What becomes of the swap.
+    pub settlement: Settlement,
 }
 
 /// Why an entry was not appended.
@@ -235,6 +249,20 @@ impl Log {
     /// # Errors
     /// Where it was not appended, or nobody can say.
     pub async fn append(&self, entry: Entry) -> Result<Appended, AppendError> {
+        Ok(self.request(entry, Wants::Durability).await?.appended)
+    }
+
+    /// Gives an entry its place, for somebody who makes something durable that must not be there
+    /// without the entry: the store makes both in their order, and who waits waits once. Where the
+    /// swap then fails, the entry has to be given a place anew.
+    ///
+    /// # Errors
+    /// Where it got no place.
+    pub async fn place(&self, entry: Entry) -> Result<Placed, AppendError> {
+        self.request(entry, Wants::Place).await
+    }
+
+    async fn request(&self, entry: Entry, wants: Wants) -> Result<Placed, AppendError> {
         let body = entry.body;
         if body.len() > ENTRY_MAX_BYTES {
             return Err(AppendError::TooLarge(body.len()));
@@ -245,13 +273,17 @@ impl Log {
         let room = room.map_err(|_| busy())?;
         let (answer, outcome) = oneshot::channel();
         let leaf = Hash::leaf(&body);
-        self.queue.try_send(Request { body, leaf, room, answer }).map_err(|error| match error {
+        let request = Request { body, leaf, room, wants, answer };
+        self.queue.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => busy(),
             mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
         })?;
         match outcome.await {
-            Ok(Outcome::Appended(appended)) => Ok(appended),
-            Ok(Outcome::Known(index)) => self.shared.known(index).await,
+            Ok(Outcome::Placed(placed)) => Ok(placed),
+            Ok(Outcome::Known(index)) => {
+                let appended = self.shared.known(index).await?;
+                Ok(Placed { appended, settlement: Settlement::durable() })
+            }
             Ok(Outcome::Failed(error)) => Err(AppendError::Storage(error)),
             Err(_) => Err(AppendError::Closed),
         }

@@ -1,13 +1,17 @@
 //! What a log keeps, and the two interfaces through which it keeps it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::Hash;
 
 mod encoding;
+mod settlement;
 
 pub use encoding::BatchError;
+pub use settlement::{Settlement, Settler};
 
 /// Where the tiles go: written once, never changed. One store belongs to one log.
 ///
@@ -44,11 +48,23 @@ pub trait StateStore: Send + Sync {
     /// Where it cannot be said.
     async fn load(&self, origin: &str) -> Result<Option<LogState>, StorageError>;
 
-    /// Replaces `expected` (`None`: there was none) by `next` and keeps `batch` beside it, in one
-    /// durable transaction. `Ok(false)`: someone else was first, nothing was written.
+    /// Begins to replace `expected` (`None`: there was none) by `next` and to keep `batch` beside
+    /// it, in one durable transaction. When this returns, the swap is handed in: those that are
+    /// handed in one after another are made in that order, so that each may expect what the one
+    /// before it makes. What became of it is in the [`Settlement`].
     ///
     /// The states are compared by size, root and checkpoint; `published` is neither compared nor
     /// written here.
+    async fn begin_swap(
+        &self,
+        origin: &str,
+        expected: Option<&LogState>,
+        next: &LogState,
+        batch: Option<&Batch>,
+        haste: Haste,
+    ) -> Settlement;
+
+    /// The same, and waits. `Ok(false)`: someone else was first, nothing was written.
     ///
     /// # Errors
     /// Where it cannot be said whether it was written.
@@ -58,7 +74,10 @@ pub trait StateStore: Send + Sync {
         expected: Option<&LogState>,
         next: &LogState,
         batch: Option<&Batch>,
-    ) -> Result<bool, StorageError>;
+    ) -> Result<bool, StorageError> {
+        let haste = Haste::AtOnce;
+        self.begin_swap(origin, expected, next, batch, haste).await.outcome().await
+    }
 
     /// The kept batches whose first index is at least `from`, in order.
     ///
@@ -72,6 +91,15 @@ pub trait StateStore: Send + Sync {
     /// # Errors
     /// Where it cannot be said whether it was written.
     async fn publish(&self, origin: &str, size: u64, checkpoint: &str) -> Result<(), StorageError>;
+}
+
+/// When a swap is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// At once: somebody waits for it.
+    AtOnce,
+    /// With what follows it, in one transaction; after some milliseconds without.
+    WithFollower,
 }
 
 /// The state of a log: everything that appending to it needs.
@@ -126,12 +154,12 @@ impl Batch {
 }
 
 /// A store could not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the store of the log failed: {message}")]
 pub struct StorageError {
     message: String,
     #[source]
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl StorageError {
@@ -140,7 +168,7 @@ impl StorageError {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { message: message.into(), source: Some(source.into()) }
+        Self { message: message.into(), source: Some(source.into().into()) }
     }
 
     /// What failed, where there is no error behind it.

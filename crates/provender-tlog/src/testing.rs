@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Batch, LogState, Published, StateStore, StorageError, TileStore};
+use crate::{
+    Batch, Haste, LogState, Published, Settlement, Settler, StateStore, StorageError, TileStore,
+};
 
 /// Both stores of one log, in memory.
 #[derive(Default)]
@@ -22,6 +24,16 @@ struct Inner {
     batches: BTreeMap<(String, u64), Bytes>,
     faults: Faults,
     writes: u64,
+    /// Swaps that were begun and are not made yet, where they are held.
+    held: Option<Vec<Swap>>,
+}
+
+struct Swap {
+    origin: String,
+    expected: Option<LogState>,
+    next: LogState,
+    batch: Option<Batch>,
+    settler: Settler,
 }
 
 #[derive(Default)]
@@ -64,6 +76,30 @@ impl MemoryStore {
         self.inner().faults.frozen = frozen;
     }
 
+    /// Makes no swap that is begun from now on, until they are let go: then all are, in their order.
+    pub fn hold_swaps(&self, held: bool) {
+        let mut inner = self.inner();
+        if held {
+            inner.held.get_or_insert_default();
+            return;
+        }
+        for swap in inner.held.take().unwrap_or_default() {
+            inner.settle(swap);
+        }
+    }
+
+    /// Turns the order around in which those that are held will be made.
+    pub fn reverse_held_swaps(&self) {
+        if let Some(held) = &mut self.inner().held {
+            held.reverse();
+        }
+    }
+
+    /// How many are held.
+    pub fn held_swaps(&self) -> usize {
+        self.inner().held.as_ref().map_or(0, Vec::len)
+    }
+
     /// Lets nothing be written after `after` further writes, as if the server had died; `None`
     /// ends that.
     pub fn stop_writes(&self, after: Option<u64>) {
@@ -96,6 +132,29 @@ impl MemoryStore {
 }
 
 impl Inner {
+    fn settle(&mut self, swap: Swap) {
+        let Swap { origin, expected, next, batch, settler } = swap;
+        let written = self.write(|inner| {
+            let current = inner.states.get(&origin);
+            let same = match (current, &expected) {
+                (None, None) => true,
+                (Some(current), Some(expected)) => current.is_same_tree(expected),
+                _ => false,
+            };
+            if !same {
+                return false;
+            }
+            let published = current.and_then(|current| current.published.clone());
+            if let Some(batch) = batch {
+                let key = (origin.clone(), batch.first_index);
+                inner.batches.insert(key, batch.to_bytes());
+            }
+            inner.states.insert(origin, LogState { published, ..next });
+            true
+        });
+        settler.settle(written);
+    }
+
     /// Does a write, or fails as it was asked to.
     fn write<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> Result<T, StorageError> {
         match &mut self.faults.left {
@@ -155,33 +214,24 @@ impl StateStore for MemoryStore {
         Ok(self.inner().states.get(origin).cloned())
     }
 
-    async fn swap(
+    async fn begin_swap(
         &self,
         origin: &str,
         expected: Option<&LogState>,
         next: &LogState,
         batch: Option<&Batch>,
-    ) -> Result<bool, StorageError> {
+        _haste: Haste,
+    ) -> Settlement {
         tokio::task::yield_now().await;
-        self.inner().write(|inner| {
-            let current = inner.states.get(origin);
-            let same = match (current, expected) {
-                (None, None) => true,
-                (Some(current), Some(expected)) => current.is_same_tree(expected),
-                _ => false,
-            };
-            if !same {
-                return false;
-            }
-            let published = current.and_then(|current| current.published.clone());
-            let next = LogState { published, ..next.clone() };
-            inner.states.insert(origin.to_owned(), next);
-            if let Some(batch) = batch {
-                let key = (origin.to_owned(), batch.first_index);
-                inner.batches.insert(key, batch.to_bytes());
-            }
-            true
-        })
+        let (settler, settlement) = Settlement::pair();
+        let (origin, expected) = (origin.to_owned(), expected.cloned());
+        let swap = Swap { origin, expected, next: next.clone(), batch: batch.cloned(), settler };
+        let mut inner = self.inner();
+        match &mut inner.held {
+            Some(held) => held.push(swap),
+            None => inner.settle(swap),
+        }
+        settlement
     }
 
     async fn batches(&self, origin: &str, from: u64) -> Result<Vec<Batch>, StorageError> {

@@ -215,7 +215,7 @@ impl Registry {
     ) -> Result<(), Problem> {
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let mut writes = self.made_evidence(key, kept, attestation).await?;
-        writes.push(Write::RecordAttestation(attestation.clone()));
+        writes.push(Write::RecordAttestation(attestation.into()));
         let name = &kept.file.name;
         let message = format!("{identity} attested {} of {name}", attestation.predicate_type);
         let mut event = self.package_event(EventKind::Attested, caller, key, message);

@@ -11,7 +11,7 @@ use provender_authority::keys::SigningFailed;
 use provender_authority::oidc::San;
 use provender_domain::Problem;
 use provender_store::StoreError;
-use provender_tlog::AppendError;
+use provender_tlog::{AppendError, Settlement};
 
 /// Why something was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +58,13 @@ impl SigningFailure {
 }
 
 /// Signs by the name of a repository. The timestamp comes first, so that an entry in the log
-/// always has one; when this returns, the entry is in the log for ever.
+/// always has one. When this returns, the entry has its place; it is in the log for ever once the
+/// settlement says so, and until then nobody may be shown the bundle.
 pub(super) async fn sign(
     authority: &Authority,
     repository: &str,
     statement: &Statement,
-) -> Result<Bundle, SigningFailure> {
+) -> Result<(Bundle, Settlement), SigningFailure> {
     let name = San::Uri(authority.origin().repository(repository));
     let identity = authority.identity(&name).await?;
     let mut envelope = Envelope {
@@ -75,14 +76,15 @@ pub(super) async fn sign(
     envelope.signature = identity.sign(&message)?;
     let timestamp = timestamp(authority, &envelope.signature)?;
     let entry = identity.hashedrekord(&message, &envelope.signature);
-    let entry = authority.log_hashedrekord(entry).await?;
-    Ok(Bundle {
+    let (entry, settlement) = authority.place_hashedrekord(entry).await?;
+    let bundle = Bundle {
         version: BundleVersion::V03,
         key: KeyMaterial::Certificates(vec![identity.certificate().to_vec()]),
         log_entries: vec![LogEntry::parse(&entry.to_json())?],
         timestamps: vec![timestamp],
         content: Content::Envelope(envelope),
-    })
+    };
+    Ok((bundle, settlement))
 }
 
 /// This server's timestamp over a signature: an RFC 3161 response, DER.

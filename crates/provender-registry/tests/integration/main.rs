@@ -20,6 +20,7 @@ mod namesakes;
 mod private_first;
 mod publishing;
 mod registry;
+mod shared_log;
 mod signing;
 mod token_realms;
 mod upstream_order;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use provender_attest::Bundle;
 use provender_domain::{
     Algorithm, BlobId, Event, EventKind, FileState, KeptFile, Scope, Timestamp, Visibility,
 };
@@ -14,7 +15,7 @@ use provender_pypi::Pypi;
 use provender_registry::{
     Caller, Clock, NewToken, NewUpstream, Options, Registry, RegistryError, Tuning,
 };
-use provender_store::{DatabaseUrl, EventFilter, Metadata};
+use provender_store::{AttestationSource, DatabaseUrl, EventFilter, Metadata};
 use provender_testing::python::{Distribution, PythonUpstream, WheelBuilder};
 use provender_testing::sha256_hex;
 use provender_upstream::{BreakerOptions, Timeouts};
@@ -352,6 +353,33 @@ impl TestRegistry {
         let numbers: Vec<i64> = self.events().await.iter().map(|event| event.number).collect();
         let expected: Vec<i64> = (1..=i64::try_from(numbers.len()).unwrap()).collect();
         assert_eq!(numbers, expected, "the record has gaps");
+        self.assert_logged().await;
+    }
+
+    /// Whatever this server signed and kept is in its log, where and as it says.
+    async fn assert_logged(&self) {
+        for kept in self.kept().await {
+            let subject = format!("sha256:{}", kept.blob.to_hex());
+            let found = self.registry.evidence(&self.operator(), &subject, None).await;
+            let found = found.into_iter().flatten().flat_map(|file| file.attestations);
+            for attestation in found.filter(|found| found.source == AttestationSource::Ours) {
+                let bundle = Bundle::parse(attestation.bundle.as_bytes()).unwrap();
+                let [entry] = &bundle.log_entries[..] else { panic!("one entry: {bundle:?}") };
+                assert_eq!(self.logged(entry.index).await, entry.body, "{:?}", kept.file.name);
+            }
+        }
+    }
+
+    /// An entry of the log, once that is published.
+    async fn logged(&self, index: u64) -> Vec<u8> {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            match self.registry.authority().log().entry(index).await {
+                Ok(entry) => return entry.to_vec(),
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{index}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn assert_bytes(&self, blob: &BlobId, what: &dyn std::fmt::Debug) {

@@ -9,7 +9,9 @@ use sha2::Sha256;
 use sha2::digest::consts::U32;
 use sha2::digest::{DynDigest, FixedOutput as _};
 
-use super::writer::BUFFER_BYTES;
+/// How much is read at once. Most files are small, and a larger buffer costs more to clear than
+/// hashing those does.
+const READ_BYTES: usize = 64 * 1024;
 
 /// SHA-256, which names blobs, and whatever else is going to be claimed.
 pub(super) struct Hashers {
@@ -85,7 +87,7 @@ fn hasher(algorithm: Algorithm) -> Box<dyn DynDigest + Send + Sync> {
 
 /// Shows every byte up to the end, piece by piece.
 pub(super) fn read_all(file: &mut impl Read, mut show: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut buffer = vec![0; READ_BYTES];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(()),

@@ -128,6 +128,8 @@ pub(super) async fn apply(
             signing::postpone(connection, file, *kind, *next_try_at, error).await
         }
         Write::EndSigning { file, kind } => signing::end(connection, file, *kind).await,
+        // Whoever commits has looked: nothing is written.
+        Write::Follow(_) => Ok(()),
         Write::CreateAccount(account) => identities::create_account(connection, account).await,
         Write::UpdateAccount(account) => identities::update_account(connection, account).await,
         Write::RemoveAccount { name } => identities::remove_account(connection, name).await,

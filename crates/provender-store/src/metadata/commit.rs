@@ -10,17 +10,23 @@
 //! tried one by one.
 //!
 //! A log's changes come by a queue of their own, so that they wait for the commit under way alone,
-//! and are made last: they undo nothing when their condition does not hold, and megabytes are not
-//! written twice because somebody else's did not.
+//! and a moment for those who will follow them, where nobody waits for them by themselves
+//! ([`Haste`]): then both share a transaction. They are made before the commits that share their transaction, some of which may follow them
+//! ([`Write::Follow`]): those succeed if their swap was made by this transaction or an earlier one.
+//! Where a swap's own condition does not hold, it undoes nothing of anybody else's.
 //!
 //! The row of totals is locked first by every transaction but those of logs alone, which lock nothing
-//! else than their log's one row. So writers of several servers on one
+//! else than their logs' rows, in the order of their names. So writers of several servers on one
 //! `PostgreSQL` follow each other, event numbers have no gaps, who reads events in order misses
 //! none, and transactions cannot deadlock.
 
+use std::time::Duration;
+
 use provender_domain::NewEvent;
+use provender_tlog::{Haste, Settlement, Settler};
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
@@ -31,6 +37,11 @@ use crate::steps::Steps;
 
 /// Most commits that share one transaction: bounds how long the first of them waits.
 const GROUP_LIMIT: usize = 64;
+/// How long a log's change waits at most for the commit that follows it: about as long as a small
+/// file takes to become durable, for which that commit waits.
+const FOLLOWER_WAIT: Duration = Duration::from_millis(5);
+/// So many changes of logs do not wait any longer: no more may be under way.
+const WAITING_MAX: usize = 8;
 
 /// One caller's commit, and where the answer goes.
 pub(super) struct Member {
@@ -42,7 +53,8 @@ pub(super) struct Member {
 /// One change of a log, and where the answer goes.
 pub(super) struct LogMember {
     pub(super) write: LogWrite,
-    pub(super) answer: oneshot::Sender<LogOutcome>,
+    pub(super) haste: Haste,
+    pub(super) settler: Settler,
 }
 
 type Outcome = Result<Committed, StoreError>;
@@ -56,8 +68,14 @@ struct Group {
     log: Vec<LogMember>,
 }
 
+/// What became of a group's changes of logs, for those who follow them.
+#[derive(Clone, Copy)]
+struct Logged<'a> {
+    group: &'a Group,
+    written: &'a [bool],
+}
+
 /// What becomes of each of them, in their order.
-#[derive(Default)]
 struct Outcomes {
     members: Vec<Outcome>,
     log: Vec<LogOutcome>,
@@ -79,20 +97,16 @@ impl Writer {
         mut log: mpsc::Receiver<LogMember>,
     ) {
         loop {
-            let mut group = Group::default();
-            tokio::select! {
-                Some(member) = log.recv() => group.log.push(member),
-                Some(member) = commits.recv() => group.members.push(member),
-                else => return,
-            }
-            while let Ok(member) = log.try_recv() {
-                group.log.push(member);
-            }
+            let Some(mut group) = Group::begun(&mut commits, &mut log).await else { return };
             while group.members.len() < GROUP_LIMIT {
                 let Ok(member) = commits.try_recv() else {
                     break;
                 };
                 group.members.push(member);
+            }
+            // Last, so that no member comes without a swap that was handed in before it.
+            while let Ok(member) = log.try_recv() {
+                group.log.push(member);
             }
             self.commit(group).await;
         }
@@ -120,11 +134,11 @@ impl Writer {
         if let Some(last) = committed.filter_map(|committed| committed.last_event).max() {
             self.last_event.send_replace(last);
         }
+        for (member, outcome) in group.log.into_iter().zip(outcomes.log) {
+            member.settle(outcome);
+        }
         // Whoever does not wait any more loses nothing but the answer.
         for (member, outcome) in group.members.into_iter().zip(outcomes.members) {
-            let _ = member.answer.send(outcome);
-        }
-        for (member, outcome) in group.log.into_iter().zip(outcomes.log) {
             let _ = member.answer.send(outcome);
         }
     }
@@ -147,12 +161,15 @@ impl Writer {
     ) -> Result<Outcomes, StoreError> {
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
         if group.members.is_empty() {
-            return self.change_logs(transaction, group, Vec::new()).await;
+            let written = group.change_logs(&mut transaction).await?;
+            return self.finish(transaction, Outcomes::of(Vec::new(), &written)).await;
         }
         let mut totals = Totals::lock(&mut transaction).await?;
+        let written = group.change_logs(&mut transaction).await?;
+        let logged = Logged { group, written: &written };
         let mut outcomes = Vec::with_capacity(group.members.len());
         for member in &group.members {
-            match member.apply(&mut transaction, &mut totals).await {
+            match member.apply(&mut transaction, &mut totals, logged).await {
                 Ok(committed) => outcomes.push(Ok(committed)),
                 Err(condition) if is_condition(&condition) => {
                     transaction.rollback().await?;
@@ -164,7 +181,8 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
-        self.finish(transaction, totals, group, outcomes).await
+        totals.record(&mut transaction, group, &outcomes).await?;
+        self.finish(transaction, Outcomes::of(outcomes, &written)).await
     }
 
     /// The same, for a group of which some member will fail: each in its own savepoint.
@@ -175,11 +193,13 @@ impl Writer {
     ) -> Result<Outcomes, StoreError> {
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
         let mut totals = Totals::lock(&mut transaction).await?;
+        let written = group.change_logs(&mut transaction).await?;
+        let logged = Logged { group, written: &written };
         let mut outcomes = Vec::with_capacity(group.members.len());
         for member in &group.members {
             let before = totals;
             let mut savepoint = transaction.begin().await?;
-            match member.apply(&mut savepoint, &mut totals).await {
+            match member.apply(&mut savepoint, &mut totals, logged).await {
                 Ok(committed) => {
                     savepoint.commit().await?;
                     outcomes.push(Ok(committed));
@@ -194,41 +214,17 @@ impl Writer {
         }
         if group.log.is_empty() && outcomes.iter().all(Result::is_err) {
             transaction.rollback().await?;
-            return Ok(Outcomes { members: outcomes, log: Vec::new() });
+            return Ok(Outcomes::of(outcomes, &[]));
         }
-        self.finish(transaction, totals, group, outcomes).await
+        totals.record(&mut transaction, group, &outcomes).await?;
+        self.finish(transaction, Outcomes::of(outcomes, &written)).await
     }
 
-    /// Records the events of all members that succeeded, and goes on to the logs.
     async fn finish(
         &self,
-        mut transaction: Transaction<'_, Any>,
-        totals: Totals,
-        group: &Group,
-        members: Vec<Outcome>,
+        transaction: Transaction<'_, Any>,
+        mut outcomes: Outcomes,
     ) -> Result<Outcomes, StoreError> {
-        let done = group.members.iter().zip(&members).filter(|(_, outcome)| outcome.is_ok());
-        let recorded: Vec<_> = done.flat_map(|(member, _)| &member.events).collect();
-        events::append(&mut transaction, totals.events_before + 1, &recorded).await?;
-        totals.save(&mut transaction).await?;
-        self.change_logs(transaction, group, members).await
-    }
-
-    /// Changes the logs, always in the order of their names, and commits.
-    async fn change_logs(
-        &self,
-        mut transaction: Transaction<'_, Any>,
-        group: &Group,
-        members: Vec<Outcome>,
-    ) -> Result<Outcomes, StoreError> {
-        let mut outcomes = Outcomes { members, log: Vec::with_capacity(group.log.len()) };
-        let mut in_order: Vec<_> = group.log.iter().enumerate().collect();
-        in_order.sort_by_key(|(_, member)| member.write.origin());
-        let mut written = vec![false; group.log.len()];
-        for (place, member) in in_order {
-            written[place] = log::apply(&mut transaction, &member.write).await?;
-        }
-        outcomes.log.extend(written.into_iter().map(Ok));
         if let Err(error) = self.steps.sql(transaction.commit()).await {
             // Nobody may try again here: it may have happened.
             outcomes.fail(&error.into());
@@ -238,6 +234,37 @@ impl Writer {
 }
 
 impl Group {
+    /// The first who wait, and are not to wait for others; `None` when every sender is gone.
+    async fn begun(
+        commits: &mut mpsc::Receiver<Member>,
+        log: &mut mpsc::Receiver<LogMember>,
+    ) -> Option<Self> {
+        let mut group = Self::default();
+        let mut until = Instant::now();
+        loop {
+            tokio::select! {
+                Some(member) = log.recv() => {
+                    if group.log.is_empty() {
+                        until = Instant::now() + FOLLOWER_WAIT;
+                    }
+                    let is_awaited = member.haste == Haste::AtOnce;
+                    group.log.push(member);
+                    if is_awaited || group.log.len() >= WAITING_MAX {
+                        return Some(group);
+                    }
+                }
+                Some(member) = commits.recv() => {
+                    group.members.push(member);
+                    return Some(group);
+                }
+                () = tokio::time::sleep_until(until), if !group.log.is_empty() => {
+                    return Some(group);
+                }
+                else => return None,
+            }
+        }
+    }
+
     fn is_single(&self) -> bool {
         self.members.len() + self.log.len() == 1
     }
@@ -246,7 +273,13 @@ impl Group {
     fn apart(self) -> impl Iterator<Item = Self> {
         let member = |member| Self { members: vec![member], log: Vec::new() };
         let log = |member| Self { members: Vec::new(), log: vec![member] };
-        self.members.into_iter().map(member).chain(self.log.into_iter().map(log))
+        self.log.into_iter().map(log).chain(self.members.into_iter().map(member))
+    }
+
+    /// Whether each change of a log was made.
+    async fn change_logs(&self, connection: &mut AnyConnection) -> Result<Vec<bool>, StoreError> {
+        let writes: Vec<_> = self.log.iter().map(|member| &member.write).collect();
+        log::apply_all(connection, &writes).await
     }
 
     fn all_fail(&self, error: &StoreError) -> Outcomes {
@@ -257,7 +290,26 @@ impl Group {
     }
 }
 
+impl Logged<'_> {
+    /// Whether a swap was made by this transaction or an earlier one.
+    fn holds(&self, settlement: &Settlement) -> bool {
+        let place = self.group.log.iter().position(|member| member.settler.settles(settlement));
+        place.map_or_else(|| settlement.is_durable(), |place| self.written[place])
+    }
+}
+
+impl LogMember {
+    pub(super) fn settle(self, outcome: LogOutcome) {
+        let outcome = outcome.map_err(|error| self.write.failed(error));
+        self.settler.settle(outcome);
+    }
+}
+
 impl Outcomes {
+    fn of(members: Vec<Outcome>, written: &[bool]) -> Self {
+        Self { members, log: written.iter().copied().map(Ok).collect() }
+    }
+
     /// Takes back every success.
     fn fail(&mut self, error: &StoreError) {
         for outcome in self.members.iter_mut().filter(|outcome| outcome.is_ok()) {
@@ -277,9 +329,19 @@ impl Outcomes {
 
 impl Member {
     /// Applies the writes, and reserves numbers for the events.
-    async fn apply(&self, connection: &mut AnyConnection, totals: &mut Totals) -> Outcome {
+    async fn apply(
+        &self,
+        connection: &mut AnyConnection,
+        totals: &mut Totals,
+        logged: Logged<'_>,
+    ) -> Outcome {
         let mut changed = Changed::default();
         for write in &self.writes {
+            if let Write::Follow(settlement) = write
+                && !logged.holds(settlement)
+            {
+                return Err(StoreError::NotLogged);
+            }
             apply(connection, write, &mut changed, &mut totals.growth).await?;
         }
         let first = totals.events + 1;
@@ -303,6 +365,7 @@ fn is_condition(error: &StoreError) -> bool {
             | StoreError::OriginBound { .. }
             | StoreError::TagTaken { .. }
             | StoreError::MissingReference { .. }
+            | StoreError::NotLogged
             | StoreError::InUse
     )
 }
@@ -323,6 +386,19 @@ impl Totals {
             .await?;
         let events = row.try_get(0)?;
         Ok(Self { events_before: events, events, growth: Growth::default() })
+    }
+
+    /// Records the events of all members that succeeded, and saves the totals.
+    async fn record(
+        self,
+        connection: &mut AnyConnection,
+        group: &Group,
+        outcomes: &[Outcome],
+    ) -> Result<(), StoreError> {
+        let done = group.members.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok());
+        let recorded: Vec<_> = done.flat_map(|(member, _)| &member.events).collect();
+        events::append(connection, self.events_before + 1, &recorded).await?;
+        self.save(connection).await
     }
 
     async fn save(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {

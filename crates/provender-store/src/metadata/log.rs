@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use provender_tlog::{Batch, Hash, LogState, Published, StateStore, StorageError};
+use provender_tlog::{
+    Batch, Hash, Haste, LogState, Published, Settlement, StateStore, StorageError,
+};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use super::Metadata;
 use super::apply::log::{BatchRow, LogWrite, Swap, column};
@@ -15,7 +17,8 @@ use super::read::Rule;
 use crate::StoreError;
 
 /// A batch of 4 MiB is one row and one commit, which whatever else waits to be committed shares.
-/// A swap waits behind one commit at most: the one under way.
+/// A swap waits behind one commit at most: the one under way. A commit may follow a swap that is
+/// not durable yet ([`Write::Follow`](super::Write::Follow)).
 #[async_trait]
 impl StateStore for Metadata {
     async fn load(&self, origin: &str) -> Result<Option<LogState>, StorageError> {
@@ -23,13 +26,14 @@ impl StateStore for Metadata {
         load.await.map_err(|error| failed("reading the state", error))
     }
 
-    async fn swap(
+    async fn begin_swap(
         &self,
         origin: &str,
         expected: Option<&LogState>,
         next: &LogState,
         batch: Option<&Batch>,
-    ) -> Result<bool, StorageError> {
+        haste: Haste,
+    ) -> Settlement {
         let batch = batch.map(|batch| BatchRow {
             first_index: batch.first_index,
             end_index: batch.end(),
@@ -41,8 +45,7 @@ impl StateStore for Metadata {
             next: next.clone(),
             batch,
         };
-        let write = LogWrite::Swap(Box::new(swap));
-        self.write_log(write).await.map_err(|error| failed("appending", error))
+        self.write_log(LogWrite::Swap(Box::new(swap)), haste).await
     }
 
     async fn batches(&self, origin: &str, from: u64) -> Result<Vec<Batch>, StorageError> {
@@ -56,19 +59,25 @@ impl StateStore for Metadata {
             size,
             checkpoint: checkpoint.to_owned(),
         };
-        let written = self.write_log(write).await;
-        written.map(drop).map_err(|error| failed("publishing a checkpoint", error))
+        self.write_log(write, Haste::AtOnce).await.outcome().await.map(drop)
     }
 }
 
 impl Metadata {
-    /// Whether it was written. If the returned future is dropped, it happens whole or not at all.
-    async fn write_log(&self, write: LogWrite) -> Result<bool, StoreError> {
+    /// Hands it in behind all that was handed in before. It happens whole or not at all, whoever
+    /// still waits for it.
+    async fn write_log(&self, write: LogWrite, haste: Haste) -> Settlement {
         let queue = self.queues().as_ref().map(|queues| queues.log.clone());
-        let (answer, outcome) = oneshot::channel();
-        let member = LogMember { write, answer };
-        queue.ok_or(StoreError::Closed)?.send(member).await.map_err(|_| StoreError::Closed)?;
-        outcome.await.map_err(|_| StoreError::Closed)?
+        let (settler, settlement) = Settlement::pair();
+        let Some(queue) = queue else {
+            settler.settle(Err(write.failed(StoreError::Closed)));
+            return settlement;
+        };
+        let member = LogMember { write, haste, settler };
+        if let Err(mpsc::error::SendError(member)) = queue.send(member).await {
+            member.settle(Err(StoreError::Closed));
+        }
+        settlement
     }
 }
 

@@ -5,7 +5,11 @@ use provender_domain::{
     RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName, Visibility,
 };
 
-use super::{Account, Attestation, FileKey, Issuer, PackageKey, SigningKind, StoredListing, Token};
+use provender_tlog::Settlement;
+
+use super::{
+    Account, FileKey, Issuer, PackageKey, PackedAttestation, SigningKind, StoredListing, Token,
+};
 
 /// One change of the metadata.
 #[derive(Debug, Clone)]
@@ -234,7 +238,7 @@ pub enum Write {
     },
     /// Keeps an attestation; one that is kept already is fine. `Missing` if it belongs to a file
     /// that is not recorded.
-    RecordAttestation(Attestation),
+    RecordAttestation(PackedAttestation),
     /// Notes that something is to be signed about a file, at once; that it was noted already is
     /// fine. `Missing` if the file is not recorded: in one commit, record it first.
     QueueSigning {
@@ -264,6 +268,11 @@ pub enum Write {
         /// What about it.
         kind: SigningKind,
     },
+    /// Writes nothing: all else in the commit follows a swap of a log, which may have been begun
+    /// but not be durable yet, by [`StateStore::begin_swap`](provender_tlog::StateStore::begin_swap)
+    /// of the same [`Metadata`](super::Metadata) or a clone. `NotLogged` if that swap is not made by
+    /// the same transaction or an earlier one: then it failed, or somebody else was faster.
+    Follow(Settlement),
     /// Makes an account. `Exists` if its name is taken.
     CreateAccount(Account),
     /// Replaces everything about an account but its name and when it was made. `Missing` if there

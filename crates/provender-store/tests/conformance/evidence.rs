@@ -46,11 +46,11 @@ async fn attestations(metadata: &Metadata) {
     let upstreams = about(41, Some(file(&package, "b")), Upstream, 4);
     let nobodys = about(40, None, Ours, 3);
     let given = [&ours, &publishers, &upstreams, &nobodys];
-    let writes = given.map(|given| Write::RecordAttestation(given.clone()));
+    let writes = given.map(|given| Write::RecordAttestation(given.into()));
     metadata.commit(writes.to_vec(), vec![]).await.unwrap();
     // Again, as after an answer that was lost: kept once, as it was first.
     let again = Attestation { recorded_at: moment(9), ..ours.clone() };
-    metadata.commit(vec![Write::RecordAttestation(again)], vec![]).await.unwrap();
+    metadata.commit(vec![Write::RecordAttestation((&again).into())], vec![]).await.unwrap();
 
     let of_blob = metadata.attestations_of_blob(&blob(40)).await.unwrap();
     assert_eq!(of_blob, [publishers.clone(), ours.clone(), nobodys]);
@@ -70,7 +70,7 @@ async fn needs_its_file(metadata: &Metadata) {
     let missing = file(&key("evidence", "demo"), "missing");
     let attestation = about(1, Some(missing.clone()), AttestationSource::Ours, 1);
     let queue = Write::QueueSigning { file: missing, kind: SigningKind::Release, at: moment(1) };
-    for write in [Write::RecordAttestation(attestation), queue] {
+    for write in [Write::RecordAttestation((&attestation).into()), queue] {
         let refused = metadata.commit(vec![write], vec![]).await.unwrap_err();
         assert!(matches!(refused, StoreError::Missing { what: "file", .. }), "{refused:?}");
     }
@@ -127,7 +127,8 @@ async fn a_task_ends_once(metadata: &Metadata) {
         let file = file(&package, "b");
         let signed = about(41, Some(file.clone()), AttestationSource::Ours, at);
         let kind = SigningKind::Release;
-        let writes = vec![Write::RecordAttestation(signed), Write::EndSigning { file, kind }];
+        let writes =
+            vec![Write::RecordAttestation((&signed).into()), Write::EndSigning { file, kind }];
         metadata.commit(writes, vec![]).await
     };
     let (one, other) = tokio::join!(end(70), end(71));
@@ -148,7 +149,9 @@ async fn a_removed_file_leaves_nothing(metadata: &Metadata) {
     let writes = vec![
         bind(&package),
         record(&package, held),
-        Write::RecordAttestation(about(50, Some(of_it.clone()), AttestationSource::Upstream, 1)),
+        Write::RecordAttestation(
+            (&about(50, Some(of_it.clone()), AttestationSource::Upstream, 1)).into(),
+        ),
         Write::QueueSigning { file: of_it, kind: SigningKind::Release, at: moment(1) },
     ];
     metadata.commit(writes, vec![]).await.unwrap();

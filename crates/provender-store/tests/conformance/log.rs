@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use provender_domain::EventKind;
-use provender_store::Metadata;
-use provender_tlog::{Batch, Hash, LogState, Published, StateStore};
+use provender_store::{Metadata, StoreError, Write};
+use provender_tlog::{Batch, Hash, Haste, LogState, Published, Settlement, StateStore};
 
 use crate::support::{event, log_state, one_batch};
 
@@ -20,6 +20,7 @@ pub(crate) async fn all(metadata: &Metadata) {
     appends_beside_other_commits(metadata).await;
     keeps_large_batches(metadata).await;
     one_of_many_racers_wins(metadata).await;
+    commits_follow_swaps(metadata).await;
 }
 
 /// What [`all`] left is there after the database was closed.
@@ -190,4 +191,97 @@ pub(crate) async fn race(servers: &[Metadata], origin: &'static str) {
     let batches = servers[0].batches(origin, 0).await.unwrap();
     let indexes: Vec<_> = batches.iter().map(|batch| batch.first_index).collect();
     assert_eq!(indexes, (0..40).collect::<Vec<_>>());
+}
+
+/// Begins to append one entry to a log of this size, on top of what is under way.
+async fn begin(metadata: &Metadata, origin: &str, size: u64) -> Settlement {
+    let (expected, next) = (log_state(size), log_state(size + 1));
+    let (batch, haste) = (one_batch(size, 1), Haste::WithFollower);
+    metadata.begin_swap(origin, Some(&expected), &next, Some(&batch), haste).await
+}
+
+/// Commits an event that follows a swap.
+async fn follow(metadata: &Metadata, settlement: &Settlement) -> Result<(), StoreError> {
+    let writes = vec![Write::Follow(settlement.clone())];
+    metadata.commit(writes, vec![event(EventKind::Published, "logged")]).await.map(drop)
+}
+
+/// What follows a swap is there only if the swap is, whether it waited for it or not.
+async fn commits_follow_swaps(metadata: &Metadata) {
+    let origin = "followed.example";
+    assert!(metadata.swap(origin, None, &log_state(0), None).await.unwrap());
+    let events = async || metadata.counts().await.unwrap().events;
+    let before = events().await;
+    // Each on top of the one before, none waited for.
+    let mut made = Vec::new();
+    for size in 0..5 {
+        made.push(begin(metadata, origin, size).await);
+    }
+    let following = made.iter().map(|settlement| follow(metadata, settlement));
+    let followed = futures_util::future::join_all(following).await;
+    assert!(followed.iter().all(Result::is_ok), "{followed:?}");
+    for settlement in &made {
+        assert!(settlement.is_durable() && settlement.outcome().await.unwrap());
+    }
+    follow(metadata, &made[0]).await.unwrap();
+    assert_eq!(events().await, before + 6);
+
+    // Nobody follows: it is made all the same.
+    assert!(begin(metadata, origin, 5).await.outcome().await.unwrap());
+
+    // Who expects another state is lost, with all that come on top, and with those who follow.
+    let mut lost = Vec::new();
+    for size in 100..103 {
+        lost.push(begin(metadata, origin, size).await);
+    }
+    let good = begin(metadata, origin, 6).await;
+    let (one, other, followed, alone) = tokio::join!(
+        follow(metadata, &lost[0]),
+        follow(metadata, &lost[2]),
+        follow(metadata, &good),
+        metadata.commit(vec![], vec![event(EventKind::Published, "beside")]),
+    );
+    assert!(matches!(one, Err(StoreError::NotLogged)), "{one:?}");
+    assert!(matches!(other, Err(StoreError::NotLogged)), "{other:?}");
+    assert!(followed.is_ok() && alone.is_ok(), "{followed:?} {alone:?}");
+    for settlement in &lost {
+        assert!(!settlement.outcome().await.unwrap() && !settlement.is_durable());
+        let late = follow(metadata, settlement).await;
+        assert!(matches!(late, Err(StoreError::NotLogged)), "{late:?}");
+    }
+    assert_eq!(events().await, before + 8);
+    assert_eq!(metadata.load(origin).await.unwrap().unwrap().size, 7);
+    let indexes = metadata.batches(origin, 0).await.unwrap();
+    let indexes: Vec<_> = indexes.iter().map(|batch| batch.first_index).collect();
+    assert_eq!(indexes, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+/// Two servers append to one log, and commit what follows without waiting: what is committed is
+/// logged, and what is not logged is not committed.
+pub(crate) async fn race_and_follow(servers: &[Metadata; 2], origin: &'static str) {
+    assert!(servers[0].swap(origin, None, &log_state(0), None).await.unwrap());
+    let before = servers[0].counts().await.unwrap().events;
+    let racers = servers.iter().cloned().map(|server| {
+        tokio::spawn(async move {
+            let (mut followed, mut refused) = (0, 0);
+            for _ in 0..30 {
+                let size = server.load(origin).await.unwrap().unwrap().size;
+                let settlement = begin(&server, origin, size).await;
+                match follow(&server, &settlement).await {
+                    Ok(()) => followed += 1,
+                    Err(StoreError::NotLogged) => refused += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            (followed, refused)
+        })
+    });
+    let (mut followed, mut refused) = (0, 0);
+    for racer in racers.collect::<Vec<_>>() {
+        let (more, less) = racer.await.unwrap();
+        (followed, refused) = (followed + more, refused + less);
+    }
+    assert_eq!(followed + refused, 60);
+    assert_eq!(servers[0].load(origin).await.unwrap().unwrap().size, followed);
+    assert_eq!(servers[0].counts().await.unwrap().events, before + followed);
 }

@@ -90,6 +90,7 @@ async fn postgres() {
 async fn two_sequencers(url: &DatabaseUrl) {
     let servers = [Metadata::open(url).await.unwrap(), Metadata::open(url).await.unwrap()];
     log::race(&servers, "shared.example").await;
+    log::race_and_follow(&servers, "followed.example").await;
     for server in servers {
         server.close().await;
     }

@@ -233,7 +233,7 @@ async fn nothing_of_a_forgotten_file_is_left(metadata: &Metadata) {
         record(&key, kept("layer", blob(1))),
         record(&key, kept("manifest", blob(77))),
         refer(&key, "manifest", &[reference("layer", Required)]),
-        Write::RecordAttestation(attestation),
+        Write::RecordAttestation((&attestation).into()),
         Write::QueueSigning { file: file.clone(), kind: SigningKind::Release, at: moment(1) },
         mark(&key, "manifest", 1),
     ];

@@ -89,6 +89,8 @@ impl Flusher {
                 Err(error) => {
                     tracing::warn!(%error, origin = self.shared.origin, "writing tiles failed");
                     failures += 1;
+                    // What is to be written may be in the store alone, and nobody tells of it twice.
+                    self.shared.unflushed.notify_one();
                     if !open && failures >= CLOSING_TRIES {
                         break;
                     }

@@ -1,9 +1,16 @@
 //! Gives entries their places: the one task that swaps the state.
 //!
-//! A batch begins the moment the former is durable, with all that came meanwhile; so batches are
-//! small when little happens and large when much does, without a timer.
+//! A batch is handed to the store the moment an entry comes, with all that came by then, on top of
+//! the one before it, which need not be durable yet: the store makes swaps in their order, and each
+//! fails if the one before it did. Up to [`FLIGHTS_MAX`] are under way at once; then entries
+//! gather. So batches are small when little happens and large when much does, without a timer.
+//!
+//! If one fails, those under way are waited for, the state is asked for anew, and whoever waits for
+//! durability gets another place; who was given a place already is told by its settlement. While
+//! other servers append too, places are given when they are durable.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry::Vacant;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +19,13 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::flusher::Swapped;
 use super::recent::Recent;
-use super::{Appended, LogError, Shared};
+use super::{Appended, LogError, Placed, Shared};
 use crate::checkpoint::Checkpoint;
 use crate::merkle::{Frontier, Growth};
 use crate::note::NoteSigner;
 use crate::tile::{ENTRY_MAX_BYTES, WIDTH};
 use crate::tree::Tree;
-use crate::{Batch, Hash, LogState};
+use crate::{Batch, Hash, Haste, LogState, Settlement, StorageError};
 
 /// The most entries of a batch.
 const BATCH_MAX: usize = 2048;
@@ -30,6 +37,10 @@ const FAILURES_MAX: u32 = 4;
 const BACKOFF: Duration = Duration::from_millis(20);
 /// How often a batch is redone because other servers were faster.
 const CONFLICTS_MAX: u32 = 200;
+/// How many batches may be under way to the store at once.
+const FLIGHTS_MAX: usize = 8;
+/// For how many batches after such a conflict nobody is given a place before it is durable.
+const WARY_BATCHES: u32 = 64;
 
 /// An entry that waits for its place.
 pub(crate) struct Request {
@@ -37,12 +48,20 @@ pub(crate) struct Request {
     pub(crate) leaf: Hash,
     /// What it takes of the room for entries, until its tiles are durable.
     pub(crate) room: OwnedSemaphorePermit,
+    pub(crate) wants: Wants,
     pub(crate) answer: oneshot::Sender<Outcome>,
+}
+
+/// What its answer waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    Place,
+    Durability,
 }
 
 /// What became of it.
 pub(crate) enum Outcome {
-    Appended(Appended),
+    Placed(Placed),
     /// It is there already, at this index.
     Known(u64),
     Failed(Arc<LogError>),
@@ -51,8 +70,15 @@ pub(crate) enum Outcome {
 pub(crate) struct Sequencer {
     shared: Arc<Shared>,
     signer: NoteSigner,
-    /// The state as this server knows it; `None` where it must be asked for.
+    /// The state as this server knows it, or as it will be when all that is under way is done;
+    /// `None` where it must be asked for.
     tip: Option<Tip>,
+    /// What is under way, in its order.
+    flights: VecDeque<Flight>,
+    /// Those who wait and whose batch failed.
+    left: Vec<Request>,
+    /// For how many batches nobody is given a place early.
+    wary: u32,
     recent: Recent,
     /// Up to where entries are known again.
     remembered: u64,
@@ -63,18 +89,31 @@ struct Tip {
     frontier: Frontier,
 }
 
-/// A batch that is ready to be swapped in.
+/// A batch, and what it adds to the tree.
 struct Draft {
     growth: Growth,
-    next: Tip,
     batch: Batch,
     leaves: Vec<Hash>,
+    places: HashMap<Hash, u64>,
+    root: Hash,
+    checkpoint: Arc<str>,
+}
+
+/// A batch that was handed to the store.
+struct Flight {
+    draft: Draft,
+    /// Those who wait until it is durable.
+    waiting: Vec<Request>,
+    /// What the entries of all others take of the room.
+    room: Vec<OwnedSemaphorePermit>,
+    settlement: Settlement,
 }
 
 impl Sequencer {
     pub(crate) fn new(shared: Arc<Shared>, signer: NoteSigner) -> Self {
         let recent = Recent::new(shared.limits.recent_max);
-        Self { shared, signer, tip: None, recent, remembered: 0 }
+        let (flights, left) = (VecDeque::new(), Vec::new());
+        Self { shared, signer, tip: None, flights, left, wary: 0, recent, remembered: 0 }
     }
 
     /// Loads the state; begins the log where there is none.
@@ -117,54 +156,142 @@ impl Sequencer {
         let shared = Arc::clone(&self.shared);
         let mut closed = false;
         loop {
+            let first = self.flights.front().map(|flight| flight.settlement.clone());
             tokio::select! {
                 biased;
                 () = shared.closing(), if !closed => {
                     closed = true;
                     requests.close();
                 }
-                count = requests.recv_many(&mut drawn, BATCH_MAX) => {
+                outcome = outcome(first) => self.land(outcome, &swapped).await,
+                count = requests.recv_many(&mut drawn, BATCH_MAX),
+                    if self.flights.len() < FLIGHTS_MAX =>
+                {
                     if count == 0 {
-                        return;
+                        return self.land_all(&swapped).await;
                     }
                     while !drawn.is_empty() {
                         let batch = bounded(&mut drawn);
-                        self.append(batch, &swapped).await;
+                        self.take(batch, &swapped).await;
                     }
                 }
             }
         }
     }
 
-    /// Gives every request its answer.
+    /// Hands a batch in, and gives places to those who want no more, if nothing speaks against it.
+    async fn take(&mut self, requests: Vec<Request>, swapped: &mpsc::UnboundedSender<Swapped>) {
+        let is_under_way = requests.iter().any(|request| self.is_under_way(&request.leaf));
+        if is_under_way || self.wary > 0 || self.tip.is_none() {
+            self.land_all(swapped).await;
+            return self.append(requests, swapped).await;
+        }
+        let requests = self.answer_known(requests);
+        if requests.is_empty() {
+            return;
+        }
+        match self.draft(&requests) {
+            Ok((draft, next)) => self.hand_in(draft, next, requests).await,
+            Err(error) => fail(requests, error),
+        }
+    }
+
+    async fn hand_in(&mut self, draft: Draft, next: Tip, requests: Vec<Request>) {
+        let (expected, batch) = (Some(&self.tip().state), Some(&draft.batch));
+        let (origin, state) = (&self.shared.origin, &self.shared.state);
+        // Who wants a place alone is about to commit what follows.
+        let is_awaited = requests.iter().any(|request| request.wants == Wants::Durability);
+        let haste = if is_awaited { Haste::AtOnce } else { Haste::WithFollower };
+        let settlement = state.begin_swap(origin, expected, &next.state, batch, haste).await;
+        self.tip = Some(next);
+        let (mut waiting, mut room) = (Vec::new(), Vec::new());
+        for request in requests {
+            if request.wants == Wants::Durability {
+                waiting.push(request);
+                continue;
+            }
+            let (appended, settlement) = (draft.appended(&request.leaf), settlement.clone());
+            let _ = request.answer.send(Outcome::Placed(Placed { appended, settlement }));
+            room.push(request.room);
+        }
+        self.flights.push_back(Flight { draft, waiting, room, settlement });
+    }
+
+    /// The first of those under way is settled.
+    async fn land(
+        &mut self,
+        outcome: Result<bool, StorageError>,
+        swapped: &mpsc::UnboundedSender<Swapped>,
+    ) {
+        let Some(flight) = self.flights.pop_front() else { return };
+        match outcome {
+            Ok(true) => self.accept(flight, swapped),
+            Ok(false) => {
+                self.wary = WARY_BATCHES;
+                self.lose(flight);
+            }
+            Err(error) => {
+                tracing::warn!(%error, origin = self.shared.origin, "appending failed");
+                self.lose(flight);
+                // It may be there, and nobody else may come who would notice.
+                self.shared.unflushed.notify_one();
+            }
+        }
+        while self.flights.is_empty() && !self.left.is_empty() {
+            let batch = bounded(&mut self.left);
+            self.append(batch, swapped).await;
+        }
+    }
+
+    async fn land_all(&mut self, swapped: &mpsc::UnboundedSender<Swapped>) {
+        while let Some(first) = self.flights.front() {
+            let settlement = first.settlement.clone();
+            self.land(settlement.outcome().await, swapped).await;
+        }
+    }
+
+    /// Nobody knows the state now, and those behind are likely to fail too.
+    fn lose(&mut self, flight: Flight) {
+        self.tip = None;
+        self.left.extend(flight.waiting);
+    }
+
+    fn is_under_way(&self, leaf: &Hash) -> bool {
+        self.flights.iter().any(|flight| flight.draft.places.contains_key(leaf))
+    }
+
+    /// Gives every request its answer, when that is durable. To be called while nothing is under
+    /// way.
     async fn append(
         &mut self,
         mut requests: Vec<Request>,
         swapped: &mpsc::UnboundedSender<Swapped>,
     ) {
         let (mut failures, mut conflicts) = (0, 0);
-        let error = loop {
+        loop {
             requests = self.answer_known(requests);
             if requests.is_empty() {
                 return;
             }
             match self.try_append(&requests).await {
-                Ok(Some(draft)) => return self.accept(draft, requests, swapped),
-                Ok(None) if conflicts == CONFLICTS_MAX => break LogError::Contended,
+                Ok(Some(draft)) => {
+                    let (room, settlement) = (Vec::new(), Settlement::durable());
+                    let flight = Flight { draft, waiting: requests, room, settlement };
+                    return self.accept(flight, swapped);
+                }
+                Ok(None) if conflicts == CONFLICTS_MAX => {
+                    return fail(requests, LogError::Contended);
+                }
                 Ok(None) => conflicts += 1,
                 Err(error) => {
                     tracing::warn!(%error, origin = self.shared.origin, "appending failed");
                     if failures == FAILURES_MAX {
-                        break error;
+                        return fail(requests, error);
                     }
                     tokio::time::sleep(BACKOFF * 2_u32.pow(failures)).await;
                     failures += 1;
                 }
             }
-        };
-        let error = Arc::new(error);
-        for request in requests {
-            let _ = request.answer.send(Outcome::Failed(Arc::clone(&error)));
         }
     }
 
@@ -179,27 +306,32 @@ impl Sequencer {
             self.shared.unflushed.notify_one();
             return Ok(None);
         }
-        let draft = self.draft(requests)?;
-        let expected = &self.tip().state;
-        let (next, batch) = (&draft.next.state, Some(&draft.batch));
-        let result = self.shared.state.swap(&self.shared.origin, Some(expected), next, batch).await;
-        if matches!(result, Ok(true)) {
-            return Ok(Some(draft));
-        }
+        let (draft, next) = self.draft(requests)?;
+        let (expected, batch) = (Some(&self.tip().state), Some(&draft.batch));
+        let (origin, state) = (&self.shared.origin, &self.shared.state);
+        let result = state.swap(origin, expected, &next.state, batch).await;
         // After an error nobody knows what was written. The state that is loaded next says it, and
         // entries that are in it already are known again then.
         self.tip = None;
-        result?;
+        if result? {
+            self.tip = Some(next);
+            self.wary = self.wary.saturating_sub(1);
+            return Ok(Some(draft));
+        }
+        self.wary = WARY_BATCHES;
         Ok(None)
     }
 
-    fn draft(&self, requests: &[Request]) -> Result<Draft, LogError> {
+    /// The requests as a batch, and the state that it leads to.
+    fn draft(&self, requests: &[Request]) -> Result<(Draft, Tip), LogError> {
         let tip = self.tip();
         let mut leaves = Vec::with_capacity(requests.len());
         let mut entries = Vec::with_capacity(requests.len());
-        let mut seen = HashSet::with_capacity(requests.len());
+        let mut places = HashMap::with_capacity(requests.len());
+        let first_index = tip.state.size;
         for request in requests {
-            if seen.insert(request.leaf) {
+            if let Vacant(place) = places.entry(request.leaf) {
+                place.insert(first_index + leaves.len() as u64);
                 leaves.push(request.leaf);
                 entries.push(request.body.clone());
             }
@@ -208,45 +340,40 @@ impl Sequencer {
         let frontier = growth.frontier();
         let signed = Checkpoint::of(&self.shared.origin, &frontier);
         let checkpoint = signed.sign(&self.signer).map_err(LogError::Origin)?;
+        let (root, shared) = (signed.root, checkpoint.as_str().into());
         let state = LogState {
             size: signed.size,
-            root: signed.root,
+            root,
             frontier: frontier.subtrees().to_vec(),
             checkpoint: checkpoint.clone(),
             published: tip.state.published.clone(),
         };
-        let batch = Batch { first_index: tip.state.size, entries, checkpoint };
-        Ok(Draft { growth, next: Tip { state, frontier }, batch, leaves })
+        let batch = Batch { first_index, entries, checkpoint };
+        let draft = Draft { growth, batch, leaves, places, root, checkpoint: shared };
+        Ok((draft, Tip { state, frontier }))
     }
 
-    /// The batch is durable: everybody is told, and the tiles are begun.
-    fn accept(
-        &mut self,
-        draft: Draft,
-        requests: Vec<Request>,
-        swapped: &mpsc::UnboundedSender<Swapped>,
-    ) {
-        let Draft { growth, next, batch, leaves } = draft;
-        let places: HashMap<Hash, u64> = leaves.iter().copied().zip(batch.first_index..).collect();
-        leaves.iter().zip(batch.first_index..).for_each(|(leaf, index)| {
+    /// A batch is durable: everybody is told, and the tiles are begun.
+    fn accept(&mut self, flight: Flight, swapped: &mpsc::UnboundedSender<Swapped>) {
+        let Flight { draft, waiting, mut room, .. } = flight;
+        for (leaf, index) in draft.leaves.iter().zip(draft.batch.first_index..) {
             self.recent.insert(*leaf, index);
-        });
-        self.remembered = next.state.size;
-        let checkpoint: Arc<str> = batch.checkpoint.as_str().into();
-        let (size, root) = (next.state.size, next.state.root);
-        self.tip = Some(next);
-        let mut permits = Vec::with_capacity(requests.len());
-        let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
-            permits.push(request.room);
-            answers.push((request.answer, places[&request.leaf]));
         }
+        // Not over a gap: what failed before it may be there, and is to be learned.
+        if self.remembered == draft.batch.first_index {
+            self.remembered = draft.batch.end();
+        }
+        let mut answers = Vec::with_capacity(waiting.len());
+        for request in waiting {
+            let (appended, settlement) = (draft.appended(&request.leaf), Settlement::durable());
+            answers.push((request.answer, Placed { appended, settlement }));
+            room.push(request.room);
+        }
+        let Draft { batch, leaves, .. } = draft;
         // The flusher ends after this task, unless it died, and then close() says so.
-        let _ = swapped.send(Swapped { batch, leaves, room: permits });
-        for (answer, index) in answers {
-            let (proof, checkpoint) = (growth.inclusion(index), Arc::clone(&checkpoint));
-            let appended = Appended { index, size, root, proof, checkpoint };
-            let _ = answer.send(Outcome::Appended(appended));
+        let _ = swapped.send(Swapped { batch, leaves, room });
+        for (answer, placed) in answers {
+            let _ = answer.send(Outcome::Placed(placed));
         }
     }
 
@@ -303,6 +430,35 @@ impl Sequencer {
 
     fn tip(&self) -> &Tip {
         self.tip.as_ref().expect("it is loaded before it is used")
+    }
+}
+
+impl Draft {
+    /// The place of one of its entries.
+    fn appended(&self, leaf: &Hash) -> Appended {
+        let index = self.places[leaf];
+        Appended {
+            index,
+            size: self.batch.end(),
+            root: self.root,
+            proof: self.growth.inclusion(index),
+            checkpoint: Arc::clone(&self.checkpoint),
+        }
+    }
+}
+
+/// What becomes of a swap; waits for ever where there is none.
+async fn outcome(settlement: Option<Settlement>) -> Result<bool, StorageError> {
+    match settlement {
+        Some(settlement) => settlement.outcome().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn fail(requests: Vec<Request>, error: LogError) {
+    let error = Arc::new(error);
+    for request in requests {
+        let _ = request.answer.send(Outcome::Failed(Arc::clone(&error)));
     }
 }
 

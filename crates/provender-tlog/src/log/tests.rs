@@ -246,3 +246,4 @@ async fn a_state_of_another_log_is_refused() {
 }
 
 mod faults;
+mod placing;

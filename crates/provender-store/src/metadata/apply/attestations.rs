@@ -1,18 +1,16 @@
 //! Attestations.
 
-use sha2::{Digest as _, Sha256};
 use sqlx::AnyConnection;
 
 use super::needs_file;
 use crate::StoreError;
-use crate::metadata::codec::to_json;
-use crate::metadata::packed::pack;
-use crate::metadata::{Attestation, FileKey};
+use crate::metadata::{FileKey, PackedAttestation};
 
 pub(super) async fn record(
     connection: &mut AnyConnection,
-    attestation: &Attestation,
+    attestation: &PackedAttestation,
 ) -> Result<(), StoreError> {
+    let PackedAttestation { id, facts: attestation, packed } = attestation;
     let columns = attestation.file.as_ref().map(|file| (file.package.columns(), file));
     let recorded = sqlx::query(
         "INSERT INTO attestations (id, blob, repository, ecosystem, package, file, source,
@@ -20,7 +18,7 @@ pub(super) async fn record(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10, $11)
          ON CONFLICT DO NOTHING",
     )
-    .bind(id(attestation))
+    .bind(id.as_str())
     .bind(attestation.blob.to_hex())
     .bind(columns.map(|((repository, _, _), _)| repository))
     .bind(columns.map(|((_, ecosystem, _), _)| ecosystem))
@@ -28,7 +26,7 @@ pub(super) async fn record(
     .bind(columns.map(|(_, file)| file.name.as_str()))
     .bind(attestation.source.as_str())
     .bind(attestation.predicate_type.as_str())
-    .bind(pack(&attestation.bundle))
+    .bind(&packed[..])
     .bind(attestation.log_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)))
     .bind(attestation.recorded_at.microseconds())
     .execute(connection)
@@ -56,11 +54,4 @@ pub(super) async fn forget(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// The same for the same bundle about the same thing, whenever it came.
-fn id(attestation: &Attestation) -> String {
-    let file = attestation.file.as_ref().map(|file| (file.package.columns(), file.name.as_str()));
-    let text = to_json(&(attestation.blob.to_hex(), file, attestation.bundle.as_str()));
-    hex::encode(Sha256::digest(text.as_bytes()))
 }

@@ -1,8 +1,10 @@
 //! The state of a transparency log: swapped with the batch that leads to it, then published.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
-use provender_tlog::LogState;
-use sqlx::AnyConnection;
+use provender_tlog::{LogState, StorageError};
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::StoreError;
 
@@ -23,6 +25,30 @@ impl LogWrite {
             Self::Publish { origin, .. } => origin,
         }
     }
+
+    fn swap(&self) -> Option<&Swap> {
+        match self {
+            Self::Swap(swap) => Some(swap),
+            Self::Publish { .. } => None,
+        }
+    }
+
+    /// What its caller is told where it was not written.
+    pub(in crate::metadata) fn failed(&self, error: StoreError) -> StorageError {
+        let what = match self {
+            Self::Swap(_) => "appending",
+            Self::Publish { .. } => "publishing a checkpoint",
+        };
+        StorageError::new(what, error)
+    }
+
+    /// Whether it expects exactly what the other makes.
+    fn follows(&self, before: &Self) -> bool {
+        let (Self::Swap(swap), Self::Swap(before)) = (self, before) else { return false };
+        let expected = swap.expected.as_ref();
+        swap.origin == before.origin
+            && expected.is_some_and(|expected| expected.is_same_tree(&before.next))
+    }
 }
 
 /// A state in the place of the one that is expected there.
@@ -42,27 +68,52 @@ pub(in crate::metadata) struct BatchRow {
     pub(in crate::metadata) bytes: Bytes,
 }
 
-/// Whether it was written: a swap writes nothing where another state is in place than it expects.
+/// Most batches that one statement keeps.
+const BATCHES_PER_STATEMENT: usize = 16;
+/// How many columns a batch has.
+const BATCH_COLUMNS: usize = 4;
+
+/// Whether each was written: a swap writes nothing where another state is in place than it expects.
 /// No condition and no error comes of that, so it undoes nothing of those who share a transaction.
-pub(in crate::metadata) async fn apply(
+///
+/// The logs are changed in the order of their names, each in the order in which its changes came.
+pub(in crate::metadata) async fn apply_all(
     connection: &mut AnyConnection,
-    write: &LogWrite,
-) -> Result<bool, StoreError> {
-    match write {
-        LogWrite::Swap(swap) => {
-            let Swap { origin, expected, next, batch } = &**swap;
-            let is_ours = match expected {
-                Some(expected) => replace(connection, origin, expected, next).await?,
-                None => begin(connection, origin, next).await?,
+    writes: &[&LogWrite],
+) -> Result<Vec<bool>, StoreError> {
+    let mut order: Vec<usize> = (0..writes.len()).collect();
+    order.sort_by_key(|place| writes[*place].origin());
+    let mut written = vec![false; writes.len()];
+    // Swaps that follow each other are one: they are made all, or none.
+    for chain in order.chunk_by(|before, place| writes[*place].follows(writes[*before])) {
+        let chained: Vec<_> = chain.iter().map(|place| writes[*place]).collect();
+        let is_written = apply(connection, &chained).await?;
+        for place in chain {
+            written[*place] = is_written;
+        }
+    }
+    Ok(written)
+}
+
+async fn apply(connection: &mut AnyConnection, chain: &[&LogWrite]) -> Result<bool, StoreError> {
+    match chain {
+        [LogWrite::Publish { origin, size, checkpoint }, ..] => {
+            publish(connection, origin, *size, checkpoint).await
+        }
+        [LogWrite::Swap(first), ..] => {
+            let swaps = || chain.iter().filter_map(|write| write.swap());
+            let next = swaps().next_back().map_or(&first.next, |last| &last.next);
+            let is_ours = match &first.expected {
+                Some(expected) => replace(connection, &first.origin, expected, next).await?,
+                None => begin(connection, &first.origin, next).await?,
             };
-            if let (true, Some(batch)) = (is_ours, batch) {
-                keep(connection, origin, batch).await?;
+            if is_ours {
+                let batches: Vec<_> = swaps().filter_map(|swap| swap.batch.as_ref()).collect();
+                keep(connection, &first.origin, &batches).await?;
             }
             Ok(is_ours)
         }
-        LogWrite::Publish { origin, size, checkpoint } => {
-            publish(connection, origin, *size, checkpoint).await
-        }
+        [] => Ok(false),
     }
 }
 
@@ -113,18 +164,32 @@ async fn replace(
 async fn keep(
     connection: &mut AnyConnection,
     origin: &str,
-    batch: &BatchRow,
+    batches: &[&BatchRow],
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO log_batches (origin, first_index, end_index, batch) VALUES ($1, $2, $3, $4)",
-    )
-    .bind(origin)
-    .bind(column(batch.first_index))
-    .bind(column(batch.end_index))
-    .bind(&batch.bytes[..])
-    .execute(connection)
-    .await?;
+    for chunk in batches.chunks(BATCHES_PER_STATEMENT) {
+        let mut query = sqlx::query(AssertSqlSafe(insertion(chunk.len())));
+        for batch in chunk {
+            query = query
+                .bind(origin)
+                .bind(column(batch.first_index))
+                .bind(column(batch.end_index))
+                .bind(&batch.bytes[..]);
+        }
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
+}
+
+/// A statement for so many batches.
+fn insertion(rows: usize) -> String {
+    let mut sql =
+        "INSERT INTO log_batches (origin, first_index, end_index, batch) VALUES".to_owned();
+    for row in 0..rows {
+        let before = if row == 0 { " " } else { ", " };
+        let [origin, first, end, batch] = [1, 2, 3, 4].map(|column| row * BATCH_COLUMNS + column);
+        let _ = write!(sql, "{before}(${origin}, ${first}, ${end}, ${batch})");
+    }
+    sql
 }
 
 async fn publish(
