@@ -6,8 +6,8 @@ use provender_domain::{
     Origin, PackageName, Problem, ProblemCode, Scope, Tag, Timestamp, Version,
 };
 use provender_ecosystem::{
-    CompanionBytes, Depth, Expected, Form, Framing, InspectErrorClass, Inspection, Operation,
-    Publication,
+    CompanionBytes, Delivery, Depth, Expected, Form, Framing, InspectErrorClass, Inspection,
+    Operation, Publication,
 };
 use provender_store::{
     Attestation, AttestationSource, Blob, PackageKey, Staging, StoreError, Unverified, Verified,
@@ -218,14 +218,15 @@ impl Registry {
                 false => self.attest(&task, &kept).await.map(Some),
             }
         };
-        let (companions, signed) = tokio::join!(bytes, signing);
-        kept.file.companions = companions?;
+        let (bytes, signed) = tokio::join!(bytes, signing);
+        let (companions, mut writes) = bytes?;
+        kept.file.companions = companions;
         let failure = signed.as_ref().err().map(|failure| not_signed(&task, failure));
         self.note_signing(&task, signed.as_ref().err());
-        let mut writes = vec![
+        writes.extend([
             Write::BindName { key: key.clone(), origin: Origin::Published, at: now },
             Self::recording(operation, &key, &kept),
-        ];
+        ]);
         if !references.is_empty() {
             let (key, file) = (key.clone(), kept.file.name.clone());
             writes.push(Write::RecordReferences { key, file, references });
@@ -297,18 +298,25 @@ impl Registry {
         }
     }
 
-    /// The archive and what belongs to it, durable. Returns the companions.
+    /// The archive and what belongs to it. Returns the companions, and what has to stand before
+    /// the file in its commit, for what is not durable yet.
     async fn keep_all_bytes(
         &self,
         operation: &Authorized<Operation>,
         blob: Blob<Verified>,
         companions: Vec<CompanionBytes>,
         attested: &[PublisherAttestation],
-    ) -> Result<Vec<Companion>, Problem> {
-        let mut kept = self.keep_companions(companions, &[]).await?;
-        kept.extend(self.keep_provenance(&*operation.ecosystem, attested).await?);
-        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
-        Ok(kept)
+    ) -> Result<(Vec<Companion>, Vec<Write>), Problem> {
+        let (mut kept, mut writes) = self.keep_companions(companions, &[]).await?;
+        if let Some((provenance, keep)) =
+            self.keep_provenance(&*operation.ecosystem, attested).await?
+        {
+            kept.push(provenance);
+            writes.extend(keep);
+        }
+        let keep = self.inner.blobs.commit_with_row(blob).await;
+        writes.extend(keep.map_err(|error| blob_problem(&error))?);
+        Ok((kept, writes))
     }
 
     /// What is known of the file, but for its companions.
@@ -461,6 +469,9 @@ async fn inspect(
     blob: Blob<Verified>,
 ) -> Result<(Blob<Verified>, Inspection), Problem> {
     let (ecosystem, publication) = (operation.ecosystem.clone(), publication.clone());
+    // A small document is read sooner than another thread would begin with it; an archive may
+    // become a thousand times as much.
+    let is_brief = blob.is_small() && ecosystem.delivery(&publication.file) == Delivery::FromMemory;
     let inspect = move || {
         let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
         let expected = Expected {
@@ -476,5 +487,8 @@ async fn inspect(
             _ => Problem::new(ProblemCode::InvalidPackage, error.to_string()),
         })
     };
+    if is_brief {
+        return inspect();
+    }
     tokio::task::spawn_blocking(inspect).await.map_err(|error| Problem::internal(&error))?
 }

@@ -175,8 +175,9 @@ impl Registry {
         let blob = blob.map_err(|error| mismatch(&error, ProblemCode::DigestMismatch))?;
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let kept = self.uploaded(operation, file, &blob);
-        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
-        self.record_content(&key, kept).await?;
+        let keep = self.inner.blobs.commit_with_row(blob).await;
+        let keep = keep.map_err(|error| blob_problem(&error))?;
+        self.record_content(&key, kept, keep).await?;
         drop(gate);
         Ok(file.clone())
     }
@@ -211,13 +212,20 @@ impl Registry {
     }
 
     /// A file of which only its digest says what it is: it is no event and is not signed, as what
-    /// refers to it by that digest will be. The caller holds the garbage gate.
-    async fn record_content(&self, key: &PackageKey, kept: KeptFile) -> Result<(), Problem> {
+    /// refers to it by that digest will be. Its bytes are durable, or become so with this write.
+    /// The caller holds the garbage gate.
+    async fn record_content(
+        &self,
+        key: &PackageKey,
+        kept: KeptFile,
+        bytes: Option<Write>,
+    ) -> Result<(), Problem> {
         let bind =
             Write::BindName { key: key.clone(), origin: Origin::Published, at: kept.recorded_at };
         let name = kept.file.name.clone();
         let keep = Write::KeepFile { key: key.clone(), file: kept };
-        match self.inner.metadata.commit(vec![bind, keep], Vec::new()).await {
+        let writes = bytes.into_iter().chain([bind, keep]).collect();
+        match self.inner.metadata.commit(writes, Vec::new()).await {
             Ok(_) => Ok(()),
             Err(StoreError::OriginBound { .. }) => {
                 let message = format!("{} came to be mirrored just now", key.package);
@@ -263,7 +271,7 @@ impl Registry {
             publisher: Some(operation.caller.actor().to_string()),
             ..found
         };
-        self.record_content(key, kept).await?;
+        self.record_content(key, kept, None).await?;
         Ok(Some(file.clone()))
     }
 

@@ -40,6 +40,7 @@ mod read;
 mod references;
 mod rows;
 mod schema;
+mod small_blobs;
 mod tags;
 mod url;
 mod write;
@@ -50,6 +51,7 @@ pub use rows::{
     NamedPackage, PackageKey, PackageRow, Settings, SigningKind, SigningTask, StoredKey,
     StoredListing, Token,
 };
+pub(crate) use small_blobs::SmallBlobFacts;
 pub use tags::{TagChange, TagRow};
 pub use url::DatabaseUrl;
 pub use write::{Committed, Write};

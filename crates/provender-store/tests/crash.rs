@@ -60,7 +60,7 @@ fn kill_after(root: &Path, delay: Duration) -> Vec<String> {
 async fn commit_until_killed(root: &Path) {
     let url = DatabaseUrl::sqlite(root.join("metadata.db"));
     let metadata = Metadata::open(&url).await.unwrap();
-    let blobs = Blobs::open(root).await.unwrap();
+    let blobs = Blobs::open(root, metadata.clone()).await.unwrap();
     match metadata.commit(vec![Write::CreateRepository(repository("main"))], vec![]).await {
         Ok(_) | Err(StoreError::Exists { .. }) => {}
         Err(error) => panic!("{error:?}"),
@@ -90,7 +90,7 @@ async fn commit_until_killed(root: &Path) {
 async fn check(root: &Path, acknowledged: &[String]) {
     let url = DatabaseUrl::sqlite(root.join("metadata.db"));
     let metadata = Metadata::open(&url).await.unwrap();
-    let blobs = Blobs::open(root).await.unwrap();
+    let blobs = Blobs::open(root, metadata.clone()).await.unwrap();
     let mut rows = BTreeMap::new();
     for caller in 0..CALLERS {
         for file in metadata.files(&key("main", &format!("p{caller}"))).await.unwrap() {

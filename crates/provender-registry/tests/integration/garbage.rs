@@ -40,20 +40,20 @@ async fn an_orphan_goes_after_an_hour_and_nothing_else_ever() {
     let _ = client.file("bad", &bad.file_name).await.unwrap_err();
     collect(&registry, false).await;
     let orphan = orphan(&registry, b"left behind by a crash");
-    let before = registry.blobs();
+    let before = registry.blobs().await;
 
     registry.clock.advance(minutes(59));
     assert_eq!(collect(&registry, false).await, Collected::default());
     registry.clock.advance(minutes(2));
     let found = collect(&registry, true).await;
     assert!(found.dry_run && found.blobs >= 1, "{found:?}");
-    assert_eq!(registry.blobs(), before, "a dry run removes nothing");
+    assert_eq!(registry.blobs().await, before, "a dry run removes nothing");
     let removed = collect(&registry, false).await;
     assert_eq!((removed.blobs, removed.bytes), (found.blobs, found.bytes));
-    assert!(!registry.has_blob(&orphan));
+    assert!(!registry.has_blob(&orphan).await);
     // The metadata of the deleted wheel had nobody else.
-    assert!(!registry.has_blob(&sha256_hex(gone.metadata.as_bytes())));
-    assert!(registry.has_blob(&bad.sha256_hex()), "evidence is kept");
+    assert!(!registry.has_blob(&sha256_hex(gone.metadata.as_bytes())).await);
+    assert!(registry.has_blob(&bad.sha256_hex()).await, "evidence is kept");
     client.install(&theirs).await;
     client.install(&ours).await;
     client.metadata("theirs", &theirs.file_name).await.unwrap();

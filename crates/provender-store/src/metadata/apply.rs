@@ -19,6 +19,7 @@ mod packages;
 mod references;
 mod settings;
 mod signing;
+mod small_blobs;
 mod tags;
 
 /// How much a transaction adds to the running totals.
@@ -128,6 +129,8 @@ pub(super) async fn apply(
             signing::postpone(connection, file, *kind, *next_try_at, error).await
         }
         Write::EndSigning { file, kind } => signing::end(connection, file, *kind).await,
+        Write::KeepBytes(blob) => small_blobs::keep(connection, blob).await,
+        Write::RemoveBytes { blob, before } => small_blobs::remove(connection, blob, *before).await,
         Write::CreateAccount(account) => identities::create_account(connection, account).await,
         Write::UpdateAccount(account) => identities::update_account(connection, account).await,
         Write::RemoveAccount { name } => identities::remove_account(connection, name).await,

@@ -1,9 +1,12 @@
 //! What writing is asked for.
 
 use provender_domain::{
-    FileName, KeptFile, NamePattern, Origin, OwnedName, Reference, Repository, RepositoryName,
-    RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName, Visibility,
+    BlobId, FileName, KeptFile, NamePattern, Origin, OwnedName, Reference, Repository,
+    RepositoryName, RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName,
+    Visibility,
 };
+
+use crate::blobs::SmallBlob;
 
 use super::{Account, Attestation, FileKey, Issuer, PackageKey, SigningKind, StoredListing, Token};
 
@@ -258,6 +261,17 @@ pub enum Write {
         file: FileKey,
         /// What about it.
         kind: SigningKind,
+    },
+    /// Keeps the bytes of a small blob; goes before what records the blob, in the same commit.
+    /// That they are kept already is fine.
+    KeepBytes(SmallBlob),
+    /// Removes the bytes of a small blob. `Missing` if they are not kept, or were committed at or
+    /// after that moment.
+    RemoveBytes {
+        /// Which.
+        blob: BlobId,
+        /// When they must have been committed, at the latest; `None`: whenever.
+        before: Option<Timestamp>,
     },
     /// Makes an account. `Exists` if its name is taken.
     CreateAccount(Account),
