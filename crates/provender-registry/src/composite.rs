@@ -10,7 +10,7 @@ use provender_domain::{
 use provender_ecosystem::{
     Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
 };
-use provender_store::{Attestation, PackageKey, StoreError, Write};
+use provender_store::{Attestation, PackageKey, StoreError, TagRow, Write};
 
 use crate::Registry;
 use crate::access::Authorized;
@@ -24,17 +24,16 @@ const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 
 impl Registry {
     /// Whether a tag may point to what is to be published: said before anything is signed.
-    pub(crate) async fn check_tag(
+    pub(crate) fn check_tag(
         &self,
         operation: &Authorized<Operation>,
         key: &PackageKey,
         publication: &Publication,
+        row: Option<&TagRow>,
     ) -> Result<(), Problem> {
-        let Some(tag) = &publication.tag else { return Ok(()) };
         if operation.repository.repository.policy.tags == TagRule::Movable {
             return Ok(());
         }
-        let row = self.inner.metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?;
         match row {
             Some(row) if row.file != publication.file => {
                 Err(self.immutable_tag_problem(operation, key, publication, &row.file))
@@ -125,18 +124,23 @@ impl Registry {
         key: &PackageKey,
         references: &[Reference],
     ) -> Result<(), Problem> {
-        let required =
-            references.iter().filter(|reference| reference.role == ReferenceRole::Required);
-        for reference in required {
-            let kept = self.inner.metadata.file(key, &reference.file).await;
-            match kept.map_err(|error| store_problem(&error))? {
-                // An upstream's is not served under a name that is ours: it has to come again.
-                Some(kept)
-                    if kept.state == FileState::Present && kept.origin == Origin::Published => {}
-                _ => return Err(missing_reference(key, &reference.file)),
-            }
+        let required: Vec<&FileName> = references
+            .iter()
+            .filter(|reference| reference.role == ReferenceRole::Required)
+            .map(|reference| &reference.file)
+            .collect();
+        let kept = self.inner.metadata.files_named(key, &required).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        // An upstream's is not served under a name that is ours: it has to come again.
+        let ours: HashSet<&FileName> = kept
+            .iter()
+            .filter(|kept| kept.state == FileState::Present && kept.origin == Origin::Published)
+            .map(|kept| &kept.file.name)
+            .collect();
+        match required.into_iter().find(|name| !ours.contains(name)) {
+            Some(missing) => Err(missing_reference(key, missing)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What a kept file is about, if it says so.

@@ -10,8 +10,8 @@ use provender_ecosystem::{
     Operation, Publication,
 };
 use provender_store::{
-    Attestation, AttestationSource, Blob, PackageKey, Staging, StoreError, Unverified, Verified,
-    VerifyError, Write,
+    Attestation, AttestationSource, Blob, PackageKey, PackageRow, Staging, StoreError, Unverified,
+    Verified, VerifyError, Write,
 };
 use serde::Serialize;
 
@@ -107,15 +107,19 @@ impl Registry {
         if !operation.caller.holds(Scope::Publish, Some(&key.repository), Some(&key.package)) {
             return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
         }
-        self.check_origin(operation, &key).await?;
-        self.check_tag(operation, &key, publication).await?;
+        let (file, tag) = (&publication.file, publication.tag.as_ref());
+        let standing = self.inner.metadata.standing(&key, file, tag).await;
+        let standing = standing.map_err(|error| store_problem(&error))?;
+        check_origin_of(operation, &key, standing.package.as_ref())?;
+        self.check_tag(operation, &key, publication, standing.tag.as_ref())?;
         let code = match operation.ecosystem.digest_of_file(&publication.file) {
             Some(_) => ProblemCode::DigestMismatch,
             None => ProblemCode::InvalidPackage,
         };
         let blob = blob.verify(&publication.digests).await;
         let blob = blob.map_err(|error| mismatch(&error, code))?;
-        if let Some(kept) = self.is_there_already(operation, &key, publication, blob.id()).await? {
+        let there = is_there_already(operation, publication, standing.file, blob.id())?;
+        if let Some(kept) = there {
             let subject = self.subject_of(&key, &kept.file.name).await?;
             self.complete(&key, &kept, publication).await?;
             self.point(operation, &key, publication).await?;
@@ -154,40 +158,8 @@ impl Registry {
         operation: &Authorized<Operation>,
         key: &PackageKey,
     ) -> Result<(), Problem> {
-        let is_owned = operation.repository.owns(key.ecosystem.as_str(), &key.package);
         let row = self.inner.metadata.package(key).await.map_err(|error| store_problem(&error))?;
-        match bound_origin(is_owned, row.as_ref()) {
-            None | Some(Origin::Published) => Ok(()),
-            Some(Origin::Mirrored { upstream }) => Err(claim_first(key, upstream.as_str())),
-        }
-    }
-
-    async fn is_there_already(
-        &self,
-        operation: &Authorized<Operation>,
-        key: &PackageKey,
-        publication: &Publication,
-        blob: BlobId,
-    ) -> Result<Option<KeptFile>, Problem> {
-        let is_digest = operation.ecosystem.digest_of_file(&publication.file).is_some();
-        let existing = self.inner.metadata.file(key, &publication.file).await;
-        match existing.map_err(|error| store_problem(&error))? {
-            None => Ok(None),
-            Some(kept)
-                if kept.blob == blob
-                    && kept.state == FileState::Present
-                    && kept.origin == Origin::Published =>
-            {
-                Ok(Some(kept))
-            }
-            // The same bytes come back, or stay when their name was claimed.
-            Some(kept)
-                if is_digest && kept.blob == blob && kept.state != FileState::Quarantined =>
-            {
-                Ok(None)
-            }
-            Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
-        }
+        check_origin_of(operation, key, row.as_ref())
     }
 
     async fn record(
@@ -388,6 +360,43 @@ impl Registry {
     }
 }
 
+fn check_origin_of(
+    operation: &Authorized<Operation>,
+    key: &PackageKey,
+    row: Option<&PackageRow>,
+) -> Result<(), Problem> {
+    let is_owned = operation.repository.owns(key.ecosystem.as_str(), &key.package);
+    match bound_origin(is_owned, row) {
+        None | Some(Origin::Published) => Ok(()),
+        Some(Origin::Mirrored { upstream }) => Err(claim_first(key, upstream.as_str())),
+    }
+}
+
+/// Whether what has the file's name is what is published now.
+fn is_there_already(
+    operation: &Authorized<Operation>,
+    publication: &Publication,
+    existing: Option<KeptFile>,
+    blob: BlobId,
+) -> Result<Option<KeptFile>, Problem> {
+    let is_digest = operation.ecosystem.digest_of_file(&publication.file).is_some();
+    match existing {
+        None => Ok(None),
+        Some(kept)
+            if kept.blob == blob
+                && kept.state == FileState::Present
+                && kept.origin == Origin::Published =>
+        {
+            Ok(Some(kept))
+        }
+        // The same bytes come back, or stay when their name was claimed.
+        Some(kept) if is_digest && kept.blob == blob && kept.state != FileState::Quarantined => {
+            Ok(None)
+        }
+        Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
+    }
+}
+
 /// Refusals that somebody should know of; a lack of rights has an event of its own.
 fn is_worth_telling(code: ProblemCode) -> bool {
     matches!(
@@ -442,7 +451,7 @@ fn name_taken(file: &FileName, state: FileState, has_same_bytes: bool) -> Proble
     Problem::new(ProblemCode::Conflict, format!("File already exists: {file} {why}"))
 }
 
-fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
+pub(crate) fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
     let message = format!(
         "{} comes from upstream {upstream} here; to publish under this name an administrator has to claim it first: provender own add --repo {} {} {}",
         key.package, key.repository, key.ecosystem, key.package

@@ -17,7 +17,7 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
-use crate::publish::mismatch;
+use crate::publish::{claim_first, mismatch};
 use crate::resolve::{Query, without_doubles};
 
 /// How long an upload may rest before garbage collection takes it for abandoned.
@@ -169,7 +169,6 @@ impl Registry {
         let digest = operation.ecosystem.digest_of_file(file).ok_or_else(|| {
             Problem::new(ProblemCode::InvalidRequest, "the name of an upload is its digest")
         })?;
-        self.check_origin(operation, &key).await?;
         let blob = upload.bytes.finish().await.map_err(|error| blob_problem(&error))?;
         let blob = blob.verify(std::slice::from_ref(&digest)).await;
         let blob = blob.map_err(|error| mismatch(&error, ProblemCode::DigestMismatch))?;
@@ -227,9 +226,8 @@ impl Registry {
         let writes = bytes.into_iter().chain([bind, keep]).collect();
         match self.inner.metadata.commit(writes, Vec::new()).await {
             Ok(_) => Ok(()),
-            Err(StoreError::OriginBound { .. }) => {
-                let message = format!("{} came to be mirrored just now", key.package);
-                Err(Problem::new(ProblemCode::Conflict, message))
+            Err(StoreError::OriginBound { bound: Origin::Mirrored { upstream } }) => {
+                Err(claim_first(key, upstream.as_str()))
             }
             Err(StoreError::FileExists { .. }) => {
                 let message = format!(

@@ -39,5 +39,5 @@ pub use log_tiles::LogTiles;
 pub use metadata::{
     Account, Attestation, AttestationSource, Committed, Counts, DatabaseUrl, EventFilter, FileKey,
     Issuer, ListingOutcome, Metadata, NamedPackage, PackageKey, PackageRow, Settings, SigningKind,
-    SigningTask, StoredKey, StoredListing, TagChange, TagRow, Token, Unreferenced, Write,
+    SigningTask, Standing, StoredKey, StoredListing, TagChange, TagRow, Token, Unreferenced, Write,
 };

@@ -13,13 +13,11 @@ use provender_domain::{
     BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName, Timestamp,
     UpstreamName,
 };
-use sqlx::Any;
-use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::commit::{LogMember, Member, Writer};
-use self::connect::Pools;
+use self::connect::{Pools, Reader};
 use crate::StoreError;
 use crate::steps::Steps;
 
@@ -41,6 +39,8 @@ mod references;
 mod rows;
 mod schema;
 mod small_blobs;
+mod standing;
+mod statement;
 mod tags;
 mod url;
 mod write;
@@ -52,6 +52,7 @@ pub use rows::{
     StoredListing, Token,
 };
 pub(crate) use small_blobs::SmallBlobFacts;
+pub use standing::Standing;
 pub use tags::{TagChange, TagRow};
 pub use url::DatabaseUrl;
 pub use write::{Committed, Write};
@@ -89,7 +90,7 @@ impl Metadata {
     /// [`StoreError::NewerSchema`] for a database of a later version of this program.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let pools = Pools::open(url).await?;
-        let last = read::last_event(&mut *pools.readers.acquire().await?).await?;
+        let last = read::last_event(&mut *pools.reader().await?).await?;
         let (last_event, watching) = watch::channel(last);
         let (commits, waiting_commits) = mpsc::channel(QUEUE_LIMIT);
         let (log, waiting_log) = mpsc::channel(LOG_QUEUE_LIMIT);
@@ -99,6 +100,7 @@ impl Metadata {
             pool: pools.writer.clone(),
             last_event,
             steps: steps.clone(),
+            held: tokio::sync::Mutex::default(),
         };
         let writer = tokio::spawn(writer.run(waiting_commits, waiting_log));
         Ok(Self(Arc::new(Shared {
@@ -272,8 +274,8 @@ impl Metadata {
         self
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Any>, StoreError> {
-        Ok(self.0.pools.readers.acquire().await?)
+    async fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        self.0.pools.reader().await
     }
 
     fn queues(&self) -> std::sync::MutexGuard<'_, Option<Queues>> {

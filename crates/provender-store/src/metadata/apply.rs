@@ -9,6 +9,7 @@ use sqlx::error::ErrorKind;
 use super::{FileKey, PackageKey, StoredKey, Write};
 use crate::StoreError;
 
+pub(super) mod at_once;
 mod attestations;
 mod files;
 mod identities;

@@ -5,6 +5,9 @@
 //! rolled back and done again with a savepoint around each member, so that the one rolls back
 //! alone: savepoints cost a third of the statements, and only then are worth it.
 //!
+//! What most commits write is handed to `SQLite` in one call ([`AtOnce`]), before any of that is
+//! tried; only where an answer is not as expected it is made step by step.
+//!
 //! When the database itself fails, nobody knows what is left of the transaction (`SQLite` undoes it
 //! whole when the disk is full): it is given up together with its connection, and the members are
 //! tried one by one.
@@ -19,9 +22,11 @@
 //! none, and transactions cannot deadlock.
 
 use provender_domain::NewEvent;
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::apply::at_once::AtOnce;
 use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
 use super::connect::Dialect;
@@ -69,6 +74,9 @@ pub(super) struct Writer {
     pub(super) pool: AnyPool,
     pub(super) last_event: watch::Sender<i64>,
     pub(super) steps: Steps,
+    /// The connection to the embedded database, between two transactions: to give it back and take
+    /// it anew would cost two calls of its thread.
+    pub(super) held: tokio::sync::Mutex<Option<PoolConnection<Any>>>,
 }
 
 impl Writer {
@@ -83,7 +91,7 @@ impl Writer {
             tokio::select! {
                 Some(member) = log.recv() => group.log.push(member),
                 Some(member) = commits.recv() => group.members.push(member),
-                else => return,
+                else => return self.end().await,
             }
             while let Ok(member) = log.try_recv() {
                 group.log.push(member);
@@ -131,13 +139,26 @@ impl Writer {
 
     /// One transaction for all. An error means that it was given up before its commit.
     async fn attempt(&self, group: &Group) -> Result<Outcomes, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut held = self.held.lock().await;
+        let mut connection = match held.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await?,
+        };
         let outcomes = self.transact(&mut connection, group).await;
         if !outcomes.as_ref().is_ok_and(Outcomes::leave_the_connection_healthy) {
             // It may still believe itself in a transaction that is no more.
             let _ = connection.close().await;
+        } else if self.dialect == Dialect::Sqlite {
+            *held = Some(connection);
         }
         outcomes
+    }
+
+    async fn end(&self) {
+        if let Some(connection) = self.held.lock().await.take() {
+            // What was committed is durable.
+            let _ = connection.close().await;
+        }
     }
 
     async fn transact(
@@ -145,6 +166,9 @@ impl Writer {
         connection: &mut AnyConnection,
         group: &Group,
     ) -> Result<Outcomes, StoreError> {
+        if let Some(outcomes) = self.transact_at_once(connection, group).await? {
+            return Ok(outcomes);
+        }
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
         if group.members.is_empty() {
             return self.change_logs(transaction, group, Vec::new()).await;
@@ -165,6 +189,31 @@ impl Writer {
             }
         }
         self.finish(transaction, totals, group, outcomes).await
+    }
+
+    /// The same, each member in one call of the database; `None`, and nothing is written, where
+    /// that does not do.
+    async fn transact_at_once(
+        &self,
+        connection: &mut AnyConnection,
+        group: &Group,
+    ) -> Result<Option<Outcomes>, StoreError> {
+        if self.dialect != Dialect::Sqlite || group.members.is_empty() {
+            return Ok(None);
+        }
+        let all: Option<Vec<_>> =
+            group.members.iter().map(|member| AtOnce::of(&member.writes, &member.events)).collect();
+        let Some(all) = all else { return Ok(None) };
+        let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
+        let mut outcomes = Vec::with_capacity(all.len());
+        for at_once in all {
+            let Some(committed) = at_once.run(&mut transaction).await? else {
+                transaction.rollback().await?;
+                return Ok(None);
+            };
+            outcomes.push(Ok(committed));
+        }
+        self.change_logs(transaction, group, outcomes).await.map(Some)
     }
 
     /// The same, for a group of which some member will fail: each in its own savepoint.

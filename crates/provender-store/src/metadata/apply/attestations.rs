@@ -7,14 +7,24 @@ use super::needs_file;
 use crate::StoreError;
 use crate::metadata::codec::to_json;
 use crate::metadata::packed::pack;
+use crate::metadata::statement::Statement;
 use crate::metadata::{Attestation, FileKey};
 
 pub(super) async fn record(
     connection: &mut AnyConnection,
     attestation: &Attestation,
 ) -> Result<(), StoreError> {
+    let recorded = insertion(attestation).execute(connection).await;
+    match (recorded, &attestation.file) {
+        (Err(error), Some(file)) => Err(needs_file(error, file)),
+        (recorded, _) => Ok(recorded.map(drop)?),
+    }
+}
+
+/// Keeps it, if it is not kept yet.
+pub(super) fn insertion(attestation: &Attestation) -> Statement {
     let columns = attestation.file.as_ref().map(|file| (file.package.columns(), file));
-    let recorded = sqlx::query(
+    Statement::new(
         "INSERT INTO attestations (id, blob, repository, ecosystem, package, file, source,
          predicate_type, bundle, packed, log_index, recorded_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10, $11)
@@ -31,12 +41,6 @@ pub(super) async fn record(
     .bind(pack(&attestation.bundle))
     .bind(attestation.log_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)))
     .bind(attestation.recorded_at.microseconds())
-    .execute(connection)
-    .await;
-    match (recorded, &attestation.file) {
-        (Err(error), Some(file)) => Err(needs_file(error, file)),
-        (recorded, _) => Ok(recorded.map(drop)?),
-    }
 }
 
 /// Forgets what belongs to a file whose row goes away.

@@ -6,13 +6,19 @@ use sqlx::AnyConnection;
 use super::hit;
 use crate::StoreError;
 use crate::blobs::SmallBlob;
+use crate::metadata::statement::Statement;
 
 /// Its bytes are written once more where they are kept already: they may have been damaged since.
 pub(super) async fn keep(
     connection: &mut AnyConnection,
     blob: &SmallBlob,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    keeping(blob).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) fn keeping(blob: &SmallBlob) -> Statement {
+    Statement::new(
         "INSERT INTO small_blobs (blob, size, committed_at, bytes) VALUES ($1, $2, $3, $4)
          ON CONFLICT (blob) DO UPDATE
          SET committed_at = excluded.committed_at, bytes = excluded.bytes",
@@ -21,9 +27,6 @@ pub(super) async fn keep(
     .bind(i64::try_from(blob.bytes.len()).unwrap_or(i64::MAX))
     .bind(blob.committed_at.microseconds())
     .bind(&blob.bytes[..])
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 pub(super) async fn remove(
