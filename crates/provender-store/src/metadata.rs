@@ -1,7 +1,7 @@
 //! Facts, in `SQLite` or `PostgreSQL`.
 //!
 //! One SQL text serves both, through sqlx's driver for any database: numbered places, columns of
-//! BIGINT and TEXT (and one of bytes), compound facts as JSON. Both sort texts differently, so what
+//! BIGINT and TEXT (and bytes where there are many), compound facts as JSON. Both sort texts differently, so what
 //! is promised sorted is sorted here, or asked for in pages by the collation "binary", which the
 //! schema makes where there is none. What has no common words (the schema's triggers, the type of
 //! bytes, how a transaction begins) is in `schema` and in `connect`, nowhere else.
