@@ -12,12 +12,14 @@ use sha2::{Digest as _, Sha256};
 use self::blob::Body;
 use self::hashers::read_all;
 use self::local::Local;
+use self::recent::Recent;
 use crate::{BlobError, Metadata, Write};
 
 mod blob;
 mod content;
 mod hashers;
 mod local;
+mod recent;
 mod small;
 mod staging;
 mod tail;
@@ -41,6 +43,7 @@ pub use upload::{RemovedUploads, Upload};
 pub struct Blobs {
     local: Arc<Local>,
     metadata: Metadata,
+    recent: Arc<Recent>,
 }
 
 /// A committed blob, open for reading. Removal does not disturb who has it open.
@@ -83,7 +86,7 @@ impl Blobs {
     pub async fn open(root: &Path, metadata: Metadata) -> Result<Self, BlobError> {
         let root = root.to_owned();
         let local = blocking(move || Local::open(&root)).await?;
-        Ok(Self { local: Arc::new(local), metadata })
+        Ok(Self { local: Arc::new(local), metadata, recent: Arc::new(Recent::new()) })
     }
 
     /// Begins a new staged file. It is made with the first bytes that are written.
@@ -172,13 +175,25 @@ impl Blobs {
     /// This is on the path of every download, so it makes its two system calls (open, fstat) here
     /// and now: a few microseconds, less than handing them to another thread. They read
     /// directories and inodes, which the kernel keeps in memory for all that is asked for often.
-    /// What has no file is asked of the database.
+    /// What has no file is asked of the database, if it was not read lately.
     pub async fn open_blob(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
+        if let Some(bytes) = self.recent.find(id) {
+            return Ok(Some(bytes.into()));
+        }
+        let reading = self.recent.begin();
+        let open = self.open_stored(id).await?;
+        if let Some(OpenBlob { content: Content::Memory(bytes), .. }) = &open {
+            self.recent.keep(&reading, *id, bytes.get_ref().clone());
+        }
+        Ok(open)
+    }
+
+    /// From where it is kept.
+    async fn open_stored(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
         if let Some(open) = self.local.open_blob(id)? {
             return Ok(Some(open));
         }
-        let bytes = self.metadata.small_blob(id).await?;
-        Ok(bytes.map(|bytes| OpenBlob { size_bytes: bytes.len() as u64, content: bytes.into() }))
+        Ok(self.metadata.small_blob(id).await?.map(OpenBlob::from))
     }
 
     /// Reads a small blob whole; `None` if there is none of that name.
@@ -186,7 +201,9 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::TooLarge`] if it has more than `limit_bytes`.
     pub async fn read(&self, id: &BlobId, limit_bytes: u64) -> Result<Option<Bytes>, BlobError> {
-        if let Some(bytes) = self.local.read(id, limit_bytes).await? {
+        if self.local.has(id)?
+            && let Some(bytes) = self.local.read(id, limit_bytes).await?
+        {
             return Ok(Some(bytes));
         }
         let bytes = self.metadata.small_blob(id).await?;
@@ -201,7 +218,9 @@ impl Blobs {
     /// Removes a blob; one that is not there is fine.
     pub async fn remove(&self, id: &BlobId) -> Result<(), BlobError> {
         self.local.remove(id).await?;
-        small::remove(&self.metadata, id, None).await.map(drop)
+        let removed = small::remove(&self.metadata, id, None).await;
+        self.recent.remove(id);
+        removed.map(drop)
     }
 
     /// Removes a blob unless it was committed (anew) at or after this moment. Answers whether it
@@ -213,7 +232,9 @@ impl Blobs {
     pub async fn remove_if_older(&self, id: &BlobId, than: SystemTime) -> Result<bool, BlobError> {
         let (local, file) = (Arc::clone(&self.local), *id);
         let had_file = blocking(move || local.remove_if_older(&file, than)).await?;
-        Ok(small::remove(&self.metadata, id, Some(than)).await? || had_file)
+        let removed = small::remove(&self.metadata, id, Some(than)).await;
+        self.recent.remove(id);
+        Ok(removed? || had_file)
     }
 
     /// Every committed blob, in no order, in bounded memory.
@@ -224,7 +245,7 @@ impl Blobs {
     /// Reads a blob again and hashes it.
     pub async fn scrub(&self, id: &BlobId) -> Result<Scrub, BlobError> {
         let id = *id;
-        let Some(OpenBlob { mut content, .. }) = self.open_blob(&id).await? else {
+        let Some(OpenBlob { mut content, .. }) = self.open_stored(&id).await? else {
             return Ok(Scrub::Missing);
         };
         blocking(move || {
@@ -242,6 +263,12 @@ impl Blobs {
     pub fn with_faults(self, faults: crate::Faults) -> Self {
         self.local.steps().attach(faults);
         self
+    }
+}
+
+impl From<Bytes> for OpenBlob {
+    fn from(bytes: Bytes) -> Self {
+        Self { size_bytes: bytes.len() as u64, content: bytes.into() }
     }
 }
 
