@@ -23,13 +23,14 @@
 
 use provender_domain::NewEvent;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor as _, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::at_once::AtOnce;
 use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
 use super::connect::Dialect;
+use super::statement::Statement;
 use super::{Committed, Write, events};
 use crate::StoreError;
 use crate::steps::Steps;
@@ -204,16 +205,26 @@ impl Writer {
         let all: Option<Vec<_>> =
             group.members.iter().map(|member| AtOnce::of(&member.writes, &member.events)).collect();
         let Some(all) = all else { return Ok(None) };
-        let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
-        let mut outcomes = Vec::with_capacity(all.len());
+        // The transaction's beginning stands before the first statements: on its own it would be a
+        // call of its own. Whoever returns an error from here on closes the connection, which undoes
+        // everything.
+        let mut begin = Some(Statement::new(self.dialect.begin_write()));
+        let mut members = Vec::with_capacity(all.len());
         for at_once in all {
-            let Some(committed) = at_once.run(&mut transaction).await? else {
-                transaction.rollback().await?;
+            let Some(committed) = at_once.run(connection, begin.take()).await? else {
+                connection.execute("ROLLBACK").await?;
                 return Ok(None);
             };
-            outcomes.push(Ok(committed));
+            members.push(Ok(committed));
         }
-        self.change_logs(transaction, group, outcomes).await.map(Some)
+        let written = group.change_logs(connection).await?;
+        let mut outcomes = Outcomes { members, log: written.into_iter().map(Ok).collect() };
+        let commit = async { connection.execute("COMMIT").await.map(drop) };
+        if let Err(error) = self.steps.sql(commit).await {
+            // Nobody may try again here: it may have happened.
+            outcomes.fail(&error.into());
+        }
+        Ok(Some(outcomes))
     }
 
     /// The same, for a group of which some member will fail: each in its own savepoint.
@@ -263,21 +274,15 @@ impl Writer {
         self.change_logs(transaction, group, members).await
     }
 
-    /// Changes the logs, always in the order of their names, and commits.
+    /// Changes the logs, and commits.
     async fn change_logs(
         &self,
         mut transaction: Transaction<'_, Any>,
         group: &Group,
         members: Vec<Outcome>,
     ) -> Result<Outcomes, StoreError> {
-        let mut outcomes = Outcomes { members, log: Vec::with_capacity(group.log.len()) };
-        let mut in_order: Vec<_> = group.log.iter().enumerate().collect();
-        in_order.sort_by_key(|(_, member)| member.write.origin());
-        let mut written = vec![false; group.log.len()];
-        for (place, member) in in_order {
-            written[place] = log::apply(&mut transaction, &member.write).await?;
-        }
-        outcomes.log.extend(written.into_iter().map(Ok));
+        let written = group.change_logs(&mut transaction).await?;
+        let mut outcomes = Outcomes { members, log: written.into_iter().map(Ok).collect() };
         if let Err(error) = self.steps.sql(transaction.commit()).await {
             // Nobody may try again here: it may have happened.
             outcomes.fail(&error.into());
@@ -296,6 +301,17 @@ impl Group {
         let member = |member| Self { members: vec![member], log: Vec::new() };
         let log = |member| Self { members: Vec::new(), log: vec![member] };
         self.members.into_iter().map(member).chain(self.log.into_iter().map(log))
+    }
+
+    /// Changes the logs, always in the order of their names; whether each was changed.
+    async fn change_logs(&self, connection: &mut AnyConnection) -> Result<Vec<bool>, StoreError> {
+        let mut in_order: Vec<_> = self.log.iter().enumerate().collect();
+        in_order.sort_by_key(|(_, member)| member.write.origin());
+        let mut written = vec![false; self.log.len()];
+        for (place, member) in in_order {
+            written[place] = log::apply(connection, &member.write).await?;
+        }
+        Ok(written)
     }
 
     fn all_fail(&self, error: &StoreError) -> Outcomes {

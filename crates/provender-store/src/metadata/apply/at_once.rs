@@ -67,12 +67,16 @@ impl<'a> AtOnce<'a> {
         Some(all)
     }
 
-    /// Carries it out; `None` where an answer was not as expected: then all has to be undone.
+    /// Carries it out, behind what begins the transaction; `None` where an answer was not as
+    /// expected: then all has to be undone.
     pub(in crate::metadata) async fn run(
         self,
         connection: &mut AnyConnection,
+        begin: Option<Statement>,
     ) -> Result<Option<Committed>, StoreError> {
-        let (statements, expected): (Vec<_>, Vec<_>) = self.steps.into_iter().unzip();
+        let begin = begin.map(|begin| (begin, Expected::Anything));
+        let steps = begin.into_iter().chain(self.steps);
+        let (statements, expected): (Vec<_>, Vec<_>) = steps.unzip();
         let mut committed = Committed { first_event: None, last_event: None };
         if statements.is_empty() {
             return Ok(Some(committed));
