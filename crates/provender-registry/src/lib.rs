@@ -25,6 +25,7 @@ mod access;
 mod admin;
 mod attestation;
 mod authority;
+mod beside;
 mod cache;
 mod change;
 mod companion;
