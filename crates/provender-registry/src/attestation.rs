@@ -127,24 +127,28 @@ impl Registry {
     }
 
     /// The companion in which clients of the ecosystem find what is attested. Where the publisher
-    /// attests nothing it is made of our own attestation, when somebody first asks.
+    /// attests nothing it is made of our own attestation, when somebody first asks. Beside it, what
+    /// has to stand before its file in the commit.
     pub(crate) async fn keep_provenance(
         &self,
         ecosystem: &dyn Ecosystem,
         attested: &[PublisherAttestation],
-    ) -> Result<Option<Companion>, Problem> {
+    ) -> Result<Option<(Companion, Option<Write>)>, Problem> {
         let Some(kind) = ecosystem.attestations_companion() else {
             return Ok(None);
         };
         let attested: Vec<Attested> = attested.iter().map(PublisherAttestation::attested).collect();
-        let digest = match attested.as_slice() {
-            [] => None,
+        let (digest, keep) = match attested.as_slice() {
+            [] => (None, None),
             attested => match ecosystem.render_attestations(attested) {
-                Some(bytes) => Some(self.keep_bytes(bytes.into(), &[]).await?),
+                Some(bytes) => {
+                    let (digest, keep) = self.keep_bytes_with_row(bytes.into(), &[]).await?;
+                    (Some(digest), keep)
+                }
                 None => return Ok(None),
             },
         };
-        Ok(Some(Companion { kind: kind.to_owned(), url: None, digest }))
+        Ok(Some((Companion { kind: kind.to_owned(), url: None, digest }, keep)))
     }
 }
 

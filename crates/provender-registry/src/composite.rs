@@ -1,14 +1,16 @@
 //! Publications that name other files of their package, or are pointed to by a tag.
 
+use std::collections::HashSet;
+
 use provender_attest::Bundle;
 use provender_domain::{
-    Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode,
-    Scope, TagRule,
+    BlobId, Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem,
+    ProblemCode, Scope, TagRule,
 };
 use provender_ecosystem::{
     Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
 };
-use provender_store::{Attestation, PackageKey, StoreError, Write};
+use provender_store::{Attestation, PackageKey, StoreError, TagRow, Write};
 
 use crate::Registry;
 use crate::access::Authorized;
@@ -22,17 +24,16 @@ pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 
 impl Registry {
     /// Whether a tag may point to what is to be published: said before anything is signed.
-    pub(crate) async fn check_tag(
+    pub(crate) fn check_tag(
         &self,
         operation: &Authorized<Operation>,
         key: &PackageKey,
         publication: &Publication,
+        row: Option<&TagRow>,
     ) -> Result<(), Problem> {
-        let Some(tag) = &publication.tag else { return Ok(()) };
         if operation.repository.repository.policy.tags == TagRule::Movable {
             return Ok(());
         }
-        let row = self.inner.metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?;
         match row {
             // One that an upstream moved last is no longer served, as the name is ours.
             Some(row) if row.file != publication.file && row.checked_at.is_none() => {
@@ -124,18 +125,23 @@ impl Registry {
         key: &PackageKey,
         references: &[Reference],
     ) -> Result<(), Problem> {
-        let required =
-            references.iter().filter(|reference| reference.role == ReferenceRole::Required);
-        for reference in required {
-            let kept = self.inner.metadata.file(key, &reference.file).await;
-            match kept.map_err(|error| store_problem(&error))? {
-                // An upstream's is not served under a name that is ours: it has to come again.
-                Some(kept)
-                    if kept.state == FileState::Present && kept.origin == Origin::Published => {}
-                _ => return Err(missing_reference(key, &reference.file)),
-            }
+        let required: Vec<&FileName> = references
+            .iter()
+            .filter(|reference| reference.role == ReferenceRole::Required)
+            .map(|reference| &reference.file)
+            .collect();
+        let kept = self.inner.metadata.files_named(key, &required).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        // An upstream's is not served under a name that is ours: it has to come again.
+        let ours: HashSet<&FileName> = kept
+            .iter()
+            .filter(|kept| kept.state == FileState::Present && kept.origin == Origin::Published)
+            .map(|kept| &kept.file.name)
+            .collect();
+        match required.into_iter().find(|name| !ours.contains(name)) {
+            Some(missing) => Err(missing_reference(key, missing)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What a kept file is about, if it says so.
@@ -187,8 +193,8 @@ impl Registry {
         }
     }
 
-    /// The files in which clients look for what was signed about this one, their bytes durable:
-    /// what to write with the attestation. The caller holds the garbage gate.
+    /// The files in which clients look for what was signed about this one: what to write with the
+    /// attestation. The caller holds the garbage gate.
     pub(crate) async fn made_evidence(
         &self,
         key: &PackageKey,
@@ -205,25 +211,35 @@ impl Registry {
         };
         let made = ecosystem.render_evidence(&signed);
         let about = KeptFile { recorded_at: attestation.recorded_at, ..kept.clone() };
-        let keeping = made.into_iter().map(|made| self.keep_made(&**ecosystem, key, &about, made));
+        let blobs: Vec<BlobId> = made
+            .iter()
+            .filter_map(|made| ecosystem.digest_of_file(&made.name)?.blob_id())
+            .collect();
+        // The same few bytes stand in each image's evidence; a row points to what is durable, and
+        // the garbage gate keeps it.
+        let in_use = self.inner.metadata.blobs_in_use(&blobs).await;
+        let in_use = in_use.map_err(|error| store_problem(&error))?;
+        let keeping =
+            made.into_iter().map(|made| self.keep_made(&**ecosystem, key, &about, made, &in_use));
         Ok(futures_util::future::try_join_all(keeping).await?.into_iter().flatten().collect())
     }
 
-    /// One of them: its bytes, durable, and what to write.
+    /// What to write for one of them.
     async fn keep_made(
         &self,
         ecosystem: &dyn Ecosystem,
         key: &PackageKey,
         about: &KeptFile,
         made: MadeFile,
+        in_use: &HashSet<BlobId>,
     ) -> Result<Vec<Write>, Problem> {
         let MadeFile { name, bytes, mut attributes, references } = made;
         let size_bytes = bytes.len() as u64;
         let promised = ecosystem.digest_of_file(&name);
-        let digest = match &promised {
-            // The same few bytes stand in each image's evidence; a row points to what is durable.
-            Some(promised) if self.is_in_use(promised).await? => promised.clone(),
-            _ => self.keep_bytes(bytes.into(), promised.as_slice()).await?,
+        let is_in_use = |digest: &Digest| digest.blob_id().is_some_and(|id| in_use.contains(&id));
+        let (digest, keep) = match &promised {
+            Some(promised) if is_in_use(promised) => (promised.clone(), None),
+            _ => self.keep_bytes_with_row(bytes.into(), promised.as_slice()).await?,
         };
         let Some(blob) = digest.blob_id() else { return Ok(Vec::new()) };
         if references.iter().any(|reference| reference.role == ReferenceRole::Subject) {
@@ -241,17 +257,12 @@ impl Registry {
             companions: Vec::new(),
         };
         let file = KeptFile { file, blob, publisher: None, ..about.clone() };
-        let mut writes = vec![Write::KeepFile { key: key.clone(), file }];
+        let mut writes: Vec<Write> = keep.into_iter().collect();
+        writes.push(Write::KeepFile { key: key.clone(), file });
         if !references.is_empty() {
             writes.push(Write::RecordReferences { key: key.clone(), file: name, references });
         }
         Ok(writes)
-    }
-
-    /// Whether a file has these bytes already. The caller holds the garbage gate, so that they stay.
-    async fn is_in_use(&self, digest: &Digest) -> Result<bool, Problem> {
-        let Some(blob) = digest.blob_id() else { return Ok(false) };
-        self.inner.metadata.references(&blob).await.map_err(|error| store_problem(&error))
     }
 
     /// A tag, or what may be put back, is to be taken away: who may publish may do so where tags

@@ -6,10 +6,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use provender_domain::{BlobId, Problem, Scope};
 use provender_ecosystem::{Delivery, Ecosystem};
-use provender_store::{BlobFacts, StoreError, Write};
+use provender_store::{BlobError, BlobFacts, StoreError, Write};
 use serde::Serialize;
 
 use crate::error::{blob_problem, store_problem};
@@ -34,6 +34,8 @@ pub struct Collected {
 
 /// Blobs looked at in one step; publications wait no longer than such a step takes.
 const BATCH: usize = 256;
+/// Blobs removed at once: those that are rows then share a commit.
+const REMOVED_AT_ONCE: usize = 32;
 /// Younger blobs are left alone: companions are fetched before the file that refers to them.
 const GRACE: Duration = Duration::from_hours(1);
 
@@ -135,17 +137,21 @@ impl Registry {
         let ids: Vec<BlobId> = batch.iter().map(|blob| blob.id).collect();
         let in_use = self.inner.metadata.blobs_in_use(&ids).await;
         let in_use = in_use.map_err(|error| store_problem(&error))?;
-        for blob in batch.iter().filter(|blob| !in_use.contains(&blob.id)) {
-            let is_gone = match collected.dry_run {
-                true => true,
-                false => {
-                    let removed = self.inner.blobs.remove_if_older(&blob.id, before).await;
-                    removed.map_err(|error| blob_problem(&error))?
-                }
-            };
-            if is_gone {
+        let is_dry_run = collected.dry_run;
+        let unused: Vec<BlobFacts> =
+            batch.iter().filter(|blob| !in_use.contains(&blob.id)).copied().collect();
+        let removing = unused.into_iter().map(|blob| {
+            let blobs = self.inner.blobs.clone();
+            async move {
+                let is_gone = is_dry_run || blobs.remove_if_older(&blob.id, before).await?;
+                Ok::<_, BlobError>(is_gone.then_some(blob.size_bytes))
+            }
+        });
+        let mut removing = stream::iter(removing).buffer_unordered(REMOVED_AT_ONCE);
+        while let Some(gone) = removing.next().await {
+            if let Some(size_bytes) = gone.map_err(|error| blob_problem(&error))? {
                 collected.blobs += 1;
-                collected.bytes += blob.size_bytes;
+                collected.bytes += size_bytes;
             }
         }
         Ok(())

@@ -25,6 +25,7 @@ mod access;
 mod admin;
 mod attestation;
 mod authority;
+mod beside;
 mod cache;
 mod change;
 mod companion;
@@ -180,7 +181,7 @@ impl Registry {
         let database =
             database.unwrap_or_else(|| DatabaseUrl::sqlite(data.join("metadata.sqlite")));
         let metadata = Metadata::open(&database).await?;
-        let blobs = Blobs::open(&data).await?;
+        let blobs = Blobs::open(&data, metadata.clone()).await?;
         let now = clock.now();
         let mut settings = metadata.settings().await?;
         let is_new = settings.repositories.is_empty();
@@ -281,6 +282,12 @@ impl Registry {
         drop(self.inner.metadata.clone().with_faults(faults.clone()));
         drop(self.inner.blobs.clone().with_faults(faults.clone()));
         self.inner.log_stores.inject_faults(faults);
+    }
+
+    /// Where the bytes are.
+    #[cfg(feature = "faults")]
+    pub fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
     }
 
     /// How many files on their way in are waited for, or read while they are fetched.

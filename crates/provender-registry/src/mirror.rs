@@ -8,8 +8,8 @@ use provender_domain::{
     NewEvent, Origin, Problem, ProblemCode, Upstream, UpstreamTarget, Version,
 };
 use provender_ecosystem::{
-    CompanionBytes, Delivery, Depth, Expected, InspectError, InspectErrorClass, Inspection,
-    Reference, ReferenceRole, UpstreamRequest,
+    Delivery, Depth, Expected, InspectError, InspectErrorClass, Inspection, Reference,
+    ReferenceRole, UpstreamRequest,
 };
 use provender_store::{Blob, PackageKey, StoreError, Unverified, Verified, VerifyError, Write};
 use provender_upstream::{SingleFlight, Wanted};
@@ -215,7 +215,8 @@ impl Registry {
         let message = format!("{} was taken over from repository {repository}", kept.file.name);
         let references = self.inner.metadata.references_of(&inner.key(), &errand.file.name).await;
         let references = at_leisure(references.map_err(|error| store_problem(&error))?);
-        self.record_checked(&errand, kept, references, &[Check::CheckedBehind], message).await
+        let found = Found { kept, references, bytes: Vec::new() };
+        self.record_checked(&errand, found, &[Check::CheckedBehind], message).await
     }
 
     async fn fetch_and_keep(&self, errand: Errand) -> Result<KeptFile, Problem> {
@@ -317,7 +318,8 @@ impl Registry {
         };
         let message = format!("{name} was refused: {reason}");
         let event = errand.event(self, EventKind::DigestMismatch, message);
-        match self.record_mirrored(errand, kept, Vec::new(), Some(event), None).await {
+        let found = Found { kept, references: Vec::new(), bytes: Vec::new() };
+        match self.record_mirrored(errand, found, Some(event), None).await {
             Ok(_) => Problem::new(
                 ProblemCode::PolicyDenied,
                 format!("this file is in quarantine: {reason}"),
@@ -361,7 +363,7 @@ impl Registry {
     ) -> Result<KeptFile, Problem> {
         let _gate = self.inner.garbage_gate.clone().read_owned().await;
         let references = at_leisure(inspection.references);
-        let companions =
+        let (companions, mut bytes) =
             self.keep_companions(inspection.companions, &errand.file.companions).await?;
         let mut attributes = inspection.attributes;
         if let Some(evidence) = &inspection.evidence {
@@ -377,7 +379,8 @@ impl Registry {
             state: FileState::Present,
             state_reason: None,
         };
-        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
+        let keep = self.inner.blobs.commit_with_row(blob).await;
+        bytes.extend(keep.map_err(|error| blob_problem(&error))?);
         let (check, how) = if errand.file.digests.is_empty() {
             (Check::FirstUse, "the upstream promised no digest, so its first bytes are trusted")
         } else {
@@ -386,7 +389,8 @@ impl Registry {
         let message =
             format!("{} was fetched from upstream {}: {how}", kept.file.name, errand.upstream.name);
         let checks = &[check, Check::ArchiveInspected];
-        self.record_checked(errand, kept, references, checks, message).await
+        let found = Found { kept, references, bytes };
+        self.record_checked(errand, found, checks, message).await
     }
 
     /// An archive that is hostile or contradicts its index: kept as evidence, never served.
@@ -407,15 +411,17 @@ impl Registry {
             state: FileState::Quarantined,
             state_reason: Some(reason.clone()),
         };
-        if let Err(error) = self.inner.blobs.commit(blob).await {
-            return blob_problem(&error);
-        }
+        let bytes = match self.inner.blobs.commit_with_row(blob).await {
+            Ok(keep) => keep.into_iter().collect(),
+            Err(error) => return blob_problem(&error),
+        };
         let message = format!(
             "{} from upstream {} was refused: {reason}",
             kept.file.name, errand.upstream.name
         );
         let event = errand.event(self, EventKind::ArchiveRefused, message);
-        match self.record_mirrored(errand, kept, Vec::new(), Some(event), None).await {
+        let found = Found { kept, references: Vec::new(), bytes };
+        match self.record_mirrored(errand, found, Some(event), None).await {
             Ok(_) => Problem::new(
                 ProblemCode::PolicyDenied,
                 format!("this file is in quarantine: {reason}"),
@@ -428,19 +434,18 @@ impl Registry {
     async fn record_checked(
         &self,
         errand: &Errand,
-        kept: KeptFile,
-        references: Vec<Reference>,
+        found: Found,
         checks: &[Check],
         message: String,
     ) -> Result<KeptFile, Problem> {
         if errand.is_content() {
-            return self.record_mirrored(errand, kept, references, None, None).await;
+            return self.record_mirrored(errand, found, None, None).await;
         }
         let mut event = errand.event(self, EventKind::Mirrored, message);
         let checks: Vec<&str> = checks.iter().map(|check| check.as_str()).collect();
         event.detail.0.insert(CHECKS.to_owned(), checks.into());
-        let task = Task::summary(&errand.query.key(), &kept);
-        let kept = self.record_mirrored(errand, kept, references, Some(event), Some(&task)).await?;
+        let task = Task::summary(&errand.query.key(), &found.kept);
+        let kept = self.record_mirrored(errand, found, Some(event), Some(&task)).await?;
         self.wake_signing();
         Ok(kept)
     }
@@ -449,11 +454,11 @@ impl Registry {
     async fn record_mirrored(
         &self,
         errand: &Errand,
-        kept: KeptFile,
-        references: Vec<Reference>,
+        found: Found,
         mut event: Option<NewEvent>,
         task: Option<&Task>,
     ) -> Result<KeptFile, Problem> {
+        let Found { kept, references, bytes: mut writes } = found;
         let key = errand.query.key();
         if let Some(event) = &mut event {
             event.detail.set_text("sha256", kept.blob.to_hex());
@@ -464,7 +469,7 @@ impl Registry {
         let bind =
             Write::BindName { key: key.clone(), origin: errand.origin(), at: kept.recorded_at };
         let record = Write::RecordFile { key: key.clone(), file: kept.clone() };
-        let mut writes = vec![bind, record];
+        writes.extend([bind, record]);
         if !references.is_empty() {
             let (key, file) = (key.clone(), kept.file.name.clone());
             writes.push(Write::RecordReferences { key, file, references });
@@ -497,45 +502,14 @@ impl Registry {
         self.record_in_background(event);
         Problem::new(ProblemCode::PolicyDenied, message)
     }
+}
 
-    /// Commits companions that were read out of an archive, and keeps what the upstream lists
-    /// beside them.
-    pub(crate) async fn keep_companions(
-        &self,
-        found: Vec<CompanionBytes>,
-        listed: &[Companion],
-    ) -> Result<Vec<Companion>, Problem> {
-        let mut companions = Vec::with_capacity(found.len() + listed.len());
-        for companion in found {
-            let digest = self.keep_bytes(companion.bytes.into(), &[]).await?;
-            let kind = companion.kind.to_owned();
-            companions.push(Companion { kind, url: None, digest: Some(digest) });
-        }
-        for companion in listed {
-            if !companions.iter().any(|kept| kept.kind == companion.kind) {
-                companions.push(companion.clone());
-            }
-        }
-        Ok(companions)
-    }
-
-    /// Commits a small piece of bytes that was held against these digests.
-    pub(crate) async fn keep_bytes(
-        &self,
-        bytes: bytes::Bytes,
-        digests: &[Digest],
-    ) -> Result<Digest, Problem> {
-        let blobs = &self.inner.blobs;
-        let mut staging = blobs.stage().await.map_err(|error| blob_problem(&error))?;
-        staging.write(bytes).await.map_err(|error| blob_problem(&error))?;
-        let blob = staging.finish().await.map_err(|error| blob_problem(&error))?;
-        let blob = blob.verify(digests).await.map_err(|error| {
-            Problem::new(ProblemCode::UpstreamFailed, "its bytes are not what the index promises")
-                .because(&error)
-        })?;
-        let id = blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
-        Ok(id.digest())
-    }
+/// A file that is to be recorded.
+struct Found {
+    kept: KeptFile,
+    references: Vec<Reference>,
+    /// What keeps those of its bytes that are not durable yet.
+    bytes: Vec<Write>,
 }
 
 /// What a mirrored file refers to comes in when somebody asks for it.

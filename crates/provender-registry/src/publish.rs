@@ -6,12 +6,12 @@ use provender_domain::{
     Origin, PackageName, Problem, ProblemCode, Scope, Tag, Timestamp, Version,
 };
 use provender_ecosystem::{
-    CompanionBytes, Depth, Expected, Form, Framing, InspectErrorClass, Inspection, Operation,
-    Publication,
+    CompanionBytes, Delivery, Depth, Expected, Form, Framing, InspectErrorClass, Inspection,
+    Operation, Publication,
 };
 use provender_store::{
-    Attestation, AttestationSource, Blob, PackageKey, Staging, StoreError, Unverified, Verified,
-    VerifyError, Write,
+    Attestation, AttestationSource, Blob, PackageKey, PackageRow, Staging, StoreError, Unverified,
+    Verified, VerifyError, Write,
 };
 use serde::Serialize;
 
@@ -107,16 +107,19 @@ impl Registry {
         if !operation.caller.holds(Scope::Publish, Some(&key.repository), Some(&key.package)) {
             return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
         }
-        let (may_publish, blob) =
-            tokio::join!(self.check_origin(operation, &key), blob.verify(&publication.digests));
-        may_publish?;
-        self.check_tag(operation, &key, publication).await?;
+        let (file, tag) = (&publication.file, publication.tag.as_ref());
+        let standing = self.inner.metadata.standing(&key, file, tag);
+        let (standing, blob) = tokio::join!(standing, blob.verify(&publication.digests));
+        let standing = standing.map_err(|error| store_problem(&error))?;
+        check_origin_of(operation, &key, standing.package.as_ref())?;
+        self.check_tag(operation, &key, publication, standing.tag.as_ref())?;
         let code = match operation.ecosystem.digest_of_file(&publication.file) {
             Some(_) => ProblemCode::DigestMismatch,
             None => ProblemCode::InvalidPackage,
         };
         let blob = blob.map_err(|error| mismatch(&error, code))?;
-        if let Some(kept) = self.is_there_already(operation, &key, publication, blob.id()).await? {
+        let there = is_there_already(operation, publication, standing.file, blob.id())?;
+        if let Some(kept) = there {
             let subject = self.subject_of(&key, &kept.file.name).await?;
             self.complete(&key, &kept, publication).await?;
             self.point(operation, &key, publication).await?;
@@ -155,40 +158,8 @@ impl Registry {
         operation: &Authorized<Operation>,
         key: &PackageKey,
     ) -> Result<(), Problem> {
-        let is_owned = operation.repository.owns(key.ecosystem.as_str(), &key.package);
         let row = self.inner.metadata.package(key).await.map_err(|error| store_problem(&error))?;
-        match bound_origin(is_owned, row.as_ref()) {
-            None | Some(Origin::Published) => Ok(()),
-            Some(Origin::Mirrored { upstream }) => Err(claim_first(key, upstream.as_str())),
-        }
-    }
-
-    async fn is_there_already(
-        &self,
-        operation: &Authorized<Operation>,
-        key: &PackageKey,
-        publication: &Publication,
-        blob: BlobId,
-    ) -> Result<Option<KeptFile>, Problem> {
-        let is_digest = operation.ecosystem.digest_of_file(&publication.file).is_some();
-        let existing = self.inner.metadata.file(key, &publication.file).await;
-        match existing.map_err(|error| store_problem(&error))? {
-            None => Ok(None),
-            Some(kept)
-                if kept.blob == blob
-                    && kept.state == FileState::Present
-                    && kept.origin == Origin::Published =>
-            {
-                Ok(Some(kept))
-            }
-            // The same bytes come back, or stay when their name was claimed.
-            Some(kept)
-                if is_digest && kept.blob == blob && kept.state != FileState::Quarantined =>
-            {
-                Ok(None)
-            }
-            Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
-        }
+        check_origin_of(operation, key, row.as_ref())
     }
 
     async fn record(
@@ -219,12 +190,13 @@ impl Registry {
                 false => self.sign_with_row(&key, &task, &kept).await,
             }
         };
-        let (companions, signed) = tokio::join!(bytes, signing);
-        kept.file.companions = companions?;
-        let mut writes = vec![
+        let (bytes, signed) = tokio::join!(bytes, signing);
+        let (companions, mut writes) = bytes?;
+        kept.file.companions = companions;
+        writes.extend([
             Write::BindName { key: key.clone(), origin: Origin::Published, at: now },
             Self::recording(operation, &key, &kept),
-        ];
+        ]);
         if !references.is_empty() {
             let (key, file) = (key.clone(), kept.file.name.clone());
             writes.push(Write::RecordReferences { key, file, references });
@@ -328,24 +300,30 @@ impl Registry {
         }
     }
 
-    /// The archive and what belongs to it, durable. Returns the companions.
+    /// The archive and what belongs to it. Returns the companions, and what has to stand before
+    /// the file in its commit, for what is not durable yet.
     async fn keep_all_bytes(
         &self,
         operation: &Authorized<Operation>,
         blob: Blob<Verified>,
         companions: Vec<CompanionBytes>,
         attested: &[PublisherAttestation],
-    ) -> Result<Vec<Companion>, Problem> {
-        let archive =
-            async { self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error)) };
+    ) -> Result<(Vec<Companion>, Vec<Write>), Problem> {
+        let archive = async {
+            let keep = self.inner.blobs.commit_with_row(blob).await;
+            keep.map_err(|error| blob_problem(&error))
+        };
         let companions = self.keep_companions(companions, &[]);
         let provenance = self.keep_provenance(&*operation.ecosystem, attested);
         // To the end, all of them, also where one fails: nothing is left half-done behind.
         let (archive, companions, provenance) = tokio::join!(archive, companions, provenance);
-        archive?;
-        let mut kept = companions?;
-        kept.extend(provenance?);
-        Ok(kept)
+        let (mut kept, mut writes) = companions?;
+        if let Some((provenance, keep)) = provenance? {
+            kept.push(provenance);
+            writes.extend(keep);
+        }
+        writes.extend(archive?);
+        Ok((kept, writes))
     }
 
     /// What is known of the file, but for its companions.
@@ -417,6 +395,43 @@ impl Registry {
     }
 }
 
+fn check_origin_of(
+    operation: &Authorized<Operation>,
+    key: &PackageKey,
+    row: Option<&PackageRow>,
+) -> Result<(), Problem> {
+    let is_owned = operation.repository.owns(key.ecosystem.as_str(), &key.package);
+    match bound_origin(is_owned, row) {
+        None | Some(Origin::Published) => Ok(()),
+        Some(Origin::Mirrored { upstream }) => Err(claim_first(key, upstream.as_str())),
+    }
+}
+
+/// Whether what has the file's name is what is published now.
+fn is_there_already(
+    operation: &Authorized<Operation>,
+    publication: &Publication,
+    existing: Option<KeptFile>,
+    blob: BlobId,
+) -> Result<Option<KeptFile>, Problem> {
+    let is_digest = operation.ecosystem.digest_of_file(&publication.file).is_some();
+    match existing {
+        None => Ok(None),
+        Some(kept)
+            if kept.blob == blob
+                && kept.state == FileState::Present
+                && kept.origin == Origin::Published =>
+        {
+            Ok(Some(kept))
+        }
+        // The same bytes come back, or stay when their name was claimed.
+        Some(kept) if is_digest && kept.blob == blob && kept.state != FileState::Quarantined => {
+            Ok(None)
+        }
+        Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
+    }
+}
+
 /// Refusals that somebody should know of; a lack of rights has an event of its own.
 fn is_worth_telling(code: ProblemCode) -> bool {
     matches!(
@@ -479,7 +494,7 @@ fn name_taken(file: &FileName, state: FileState, has_same_bytes: bool) -> Proble
     Problem::new(ProblemCode::Conflict, format!("File already exists: {file} {why}"))
 }
 
-fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
+pub(crate) fn claim_first(key: &PackageKey, upstream: &str) -> Problem {
     let message = format!(
         "{} comes from upstream {upstream} here; to publish under this name an administrator has to claim it first: provender own add --repo {} {} {}",
         key.package, key.repository, key.ecosystem, key.package
@@ -506,6 +521,9 @@ async fn inspect(
     blob: Blob<Verified>,
 ) -> Result<(Blob<Verified>, Inspection), Problem> {
     let (ecosystem, publication) = (operation.ecosystem.clone(), publication.clone());
+    // A small document is read sooner than another thread would begin with it; an archive may
+    // become a thousand times as much.
+    let is_brief = blob.is_small() && ecosystem.delivery(&publication.file) == Delivery::FromMemory;
     let inspect = move || {
         let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
         let expected = Expected {
@@ -521,5 +539,8 @@ async fn inspect(
             _ => Problem::new(ProblemCode::InvalidPackage, error.to_string()),
         })
     };
+    if is_brief {
+        return inspect();
+    }
     tokio::task::spawn_blocking(inspect).await.map_err(|error| Problem::internal(&error))?
 }

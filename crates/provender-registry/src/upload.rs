@@ -17,7 +17,7 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
-use crate::publish::mismatch;
+use crate::publish::{claim_first, mismatch};
 use crate::resolve::{Query, without_doubles};
 
 /// How long an upload may rest before garbage collection takes it for abandoned.
@@ -169,14 +169,14 @@ impl Registry {
         let digest = operation.ecosystem.digest_of_file(file).ok_or_else(|| {
             Problem::new(ProblemCode::InvalidRequest, "the name of an upload is its digest")
         })?;
-        self.check_origin(operation, &key).await?;
         let blob = upload.bytes.finish().await.map_err(|error| blob_problem(&error))?;
         let blob = blob.verify(std::slice::from_ref(&digest)).await;
         let blob = blob.map_err(|error| mismatch(&error, ProblemCode::DigestMismatch))?;
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let kept = self.uploaded(operation, file, &blob);
-        self.inner.blobs.commit(blob).await.map_err(|error| blob_problem(&error))?;
-        self.record_content(&key, kept).await?;
+        let keep = self.inner.blobs.commit_with_row(blob).await;
+        let keep = keep.map_err(|error| blob_problem(&error))?;
+        self.record_content(&key, kept, keep).await?;
         drop(gate);
         Ok(file.clone())
     }
@@ -211,17 +211,23 @@ impl Registry {
     }
 
     /// A file of which only its digest says what it is: it is no event and is not signed, as what
-    /// refers to it by that digest will be. The caller holds the garbage gate.
-    async fn record_content(&self, key: &PackageKey, kept: KeptFile) -> Result<(), Problem> {
+    /// refers to it by that digest will be. Its bytes are durable, or become so with this write.
+    /// The caller holds the garbage gate.
+    async fn record_content(
+        &self,
+        key: &PackageKey,
+        kept: KeptFile,
+        bytes: Option<Write>,
+    ) -> Result<(), Problem> {
         let bind =
             Write::BindName { key: key.clone(), origin: Origin::Published, at: kept.recorded_at };
         let name = kept.file.name.clone();
         let keep = Write::KeepFile { key: key.clone(), file: kept };
-        match self.inner.metadata.commit(vec![bind, keep], Vec::new()).await {
+        let writes = bytes.into_iter().chain([bind, keep]).collect();
+        match self.inner.metadata.commit(writes, Vec::new()).await {
             Ok(_) => Ok(()),
-            Err(StoreError::OriginBound { .. }) => {
-                let message = format!("{} came to be mirrored just now", key.package);
-                Err(Problem::new(ProblemCode::Conflict, message))
+            Err(StoreError::OriginBound { bound: Origin::Mirrored { upstream } }) => {
+                Err(claim_first(key, upstream.as_str()))
             }
             Err(StoreError::FileExists { .. }) => {
                 let message = format!(
@@ -263,7 +269,7 @@ impl Registry {
             publisher: Some(operation.caller.actor().to_string()),
             ..found
         };
-        self.record_content(key, kept).await?;
+        self.record_content(key, kept, None).await?;
         Ok(Some(file.clone()))
     }
 

@@ -11,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use provender_domain::{BlobId, Problem, ProblemCode};
 use provender_registry::{FileAnswer, FileHead, FileStream};
+use provender_store::Content;
 use tokio::runtime::Handle;
 
 use crate::api::BASE_PATH;
@@ -137,14 +138,22 @@ fn evidence_link(blob: &BlobId) -> Result<HeaderValue, Problem> {
     HeaderValue::try_from(link).map_err(|error| Problem::internal(&error))
 }
 
-/// Reads a small file, maps a large one and announces it to the connection.
+/// Bytes that are in memory as they are; reads a small file, maps a large one and announces it to
+/// the connection.
 fn body(
     found: FileAnswer,
     offset_bytes: u64,
     length_bytes: u64,
     announced: &Announced,
 ) -> Result<Body, Problem> {
-    let file = found.open.file;
+    let file = match found.open.content {
+        Content::File(file) => file,
+        Content::Memory(bytes) => {
+            let fits = |bytes: u64| usize::try_from(bytes).expect("it is in memory");
+            let (first, end) = (fits(offset_bytes), fits(offset_bytes + length_bytes));
+            return Ok(Body::from(bytes.into_inner().slice(first..end)));
+        }
+    };
     if length_bytes > SMALL_FILE_BYTES {
         let mapping = Mapping::new(file, offset_bytes, length_bytes);
         let mapping = Arc::new(mapping.map_err(|error| Problem::internal(&error))?);

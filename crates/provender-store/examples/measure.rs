@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         commits(&metadata, callers).await?;
     }
     files(&metadata).await?;
-    let blobs = Blobs::open(directory.path()).await?;
+    let blobs = Blobs::open(directory.path(), metadata.clone()).await?;
     for callers in [1, 8] {
         stage_and_commit(&blobs, callers).await?;
     }

@@ -5,21 +5,30 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use provender_domain::{Algorithm, BlobId};
+use sha2::{Digest as _, Sha256};
 
+use self::blob::Body;
+use self::hashers::read_all;
 use self::local::Local;
-use crate::BlobError;
+use self::recent::Recent;
+use crate::{BlobError, Metadata, Write};
 
 mod blob;
+mod content;
 mod hashers;
 mod local;
+mod recent;
+mod small;
 mod staging;
 mod tail;
 mod upload;
 mod writer;
 
 pub use blob::{Blob, State, Unverified, Verified};
+pub use content::Content;
+pub use small::{SMALL_BLOB_BYTES, SmallBlob};
 pub use staging::Staging;
 pub use tail::{HELD_BACK_BYTES, Tail, TailReader};
 pub use upload::{RemovedUploads, Upload};
@@ -28,15 +37,20 @@ pub use upload::{RemovedUploads, Upload};
 ///
 /// On a local file system: `blobs/sha256/ab/<64 hexadecimal digits>` below the root, and beside it
 /// `staging/` for files that are being written and `uploads/` for those that come in several
-/// requests. The root belongs to one process alone; the caller sees to that.
-#[derive(Debug, Clone)]
-pub struct Blobs(Arc<Local>);
+/// requests. The root belongs to one process alone; the caller sees to that. What has at most
+/// [`SMALL_BLOB_BYTES`] is a row of the metadata's database, unless it has a file already.
+#[derive(Clone)]
+pub struct Blobs {
+    local: Arc<Local>,
+    metadata: Metadata,
+    recent: Arc<Recent>,
+}
 
 /// A committed blob, open for reading. Removal does not disturb who has it open.
 #[derive(Debug)]
 pub struct OpenBlob {
     /// At offset 0.
-    pub file: std::fs::File,
+    pub content: Content,
     /// The blob's size, in bytes.
     pub size_bytes: u64,
 }
@@ -69,10 +83,10 @@ pub enum Scrub {
 impl Blobs {
     /// Opens the blobs below this directory, making directories (mode 0700) as needed, emptying
     /// `staging/` of what a crash left, and checking that it can write.
-    pub async fn open(root: &Path) -> Result<Self, BlobError> {
+    pub async fn open(root: &Path, metadata: Metadata) -> Result<Self, BlobError> {
         let root = root.to_owned();
         let local = blocking(move || Local::open(&root)).await?;
-        Ok(Self(Arc::new(local)))
+        Ok(Self { local: Arc::new(local), metadata, recent: Arc::new(Recent::new()) })
     }
 
     /// Begins a new staged file. It is made with the first bytes that are written.
@@ -84,7 +98,7 @@ impl Blobs {
     /// read it again for claims by them.
     #[expect(clippy::unused_async, reason = "a remote store begins with a request")]
     pub async fn stage_hashed(&self, algorithms: &[Algorithm]) -> Result<Staging, BlobError> {
-        Ok(Staging::new(Arc::clone(&self.0), algorithms))
+        Ok(Staging::new(Arc::clone(&self.local), algorithms))
     }
 
     /// Begins a file that comes in several requests. It is found again by this owner and this id
@@ -96,18 +110,19 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError::Io`] if there is one of this owner and id.
+    #[expect(clippy::unused_async, reason = "a remote store begins with a request")]
     pub async fn create_upload(
         &self,
         owner: &str,
         id: &str,
         algorithms: &[Algorithm],
     ) -> Result<Upload, BlobError> {
-        Upload::create(Arc::clone(&self.0), owner, id, algorithms).await
+        Upload::create(Arc::clone(&self.local), owner, id, algorithms)
     }
 
     /// How many such files this process knows of.
     pub fn uploads_under_way(&self) -> usize {
-        self.0.uploads().count()
+        self.local.uploads().count()
     }
 
     /// Goes on with such a file, behind the last byte that was written; `None` if there is none.
@@ -115,7 +130,7 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Busy`] while somebody holds it.
     pub async fn resume_upload(&self, owner: &str, id: &str) -> Result<Option<Upload>, BlobError> {
-        Upload::resume(Arc::clone(&self.0), owner, id).await
+        Upload::resume(Arc::clone(&self.local), owner, id).await
     }
 
     /// Removes every upload that nobody holds and nobody has written to since this moment, without
@@ -124,15 +139,35 @@ impl Blobs {
         &self,
         older_than: SystemTime,
     ) -> Result<RemovedUploads, BlobError> {
-        upload::remove_abandoned(Arc::clone(&self.0), older_than).await
+        upload::remove_abandoned(Arc::clone(&self.local), older_than).await
     }
 
-    /// Keeps a verified blob. When this returns, its bytes, its name and its directory entry are
-    /// durable. Committing what is there already is fine, also at the same moment: it renews
+    /// Keeps a verified blob. When this returns, its bytes and its name are durable. Committing
+    /// what is there already is fine, also at the same moment: it renews
     /// [`BlobFacts::committed_at`], and bytes that the disk has damaged since.
     pub async fn commit(&self, blob: Blob<Verified>) -> Result<BlobId, BlobError> {
-        let local = Arc::clone(&self.0);
-        blocking(move || local.commit(blob.into_staged())).await
+        let id = blob.id();
+        if let Some(keep) = self.commit_with_row(blob).await? {
+            self.metadata.commit(vec![keep], Vec::new()).await?;
+        }
+        Ok(id)
+    }
+
+    /// The same, for who is about to commit a row that points to the blob: one that is small is
+    /// left to that commit. What is returned has to stand in it, before the row. Without it, and
+    /// until then, the blob is not there.
+    #[must_use = "a small blob is not kept before this is committed"]
+    pub async fn commit_with_row(&self, blob: Blob<Verified>) -> Result<Option<Write>, BlobError> {
+        let (local, staged) = (Arc::clone(&self.local), blob.into_staged());
+        match &staged.body {
+            // What has a file keeps it: the bytes are not kept twice, and the file is mended.
+            Body::Memory(bytes) if !local.has(&staged.id)? => {
+                let keep = Write::KeepBytes(SmallBlob::new(staged.id, bytes.clone()));
+                staged.leave();
+                Ok(Some(keep))
+            }
+            _ => blocking(move || local.commit(staged)).await.map(|_| None),
+        }
     }
 
     /// Opens a blob; `None` if there is none of that name.
@@ -140,9 +175,25 @@ impl Blobs {
     /// This is on the path of every download, so it makes its two system calls (open, fstat) here
     /// and now: a few microseconds, less than handing them to another thread. They read
     /// directories and inodes, which the kernel keeps in memory for all that is asked for often.
-    #[expect(clippy::unused_async, reason = "a remote store opens with a request")]
+    /// What has no file is asked of the database, if it was not read lately.
     pub async fn open_blob(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
-        self.0.open_blob(id)
+        if let Some(bytes) = self.recent.find(id) {
+            return Ok(Some(bytes.into()));
+        }
+        let reading = self.recent.begin();
+        let open = self.open_stored(id).await?;
+        if let Some(OpenBlob { content: Content::Memory(bytes), .. }) = &open {
+            self.recent.keep(&reading, *id, bytes.get_ref().clone());
+        }
+        Ok(open)
+    }
+
+    /// From where it is kept.
+    async fn open_stored(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
+        if let Some(open) = self.local.open_blob(id)? {
+            return Ok(Some(open));
+        }
+        Ok(self.metadata.small_blob(id).await?.map(OpenBlob::from))
     }
 
     /// Reads a small blob whole; `None` if there is none of that name.
@@ -150,12 +201,26 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::TooLarge`] if it has more than `limit_bytes`.
     pub async fn read(&self, id: &BlobId, limit_bytes: u64) -> Result<Option<Bytes>, BlobError> {
-        self.0.read(id, limit_bytes).await
+        if self.local.has(id)?
+            && let Some(bytes) = self.local.read(id, limit_bytes).await?
+        {
+            return Ok(Some(bytes));
+        }
+        let bytes = self.metadata.small_blob(id).await?;
+        match bytes.as_ref().map(|bytes| bytes.len() as u64) {
+            Some(size_bytes) if size_bytes > limit_bytes => {
+                Err(BlobError::TooLarge { size_bytes, limit_bytes })
+            }
+            _ => Ok(bytes),
+        }
     }
 
     /// Removes a blob; one that is not there is fine.
     pub async fn remove(&self, id: &BlobId) -> Result<(), BlobError> {
-        self.0.remove(id).await
+        self.local.remove(id).await?;
+        let removed = small::remove(&self.metadata, id, None).await;
+        self.recent.remove(id);
+        removed.map(drop)
     }
 
     /// Removes a blob unless it was committed (anew) at or after this moment. Answers whether it
@@ -165,33 +230,51 @@ impl Blobs {
     /// that removes nothing younger than the longest publication takes, and asks which blobs are
     /// in use after it took that moment, never takes bytes from under a row.
     pub async fn remove_if_older(&self, id: &BlobId, than: SystemTime) -> Result<bool, BlobError> {
-        let (local, id) = (Arc::clone(&self.0), *id);
-        blocking(move || local.remove_if_older(&id, than)).await
+        let (local, file) = (Arc::clone(&self.local), *id);
+        let had_file = blocking(move || local.remove_if_older(&file, than)).await?;
+        let removed = small::remove(&self.metadata, id, Some(than)).await;
+        self.recent.remove(id);
+        Ok(removed? || had_file)
     }
 
     /// Every committed blob, in no order, in bounded memory.
     pub fn list(&self) -> impl Stream<Item = Result<BlobFacts, BlobError>> + Send + use<> {
-        self.0.list()
+        self.local.list().chain(small::list(self.metadata.clone()))
     }
 
     /// Reads a blob again and hashes it.
     pub async fn scrub(&self, id: &BlobId) -> Result<Scrub, BlobError> {
-        let (local, id) = (Arc::clone(&self.0), *id);
-        blocking(move || local.scrub(&id)).await
+        let id = *id;
+        let Some(OpenBlob { mut content, .. }) = self.open_stored(&id).await? else {
+            return Ok(Scrub::Missing);
+        };
+        blocking(move || {
+            let mut hasher = Sha256::new();
+            read_all(&mut content, |bytes| hasher.update(bytes))?;
+            let actual = BlobId::from_bytes(hasher.finalize().into());
+            Ok(if actual == id { Scrub::Intact } else { Scrub::Damaged { actual } })
+        })
+        .await
     }
 
     /// A file without a name, gone when it is closed: for bytes that nobody keeps and the kernel is
     /// to send.
     pub fn unnamed_file(&self) -> std::io::Result<std::fs::File> {
-        self.0.unnamed_file()
+        self.local.unnamed_file()
     }
 
     /// Attaches injected faults; see [`crate::Faults`].
     #[cfg(feature = "faults")]
     #[must_use]
     pub fn with_faults(self, faults: crate::Faults) -> Self {
-        self.0.steps().attach(faults);
+        self.local.steps().attach(faults);
         self
+    }
+}
+
+impl From<Bytes> for OpenBlob {
+    fn from(bytes: Bytes) -> Self {
+        Self { size_bytes: bytes.len() as u64, content: bytes.into() }
     }
 }
 

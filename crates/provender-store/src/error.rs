@@ -153,6 +153,9 @@ pub enum BlobError {
     /// The file that was read while it was written is not kept after all.
     #[error("the file that is read is not kept after all")]
     Withdrawn,
+    /// The database, which keeps what is small.
+    #[error("the database that keeps small blobs failed")]
+    Database(#[source] StoreError),
     /// Anything else that goes wrong with files.
     #[error("the blob store failed")]
     Io(#[source] io::Error),
@@ -166,6 +169,15 @@ impl From<io::Error> for BlobError {
                 Self::PermissionDenied(error)
             }
             _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<StoreError> for BlobError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full(_) => Self::Full(io::Error::new(io::ErrorKind::StorageFull, error)),
+            error => Self::Database(error),
         }
     }
 }

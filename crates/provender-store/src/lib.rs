@@ -10,7 +10,8 @@
 //! prove it. Who may not wait for that reads along by [`Tail`], all but the end.
 //!
 //! The order that keeps the two consistent is the caller's duty: commit the blob first, then the
-//! row that points to it. [`Blobs::commit`] is durable when it returns, so no row ever points to
+//! row that points to it. [`Blobs::commit`] is durable when it returns, and what is left to the
+//! row's own commit ([`Blobs::commit_with_row`]) becomes durable with it, so no row ever points to
 //! bytes that a crash could take away.
 //!
 //! Both halves of a transparency log's storage are here too: [`Metadata`] is its
@@ -28,8 +29,8 @@ mod metadata;
 mod steps;
 
 pub use blobs::{
-    Blob, BlobFacts, Blobs, HELD_BACK_BYTES, OpenBlob, RemovedUploads, Scrub, Staging, State, Tail,
-    TailReader, Unverified, Upload, Verified,
+    Blob, BlobFacts, Blobs, Content, HELD_BACK_BYTES, OpenBlob, RemovedUploads, SMALL_BLOB_BYTES,
+    Scrub, SmallBlob, Staging, State, Tail, TailReader, Unverified, Upload, Verified,
 };
 pub use error::{BlobError, StoreError, VerifyError};
 #[cfg(feature = "faults")]
@@ -38,6 +39,6 @@ pub use log_tiles::LogTiles;
 pub use metadata::{
     Account, Attestation, AttestationSource, Committed, Counts, DatabaseUrl, EventFilter, FileKey,
     Issuer, ListingOutcome, Metadata, NamedPackage, PackageKey, PackageRow, PackedAttestation,
-    Settings, SigningKind, SigningTask, StoredKey, StoredListing, TagChange, TagRow, Token,
-    Unreferenced, Write,
+    Settings, SigningKind, SigningTask, Standing, StoredKey, StoredListing, TagChange, TagRow,
+    Token, Unreferenced, Write,
 };

@@ -1,7 +1,7 @@
 //! Facts, in `SQLite` or `PostgreSQL`.
 //!
 //! One SQL text serves both, through sqlx's driver for any database: numbered places, columns of
-//! BIGINT and TEXT (and one of bytes), compound facts as JSON. Both sort texts differently, so what
+//! BIGINT and TEXT (and bytes where there are many), compound facts as JSON. Both sort texts differently, so what
 //! is promised sorted is sorted here, or asked for in pages by the collation "binary", which the
 //! schema makes where there is none. What has no common words (the schema's triggers, the type of
 //! bytes, how a transaction begins) is in `schema` and in `connect`, nowhere else.
@@ -13,13 +13,11 @@ use provender_domain::{
     BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName, Timestamp,
     UpstreamName,
 };
-use sqlx::Any;
-use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::commit::{LogMember, Member, Writer};
-use self::connect::Pools;
+use self::connect::{Pools, Reader};
 use crate::StoreError;
 use crate::steps::Steps;
 
@@ -40,6 +38,9 @@ mod read;
 mod references;
 mod rows;
 mod schema;
+mod small_blobs;
+mod standing;
+mod statement;
 mod tags;
 mod url;
 mod write;
@@ -51,6 +52,8 @@ pub use rows::{
     NamedPackage, PackageKey, PackageRow, Settings, SigningKind, SigningTask, StoredKey,
     StoredListing, Token,
 };
+pub(crate) use small_blobs::SmallBlobFacts;
+pub use standing::Standing;
 pub use tags::{TagChange, TagRow};
 pub use url::DatabaseUrl;
 pub use write::{Committed, Write};
@@ -88,7 +91,7 @@ impl Metadata {
     /// [`StoreError::NewerSchema`] for a database of a later version of this program.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let pools = Pools::open(url).await?;
-        let last = read::last_event(&mut *pools.readers.acquire().await?).await?;
+        let last = read::last_event(&mut *pools.reader().await?).await?;
         let (last_event, watching) = watch::channel(last);
         let (commits, waiting_commits) = mpsc::channel(QUEUE_LIMIT);
         let (log, waiting_log) = mpsc::channel(LOG_QUEUE_LIMIT);
@@ -98,6 +101,7 @@ impl Metadata {
             pool: pools.writer.clone(),
             last_event,
             steps: steps.clone(),
+            held: tokio::sync::Mutex::default(),
         };
         let writer = tokio::spawn(writer.run(waiting_commits, waiting_log));
         Ok(Self(Arc::new(Shared {
@@ -271,8 +275,8 @@ impl Metadata {
         self
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Any>, StoreError> {
-        Ok(self.0.pools.readers.acquire().await?)
+    async fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        self.0.pools.reader().await
     }
 
     fn queues(&self) -> std::sync::MutexGuard<'_, Option<Queues>> {

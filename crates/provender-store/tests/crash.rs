@@ -14,7 +14,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use provender_domain::EventKind;
-use provender_store::{Blobs, DatabaseUrl, EventFilter, Metadata, Scrub, StoreError, Write};
+use provender_store::{
+    Blobs, DatabaseUrl, EventFilter, Metadata, SMALL_BLOB_BYTES, Scrub, StoreError, Write,
+};
 use support::{bind, event, kept, key, record, repository, staged};
 
 /// Names the data directory to the victim.
@@ -60,7 +62,7 @@ fn kill_after(root: &Path, delay: Duration) -> Vec<String> {
 async fn commit_until_killed(root: &Path) {
     let url = DatabaseUrl::sqlite(root.join("metadata.db"));
     let metadata = Metadata::open(&url).await.unwrap();
-    let blobs = Blobs::open(root).await.unwrap();
+    let blobs = Blobs::open(root, metadata.clone()).await.unwrap();
     match metadata.commit(vec![Write::CreateRepository(repository("main"))], vec![]).await {
         Ok(_) | Err(StoreError::Exists { .. }) => {}
         Err(error) => panic!("{error:?}"),
@@ -71,10 +73,16 @@ async fn commit_until_killed(root: &Path) {
         callers.push(tokio::spawn(async move {
             for number in 0_u64.. {
                 let name = format!("{}-{caller}-{number}", std::process::id());
-                let blob = staged(&blobs, name.as_bytes()).await.unwrap().verify(&[]).await;
-                let blob = blobs.commit(blob.unwrap()).await.unwrap();
+                // Every third one is too large for the database.
+                let times = if number % 3 == 0 { SMALL_BLOB_BYTES } else { 1 };
+                let bytes = name.repeat(times);
+                let blob = staged(&blobs, bytes.as_bytes()).await.unwrap().verify(&[]).await;
+                let blob = blob.unwrap();
+                let id = blob.id();
+                let keep = blobs.commit_with_row(blob).await.unwrap();
                 let key = key("main", &format!("p{caller}"));
-                let writes = vec![bind(&key), record(&key, kept(&name, blob))];
+                let row = [bind(&key), record(&key, kept(&name, id))];
+                let writes = keep.into_iter().chain(row).collect();
                 let published = event(EventKind::Published, &name);
                 metadata.commit(writes, vec![published]).await.unwrap();
                 // One write to the pipe, so that a kill cannot tear it.
@@ -90,7 +98,7 @@ async fn commit_until_killed(root: &Path) {
 async fn check(root: &Path, acknowledged: &[String]) {
     let url = DatabaseUrl::sqlite(root.join("metadata.db"));
     let metadata = Metadata::open(&url).await.unwrap();
-    let blobs = Blobs::open(root).await.unwrap();
+    let blobs = Blobs::open(root, metadata.clone()).await.unwrap();
     let mut rows = BTreeMap::new();
     for caller in 0..CALLERS {
         for file in metadata.files(&key("main", &format!("p{caller}"))).await.unwrap() {

@@ -9,11 +9,9 @@ use std::process::Command;
 
 use bytes::Bytes;
 use provender_domain::{BlobId, EventKind};
-use provender_store::{
-    BlobError, Blobs, DatabaseUrl, EventFilter, Metadata, Scrub, StoreError, Write,
-};
+use provender_store::{BlobError, DatabaseUrl, EventFilter, Metadata, Scrub, StoreError, Write};
 use sha2::Digest as _;
-use support::{bind, blob, event, kept, key, record, repository, staged};
+use support::{bind, blob, event, kept, key, open_blobs, record, repository, staged};
 
 const DISK_MEBIBYTES: usize = 8;
 
@@ -61,7 +59,7 @@ async fn blobs() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let blobs = Blobs::open(disk.path()).await.unwrap();
+    let blobs = open_blobs(disk.path()).await;
     let small = staged(&blobs, b"small").await.unwrap().verify(&[]).await.unwrap();
     let small = blobs.commit(small).await.unwrap();
 
@@ -96,7 +94,7 @@ async fn an_upload() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let blobs = Blobs::open(disk.path()).await.unwrap();
+    let blobs = open_blobs(disk.path()).await;
     // No multiple of anything, so that the last write fails halfway.
     let bytes: Vec<u8> = (0..5_000_003_usize).map(|at| (at % 251).try_into().unwrap()).collect();
     let filler = disk.fill();

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use provender_domain::BlobId;
-use provender_store::{BlobError, Blobs, HELD_BACK_BYTES, Staging, TailReader};
+use provender_store::{BlobError, HELD_BACK_BYTES, Staging, TailReader};
 use sha2::Digest as _;
+use support::open_blobs;
 use tokio::task::JoinHandle;
 
 const LARGE_BYTES: usize = 2 * 1024 * 1024 + 321;
@@ -49,7 +50,7 @@ async fn write(staging: &mut Staging, bytes: &[u8]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_readers_see_what_is_kept() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let check = async |length: usize, piece: usize| {
         let bytes = pattern(length);
         let mut staging = blobs.stage().await.unwrap();
@@ -92,7 +93,7 @@ async fn many_readers_see_what_is_kept() {
 #[tokio::test]
 async fn a_slow_writer_is_followed_but_never_to_the_end() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let held_back = usize::try_from(HELD_BACK_BYTES).unwrap();
     let bytes = pattern(1_000_000);
     let mut staging = blobs.stage().await.unwrap();
@@ -138,7 +139,7 @@ async fn a_slow_writer_is_followed_but_never_to_the_end() {
 #[tokio::test]
 async fn what_is_not_kept_is_cut_off() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let bytes = pattern(LARGE_BYTES);
     let begin = async || {
         let mut staging = blobs.stage().await.unwrap();

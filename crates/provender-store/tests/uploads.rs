@@ -16,6 +16,7 @@ use provender_store::{
     BlobError, Blobs, FaultMode, Faults, RemovedUploads, Scrub, Upload, VerifyError,
 };
 use sha2::Digest as _;
+use support::open_blobs;
 
 const OWNER: &str = "main/oci/team/app";
 const ID: &str = "00112233445566778899aabbccddeeff";
@@ -62,7 +63,7 @@ async fn resumed_if_there(blobs: &Blobs) -> Option<Upload> {
 async fn pieces_become_one_blob_whatever_happens_in_between() {
     let check = async |piece: usize, restart: bool| {
         let root = tempfile::tempdir().unwrap();
-        let mut blobs = Blobs::open(root.path()).await.unwrap();
+        let mut blobs = open_blobs(root.path()).await;
         let bytes = pattern(LARGE_BYTES);
         let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
         let mut sent = 0;
@@ -75,7 +76,7 @@ async fn pieces_become_one_blob_whatever_happens_in_between() {
             assert_eq!(upload.pause().await.unwrap(), sent);
             assert_eq!(files(root.path())[0].metadata().unwrap().len(), sent);
             if restart {
-                blobs = Blobs::open(root.path()).await.unwrap();
+                blobs = open_blobs(root.path()).await;
             }
             upload = blobs.resume_upload(OWNER, ID).await.unwrap().unwrap();
             assert_eq!(upload.received_bytes(), sent);
@@ -84,7 +85,7 @@ async fn pieces_become_one_blob_whatever_happens_in_between() {
         assert_eq!((blob.id(), blob.size_bytes()), (id_of(&bytes), LARGE_BYTES as u64));
         let id = blobs.commit(blob.verify(&[id_of(&bytes).digest()]).await.unwrap()).await.unwrap();
         let mut seen = Vec::new();
-        blobs.open_blob(&id).await.unwrap().unwrap().file.read_to_end(&mut seen).unwrap();
+        blobs.open_blob(&id).await.unwrap().unwrap().content.read_to_end(&mut seen).unwrap();
         assert!(seen == bytes, "{piece} {restart}");
         assert!(files(root.path()).is_empty());
         assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
@@ -99,9 +100,9 @@ async fn pieces_become_one_blob_whatever_happens_in_between() {
 #[tokio::test]
 async fn an_upload_may_be_empty() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     drop(blobs.create_upload(OWNER, ID, &[]).await.unwrap());
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let blob = resumed(&blobs).await.finish().await.unwrap();
     assert_eq!((blob.id(), blob.size_bytes()), (id_of(b""), 0));
     let id = blobs.commit(blob.verify(&[]).await.unwrap()).await.unwrap();
@@ -112,7 +113,7 @@ async fn an_upload_may_be_empty() {
 #[tokio::test]
 async fn it_is_found_by_its_owner_and_id_alone() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
     write(&mut upload, b"mine").await.unwrap();
     upload.pause().await.unwrap();
@@ -138,7 +139,7 @@ async fn it_is_found_by_its_owner_and_id_alone() {
 #[tokio::test]
 async fn one_holds_it_at_a_time() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let is_busy = async || matches!(blobs.resume_upload(OWNER, ID).await, Err(BlobError::Busy));
     let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
     assert!(is_busy().await);
@@ -156,7 +157,7 @@ async fn one_holds_it_at_a_time() {
 
     // After a restart, several ask at once: one reads the file.
     blobs.create_upload(OWNER, ID, &[]).await.unwrap().pause().await.unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let ask = || blobs.resume_upload(OWNER, ID);
     let (a, b, c) = tokio::join!(ask(), ask(), ask());
     let held = [a, b, c].into_iter().filter(|outcome| matches!(outcome, Ok(Some(_)))).count();
@@ -166,7 +167,7 @@ async fn one_holds_it_at_a_time() {
 #[tokio::test]
 async fn what_is_dropped_keeps_what_was_written_by_then() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let bytes = pattern(LARGE_BYTES);
     let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
     let mut seen = 0;
@@ -204,7 +205,7 @@ async fn what_is_dropped_keeps_what_was_written_by_then() {
 #[tokio::test]
 async fn cancelled_or_wrong_it_is_gone() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
     write(&mut upload, &pattern(LARGE_BYTES)).await.unwrap();
     upload.cancel().await.unwrap();
@@ -226,7 +227,7 @@ async fn cancelled_or_wrong_it_is_gone() {
 #[tokio::test]
 async fn a_file_that_somebody_else_changed_is_never_taken_for_its_hash() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
     write(&mut upload, b"0123456789").await.unwrap();
     upload.pause().await.unwrap();
@@ -254,7 +255,7 @@ async fn a_file_that_somebody_else_changed_is_never_taken_for_its_hash() {
 #[tokio::test]
 async fn abandoned_ones_are_removed() {
     let root = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(root.path()).await.unwrap();
+    let blobs = open_blobs(root.path()).await;
     // More than are looked at in one go.
     for number in 0..300 {
         let id = format!("{number:032x}");
@@ -290,12 +291,12 @@ async fn other_algorithms_need_no_second_pass() {
     let wrong = Digest::from_bytes(Algorithm::Sha512, &sha2::Sha512::digest(b"other")).unwrap();
     let md5 = "md5:900150983cd24fb0d6963f7d28e17f72".parse::<Digest>().unwrap();
     let check = async |claims: &[&Digest], restart: bool, expected: bool| {
-        let blobs = Blobs::open(root.path()).await.unwrap();
+        let blobs = open_blobs(root.path()).await;
         let algorithms = [Algorithm::Sha512, Algorithm::Sha256, Algorithm::Sha512];
         let mut upload = blobs.create_upload(OWNER, ID, &algorithms).await.unwrap();
         write(&mut upload, &bytes[..1_500_000]).await.unwrap();
         upload.pause().await.unwrap();
-        let blobs = if restart { Blobs::open(root.path()).await.unwrap() } else { blobs };
+        let blobs = if restart { open_blobs(root.path()).await } else { blobs };
         let mut upload = resumed(&blobs).await;
         write(&mut upload, &bytes[1_500_000..]).await.unwrap();
         let blob = upload.finish().await.unwrap();
@@ -327,7 +328,7 @@ async fn every_step_may_fail() {
         for step in 0.. {
             let root = tempfile::tempdir().unwrap();
             let faults = Faults::at(step, mode);
-            let blobs = Blobs::open(root.path()).await.unwrap().with_faults(faults.clone());
+            let blobs = open_blobs(root.path()).await.with_faults(faults.clone());
             let failures = push_stubbornly(&blobs, root.path(), &bytes).await;
             assert_eq!(failures, u32::from(faults.fired()), "step {step} {mode:?}");
             assert_eq!(blobs.scrub(&id_of(&bytes)).await.unwrap(), Scrub::Intact);

@@ -32,7 +32,7 @@ async fn a_file_goes_through_the_chain_once_and_is_one_blob() {
         assert_eq!(metadata.unwrap(), distribution.metadata.as_bytes());
     }
     assert_eq!(upstream.fake().hits(&upstream.file_path(&theirs.file_name)), 1);
-    assert_eq!(registry.blobs().len(), 5, "two wheels, their metadata, and one provenance");
+    assert_eq!(registry.blobs().await.len(), 5, "two wheels, their metadata, and one provenance");
     let origins = registry.kept().await.into_iter().map(|kept| match kept.origin {
         Origin::Published => "here".to_owned(),
         Origin::Mirrored { upstream } => upstream.to_string(),

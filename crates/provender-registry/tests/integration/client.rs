@@ -251,7 +251,7 @@ pub(crate) fn message<T>(result: Result<T, Problem>) -> String {
 
 pub(crate) fn bytes_of(answer: FileAnswer) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut file = answer.open.file;
+    let mut file = answer.open.content;
     file.read_to_end(&mut bytes).expect("a kept file can be read");
     assert_eq!(bytes.len() as u64, answer.size_bytes);
     bytes

@@ -14,7 +14,7 @@ use crate::{TestRegistry, minutes, wheel};
 /// Nothing was recorded and nothing lies about; then the truth is told, and all is well.
 async fn assert_harmless(registry: &TestRegistry, what: &str) {
     assert_eq!(registry.staged(), 0, "{what}");
-    assert_eq!(registry.blobs(), [""; 0], "{what}");
+    assert_eq!(registry.blobs().await, [""; 0], "{what}");
     assert!(registry.kept().await.is_empty(), "{what}");
 }
 

@@ -145,7 +145,7 @@ async fn archives_that_contradict_themselves_are_refused() {
         let problem = registry.main().publish(&found).await.expect_err(what);
         assert_eq!(problem.code, code, "{what}: {problem:?}");
         assert_eq!(registry.staged(), 0, "{what}");
-        assert_eq!(registry.blobs(), [""; 0], "{what}");
+        assert_eq!(registry.blobs().await, [""; 0], "{what}");
     }
     assert!(registry.kept().await.is_empty());
     assert_eq!(registry.main().catalogue().await, [""; 0]);
@@ -274,11 +274,11 @@ async fn a_deletion_frees_the_bytes_unless_somebody_else_has_them() {
     registry.main().publish(&alone).await.unwrap();
     registry.main().delete("demo", "1.0").await;
     registry.main().delete("demo", "2.0").await;
-    assert!(registry.has_blob(&shared.sha256_hex()));
-    assert!(!registry.has_blob(&alone.sha256_hex()));
+    assert!(registry.has_blob(&shared.sha256_hex()).await);
+    assert!(!registry.has_blob(&alone.sha256_hex()).await);
     other.install(&shared).await;
     other.delete("demo", "1.0").await;
-    assert!(!registry.has_blob(&shared.sha256_hex()));
+    assert!(!registry.has_blob(&shared.sha256_hex()).await);
     registry.assert_sound().await;
     let tombstones = registry.kept().await;
     assert!(tombstones.iter().all(|kept| kept.state == FileState::Deleted));

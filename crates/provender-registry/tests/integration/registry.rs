@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use futures_util::TryStreamExt as _;
 use provender_attest::Bundle;
 use provender_domain::{
     Algorithm, BlobId, Event, EventKind, FileState, KeptFile, Scope, Timestamp, Visibility,
@@ -15,9 +16,8 @@ use provender_pypi::Pypi;
 use provender_registry::{
     Caller, Clock, NewToken, NewUpstream, Options, Registry, RegistryError, Tuning,
 };
-use provender_store::{AttestationSource, DatabaseUrl, EventFilter, Metadata};
+use provender_store::{AttestationSource, DatabaseUrl, EventFilter, Metadata, Scrub};
 use provender_testing::python::{Distribution, PythonUpstream, WheelBuilder};
-use provender_testing::sha256_hex;
 use provender_upstream::{BreakerOptions, Timeouts};
 use tempfile::TempDir;
 
@@ -294,22 +294,17 @@ impl TestRegistry {
         std::fs::read_dir(self.data().join("staging")).expect("a staging directory").count()
     }
 
-    /// The names of all blobs on disk.
-    pub(crate) fn blobs(&self) -> Vec<String> {
-        let shards = std::fs::read_dir(self.data().join("blobs/sha256")).expect("blobs");
-        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+    /// The names of all blobs, wherever they are kept.
+    pub(crate) async fn blobs(&self) -> Vec<String> {
+        let listed = self.registry.blobs().list();
         let mut names: Vec<String> =
-            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            listed.map_ok(|found| found.id.to_hex()).try_collect().await.expect("blobs");
         names.sort();
         names
     }
 
-    pub(crate) fn has_blob(&self, hex: &str) -> bool {
-        self.blob_path(hex).exists()
-    }
-
-    fn blob_path(&self, hex: &str) -> PathBuf {
-        self.data().join("blobs/sha256").join(&hex[..2]).join(hex)
+    pub(crate) async fn has_blob(&self, hex: &str) -> bool {
+        self.registry.blobs().open_blob(&hex.parse().unwrap()).await.unwrap().is_some()
     }
 
     /// Every kept file of every package, in every state.
@@ -336,8 +331,7 @@ impl TestRegistry {
         assert_eq!(self.staged(), 0, "half a file was left behind");
         for kept in self.kept().await {
             if kept.state == FileState::Present {
-                self.assert_bytes(&kept.blob, &kept.file.name);
-                let size_bytes = self.blob_path(&kept.blob.to_hex()).metadata().unwrap().len();
+                let size_bytes = self.assert_bytes(&kept.blob, &kept.file.name).await;
                 assert_eq!(kept.file.size_bytes, Some(size_bytes), "{:?}", kept.file.name);
                 for companion in kept.file.companions.iter().filter(|found| found.url.is_none()) {
                     let Some(digest) = &companion.digest else {
@@ -346,7 +340,7 @@ impl TestRegistry {
                         continue;
                     };
                     assert_eq!(digest.algorithm(), Algorithm::Sha256);
-                    self.assert_bytes(&digest.hex().parse().unwrap(), &companion.kind);
+                    self.assert_bytes(&digest.hex().parse().unwrap(), &companion.kind).await;
                 }
             }
         }
@@ -382,10 +376,11 @@ impl TestRegistry {
         }
     }
 
-    fn assert_bytes(&self, blob: &BlobId, what: &dyn std::fmt::Debug) {
-        let bytes = std::fs::read(self.blob_path(&blob.to_hex()));
-        let bytes = bytes.unwrap_or_else(|error| panic!("{what:?} has no bytes: {error}"));
-        assert_eq!(sha256_hex(&bytes), blob.to_hex(), "{what:?}");
+    /// They are there and whole; how many there are.
+    async fn assert_bytes(&self, blob: &BlobId, what: &(dyn std::fmt::Debug + Sync)) -> u64 {
+        let blobs = self.registry.blobs();
+        assert_eq!(blobs.scrub(blob).await.unwrap(), Scrub::Intact, "{what:?}");
+        blobs.open_blob(blob).await.unwrap().expect("it is intact").size_bytes
     }
 }
 

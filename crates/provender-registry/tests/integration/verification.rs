@@ -30,7 +30,7 @@ async fn bytes_that_the_index_did_not_promise_are_never_kept_and_never_tried_aga
         assert_eq!(client.files("demo").await, [""; 0]);
     }
     assert_eq!(upstream.fake().hits(&path), 1);
-    assert!(!registry.has_blob(&sha256_hex(FORGED)), "none of it is kept");
+    assert!(!registry.has_blob(&sha256_hex(FORGED)).await, "none of it is kept");
     let events = registry.events_of(EventKind::DigestMismatch, 1).await;
     assert_eq!(events[0].severity, Some(Severity::High));
 
@@ -102,7 +102,7 @@ async fn an_archive_that_is_hostile_or_lies_is_kept_as_evidence_and_not_served()
             assert_eq!(client.files("demo").await, [""; 0], "{what}");
         }
         assert_eq!(upstream.fake().hits(&path), 1, "{what}");
-        assert!(registry.has_blob(&found.sha256_hex()), "{what}");
+        assert!(registry.has_blob(&found.sha256_hex()).await, "{what}");
         let event = &registry.events_of(EventKind::ArchiveRefused, 1).await[0];
         assert_eq!(event.severity, Some(Severity::High), "{what}");
         registry.assert_sound().await;
@@ -135,7 +135,7 @@ async fn an_index_that_promises_other_metadata_than_the_archive_has_is_refused()
     let registry = TestRegistry::mirroring(&upstream).await;
     let told = message(registry.main().file("demo", &demo.file_name).await);
     assert!(told.contains("contradiction"), "{told}");
-    assert!(registry.has_blob(&demo.sha256_hex()), "it is evidence");
+    assert!(registry.has_blob(&demo.sha256_hex()).await, "it is evidence");
     assert_eq!(registry.main().files("demo").await, [""; 0]);
     registry.assert_recorded(&[(EventKind::ArchiveRefused, 1)]).await;
 }
@@ -150,7 +150,7 @@ async fn metadata_that_is_not_what_the_index_promises_is_not_served() {
     let registry = TestRegistry::mirroring(&upstream).await;
     let metadata = registry.main().metadata("demo", &demo.file_name).await;
     assert_eq!(refused(metadata), ProblemCode::UpstreamFailed);
-    assert_eq!(registry.blobs(), [""; 0]);
+    assert_eq!(registry.blobs().await, [""; 0]);
     // The file itself brings its metadata along.
     registry.main().install(&demo).await;
     let metadata = registry.main().metadata("demo", &demo.file_name).await.unwrap();
@@ -239,7 +239,7 @@ async fn a_quarantined_file_may_be_deleted_for_good() {
     let client = registry.main();
     assert_eq!(refused(client.file("demo", &found.file_name).await), ProblemCode::PolicyDenied);
     client.delete("demo", &found.file_name).await;
-    assert!(!registry.has_blob(&found.sha256_hex()));
+    assert!(!registry.has_blob(&found.sha256_hex()).await);
     for _ in 0..2 {
         assert_eq!(refused(client.file("demo", &found.file_name).await), ProblemCode::Gone);
     }

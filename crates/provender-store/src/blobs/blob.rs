@@ -1,13 +1,16 @@
 //! Whole staged files, and the proof that they are what was promised.
 
 use std::fs::File;
+use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use provender_domain::{BlobId, Digest};
+use bytes::Bytes;
+use provender_domain::{Algorithm, BlobId, Digest};
 use tempfile::TempPath;
 
 use super::blocking;
+use super::content::Content;
 use super::hashers::{digests, without_sha256};
 use super::tail::Unkept;
 use super::upload::Hold;
@@ -43,13 +46,22 @@ pub struct Blob<S: State> {
 /// What a staged file is, verified or not.
 #[derive(Debug)]
 pub(super) struct Staged {
-    pub(super) file: Arc<File>,
-    pub(super) path: TempPath,
+    pub(super) body: Body,
+    /// Its file, removed with it. An upload has one also where its bytes are in memory.
+    pub(super) path: Option<TempPath>,
     pub(super) id: BlobId,
     /// By the other algorithms that were asked for when it was begun.
     pub(super) digests: Vec<Digest>,
     pub(super) size_bytes: u64,
     pub(super) source: Source,
+}
+
+/// Where its bytes are.
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    File(Arc<File>),
+    /// At most [`SMALL_BLOB_BYTES`](super::SMALL_BLOB_BYTES) of them.
+    Memory(Bytes),
 }
 
 /// What it was before, and what hears of its end. Below the path, so that the file is gone first.
@@ -58,6 +70,24 @@ pub(super) enum Source {
     Staging(Unkept),
     /// Held, so that nobody goes on with the upload.
     Upload(Hold),
+}
+
+impl Staged {
+    /// It is kept elsewhere: its file goes, and its end is its owner's to say.
+    pub(super) fn leave(self) {
+        drop(self.path);
+        self.source.leave();
+    }
+}
+
+impl Source {
+    /// The blob is kept.
+    pub(super) fn leave(self) {
+        match self {
+            Self::Staging(unkept) => unkept.leave_to_owner(),
+            Self::Upload(hold) => drop(hold),
+        }
+    }
 }
 
 impl Blob<Unverified> {
@@ -76,9 +106,7 @@ impl Blob<Unverified> {
         let mut others = without_sha256(claims.iter().map(Digest::algorithm).collect());
         others.retain(|algorithm| known.iter().all(|digest| digest.algorithm() != *algorithm));
         if !others.is_empty() {
-            let file = self.reader().map_err(VerifyError::Io)?;
-            let digests = blocking(move || Ok(digests(&file, &others)?)).await;
-            known.extend(digests.map_err(VerifyError::Io)?);
+            known.extend(self.digests(others).await.map_err(VerifyError::Io)?);
         }
         for expected in claims {
             let actual = known
@@ -95,6 +123,15 @@ impl Blob<Unverified> {
             }
         }
         Ok(Blob { staged: self.staged, state: PhantomData })
+    }
+
+    /// By these algorithms; few bytes here and now.
+    async fn digests(&self, algorithms: Vec<Algorithm>) -> Result<Vec<Digest>, BlobError> {
+        let mut content = self.reader()?;
+        match self.is_small() {
+            true => Ok(digests(&mut content, &algorithms)?),
+            false => blocking(move || Ok(digests(&mut content, &algorithms)?)).await,
+        }
     }
 }
 
@@ -115,8 +152,17 @@ impl<S: State> Blob<S> {
         self.staged.size_bytes
     }
 
-    /// A fresh, independent handle at offset 0, for inspection.
-    pub fn reader(&self) -> Result<File, BlobError> {
-        Ok(File::open(&self.staged.path)?)
+    /// Whether it is in memory: then reading it does not wait.
+    pub fn is_small(&self) -> bool {
+        matches!(self.staged.body, Body::Memory(_))
+    }
+
+    /// Its bytes, fresh and independent, at offset 0, for inspection.
+    pub fn reader(&self) -> Result<Content, BlobError> {
+        match (&self.staged.body, &self.staged.path) {
+            (Body::Memory(bytes), _) => Ok(bytes.clone().into()),
+            (Body::File(_), Some(path)) => Ok(File::open(path)?.into()),
+            (Body::File(_), None) => Err(io::Error::from(io::ErrorKind::NotFound).into()),
+        }
     }
 }

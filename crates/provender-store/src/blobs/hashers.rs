@@ -1,7 +1,6 @@
 //! Hashing bytes by several algorithms in one pass.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 
 use provender_domain::{Algorithm, BlobId, Digest};
@@ -57,10 +56,13 @@ pub(super) fn without_sha256(mut algorithms: Vec<Algorithm>) -> Vec<Algorithm> {
     algorithms
 }
 
-/// The digests of what the file has from here to its end, in one pass.
-pub(super) fn digests(mut file: &File, algorithms: &[Algorithm]) -> io::Result<Vec<Digest>> {
+/// The digests of what there is from here to the end, in one pass.
+pub(super) fn digests(
+    content: &mut impl Read,
+    algorithms: &[Algorithm],
+) -> io::Result<Vec<Digest>> {
     let mut hashers: Vec<_> = algorithms.iter().map(|algorithm| hasher(*algorithm)).collect();
-    read_all(&mut file, |bytes| hashers.iter_mut().for_each(|hasher| hasher.update(bytes)))?;
+    read_all(content, |bytes| hashers.iter_mut().for_each(|hasher| hasher.update(bytes)))?;
     Ok(algorithms
         .iter()
         .zip(hashers)

@@ -9,7 +9,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -18,13 +18,11 @@ use object_store::local::LocalFileSystem;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use provender_domain::BlobId;
 use rustix::fs::Advice;
-use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
-use super::blob::{Source, Staged};
-use super::hashers::read_all;
+use super::blob::{Body, Staged};
 use super::upload::Uploads;
-use super::{BlobFacts, OpenBlob, Scrub};
+use super::{BlobFacts, OpenBlob};
 use crate::BlobError;
 use crate::steps::Steps;
 
@@ -74,7 +72,7 @@ impl Local {
     }
 
     /// An empty file in `staging/`, for its owner alone, removed with its path.
-    pub(super) fn create_staged(&self) -> Result<(File, TempPath), BlobError> {
+    pub(super) fn create_staged(&self) -> io::Result<(File, TempPath)> {
         let file =
             self.steps.file(|| tempfile::Builder::new().prefix("").tempfile_in(&self.staging))?;
         Ok(file.into_parts())
@@ -100,7 +98,12 @@ impl Local {
     /// commits the same blob finds it taken. A name that is taken may be in use: there the bytes are
     /// durable before they replace what is there.
     pub(super) fn commit(&self, staged: Staged) -> Result<BlobId, BlobError> {
-        let Staged { source, file, path, id, .. } = staged;
+        let Staged { source, body, path, id, .. } = staged;
+        let (file, path) = match (body, path) {
+            (Body::File(file), Some(path)) => (file, path),
+            (Body::Memory(bytes), _) => self.write_out(&bytes)?,
+            (Body::File(_), None) => return Err(io::Error::from(io::ErrorKind::NotFound).into()),
+        };
         let place = self.path(&id);
         file.set_modified(SystemTime::now())?;
         let taken = {
@@ -113,11 +116,20 @@ impl Local {
             self.steps.file(|| path.persist(&place).map_err(io::Error::from))?;
         }
         self.steps.file(|| sync_directory(&self.shard(&id)))?;
-        match source {
-            Source::Staging(unkept) => unkept.leave_to_owner(),
-            Source::Upload(hold) => drop(hold),
-        }
+        source.leave();
         Ok(id)
+    }
+
+    /// Puts bytes that are in memory into a staged file.
+    fn write_out(&self, bytes: &[u8]) -> io::Result<(Arc<File>, TempPath)> {
+        let (file, path) = self.create_staged()?;
+        self.append(&file, 0, bytes)?;
+        Ok((Arc::new(file), path))
+    }
+
+    /// Whether there is a file of this name.
+    pub(super) fn has(&self, id: &BlobId) -> io::Result<bool> {
+        self.path(id).try_exists()
     }
 
     pub(super) fn open_blob(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
@@ -125,7 +137,7 @@ impl Local {
             return Ok(None);
         };
         let size_bytes = file.metadata()?.len();
-        Ok(Some(OpenBlob { file, size_bytes }))
+        Ok(Some(OpenBlob { content: file.into(), size_bytes }))
     }
 
     pub(super) async fn read(
@@ -171,16 +183,6 @@ impl Local {
             Err(object_store::Error::NotFound { .. }) => None,
             Err(error) => Some(Err(error.into())),
         })
-    }
-
-    pub(super) fn scrub(&self, id: &BlobId) -> Result<Scrub, BlobError> {
-        let Some(OpenBlob { mut file, .. }) = self.open_blob(id)? else {
-            return Ok(Scrub::Missing);
-        };
-        let mut hasher = Sha256::new();
-        read_all(&mut file, |bytes| hasher.update(bytes))?;
-        let actual = BlobId::from_bytes(hasher.finalize().into());
-        Ok(if actual == *id { Scrub::Intact } else { Scrub::Damaged { actual } })
     }
 
     fn turn(&self, id: &BlobId) -> MutexGuard<'_, ()> {

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use provender_domain::Algorithm;
 use tempfile::TempPath;
 
-use super::blob::{Blob, Source, Staged, Unverified};
+use super::blob::{Blob, Body, Source, Staged, Unverified};
 use super::hashers::Hashers;
 use super::local::Local;
+use super::small::SMALL_BLOB_BYTES;
 use super::tail::{Tail, Unkept};
 use super::writer::{Sink, Writer};
 use crate::BlobError;
@@ -73,11 +74,23 @@ impl Staging {
 
     /// Writes and hashes what is left. Whoever reads the file meanwhile waits on, until
     /// [`Tail::complete`] or [`Tail::fail`].
-    pub async fn finish(self) -> Result<Blob<Unverified>, BlobError> {
+    pub async fn finish(mut self) -> Result<Blob<Unverified>, BlobError> {
+        if let Some((beginning, bytes)) = self.writer.take_small(SMALL_BLOB_BYTES) {
+            let Beginning { mut hashers, unkept } = beginning;
+            hashers.update(&bytes);
+            let size_bytes = bytes.len() as u64;
+            let body = Body::Memory(bytes);
+            unkept.is_there(&body);
+            unkept.has_grown(size_bytes);
+            let (id, digests) = hashers.finish();
+            let source = Source::Staging(unkept);
+            return Ok(Blob::new(Staged { body, path: None, id, digests, size_bytes, source }));
+        }
         let StagedFile { file, path, hashers, size_bytes, unkept } = self.writer.finish().await?;
         let (id, digests) = hashers.finish();
+        let (body, path) = (Body::File(file), Some(path));
         let source = Source::Staging(unkept);
-        Ok(Blob::new(Staged { file, path, id, digests, size_bytes, source }))
+        Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
     }
 }
 
@@ -88,7 +101,7 @@ impl Sink for StagedFile {
         let Beginning { hashers, unkept } = beginning;
         let (file, path) = local.create_staged()?;
         let file = Arc::new(file);
-        unkept.is_there(&file);
+        unkept.is_there(&Body::File(Arc::clone(&file)));
         Ok(Self { file, path, hashers, size_bytes: 0, unkept })
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::blob::Body;
 use super::blocking;
 use crate::BlobError;
 
@@ -22,7 +23,7 @@ pub const HELD_BACK_BYTES: u64 = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct Tail(Arc<watch::Sender<Progress>>);
 
-/// One reader of such a file. It keeps the file open, also after it has its final name or is
+/// One reader of such a file. It keeps the file open, or the bytes in memory, also after it has its final name or is
 /// removed.
 #[derive(Debug)]
 pub struct TailReader {
@@ -33,7 +34,7 @@ pub struct TailReader {
 /// How far the file is.
 #[derive(Debug, Default)]
 struct Progress {
-    file: Option<Arc<File>>,
+    body: Option<Body>,
     written_bytes: u64,
     is_kept: bool,
     end: Option<End>,
@@ -82,7 +83,7 @@ impl TailReader {
         loop {
             let ready = self.ready(limit_bytes)?;
             match ready {
-                Ready::Bytes { file, count } => return self.read(file, count).await.map(Some),
+                Ready::Bytes { body, count } => return self.read(body, count).await.map(Some),
                 Ready::End => return Ok(None),
                 Ready::Nothing => {}
             }
@@ -99,28 +100,37 @@ impl TailReader {
         };
         let count = offered.saturating_sub(self.offset_bytes);
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(limit_bytes.max(1));
-        Ok(match &progress.file {
-            Some(file) if count > 0 => Ready::Bytes { file: Arc::clone(file), count },
+        Ok(match &progress.body {
+            Some(body) if count > 0 => Ready::Bytes { body: body.clone(), count },
             _ if progress.end.is_some() => Ready::End,
             _ => Ready::Nothing,
         })
     }
 
-    async fn read(&mut self, file: Arc<File>, count: usize) -> Result<Bytes, BlobError> {
-        let offset_bytes = self.offset_bytes;
-        let bytes = blocking(move || {
-            let mut bytes = vec![0; count];
-            file.read_exact_at(&mut bytes, offset_bytes)?;
-            Ok(Bytes::from(bytes))
-        })
-        .await?;
+    async fn read(&mut self, body: Body, count: usize) -> Result<Bytes, BlobError> {
+        let bytes = match body {
+            Body::File(file) => read_at(file, self.offset_bytes, count).await?,
+            Body::Memory(bytes) => {
+                let offset = usize::try_from(self.offset_bytes).expect("it is in memory");
+                bytes.slice(offset..offset + count)
+            }
+        };
         self.offset_bytes += count as u64;
         Ok(bytes)
     }
 }
 
+async fn read_at(file: Arc<File>, offset_bytes: u64, count: usize) -> Result<Bytes, BlobError> {
+    blocking(move || {
+        let mut bytes = vec![0; count];
+        file.read_exact_at(&mut bytes, offset_bytes)?;
+        Ok(Bytes::from(bytes))
+    })
+    .await
+}
+
 enum Ready {
-    Bytes { file: Arc<File>, count: usize },
+    Bytes { body: Body, count: usize },
     Nothing,
     End,
 }
@@ -130,8 +140,8 @@ enum Ready {
 pub(super) struct Unkept(Arc<watch::Sender<Progress>>);
 
 impl Unkept {
-    pub(super) fn is_there(&self, file: &Arc<File>) {
-        self.0.send_modify(|progress| progress.file = Some(Arc::clone(file)));
+    pub(super) fn is_there(&self, body: &Body) {
+        self.0.send_modify(|progress| progress.body = Some(body.clone()));
     }
 
     pub(super) fn has_grown(&self, written_bytes: u64) {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
@@ -20,10 +20,11 @@ use provender_domain::Algorithm;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
-use super::blob::{Blob, Source, Staged, Unverified};
+use super::blob::{Blob, Body, Source, Staged, Unverified};
 use super::blocking;
 use super::hashers::{Hashers, read_all};
 use super::local::{Local, present};
+use super::small::SMALL_BLOB_BYTES;
 use super::writer::{Sink, Writer};
 use crate::BlobError;
 
@@ -50,7 +51,9 @@ pub struct RemovedUploads {
 }
 
 impl Upload {
-    pub(super) async fn create(
+    /// The empty file is made here and now, as are the system calls of
+    /// [`Blobs::open_blob`](super::Blobs::open_blob): nothing waits for the disk.
+    pub(super) fn create(
         local: Arc<Local>,
         owner: &str,
         id: &str,
@@ -61,9 +64,8 @@ impl Upload {
             Ok(_) | Err(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
         };
         let known = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
-        let making = Arc::clone(&local);
-        let sink = blocking(move || UploadFile::create(&making, hold, known)).await?;
-        let writer = Writer::opened(Arc::clone(&local), sink);
+        let hold = hold.make_file(known)?;
+        let writer = Writer::new(Arc::clone(&local), hold);
         Ok(Self { local, writer, received_bytes: 0 })
     }
 
@@ -80,7 +82,7 @@ impl Upload {
         let Some(hold) = hold else {
             return Ok(None);
         };
-        let received_bytes = hold.known.as_ref().map_or(0, |known| known.size_bytes);
+        let received_bytes = hold.size_bytes();
         let writer = Writer::new(Arc::clone(&local), hold);
         Ok(Some(Self { local, writer, received_bytes }))
     }
@@ -113,13 +115,33 @@ impl Upload {
 
     /// Writes what is left and takes the file for whole. The upload is gone when the blob is
     /// committed or dropped; until then it is busy.
-    pub async fn finish(self) -> Result<Blob<Unverified>, BlobError> {
-        let UploadFile { file, mut hold } = self.writer.finish().await?;
+    pub async fn finish(mut self) -> Result<Blob<Unverified>, BlobError> {
+        let (body, mut hold) = match self.take_small() {
+            Some((hold, bytes)) => (Body::Memory(bytes), hold),
+            None => {
+                let UploadFile { file, hold } = self.writer.finish().await?;
+                (small_or_file(file, hold.size_bytes()).await?, hold)
+            }
+        };
         let known = hold.known.take().ok_or(BlobError::Abandoned)?;
-        let path = TempPath::try_from_path(self.local.uploads().path(&hold.name))?;
+        let path = Some(TempPath::try_from_path(self.local.uploads().path(&hold.name))?);
         let (id, digests) = known.hashers.finish();
         let (size_bytes, source) = (known.size_bytes, Source::Upload(hold));
-        Ok(Blob::new(Staged { file, path, id, digests, size_bytes, source }))
+        Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
+    }
+
+    /// All bytes, hashed, where they came in the last request and are few: nothing was written to
+    /// the file then, nor need be.
+    fn take_small(&mut self) -> Option<(Hold, Bytes)> {
+        if self.writer.beginning().is_none_or(|hold| hold.size_bytes() > 0) {
+            return None;
+        }
+        let (mut hold, bytes) = self.writer.take_small(SMALL_BLOB_BYTES)?;
+        if let Some(known) = &mut hold.known {
+            known.hashers.update(&bytes);
+            known.size_bytes = bytes.len() as u64;
+        }
+        Some((hold, bytes))
     }
 
     /// Removes it.
@@ -239,6 +261,11 @@ impl Hold {
         Ok(Self { local: Arc::clone(local), name, known })
     }
 
+    /// How many bytes are in the file, as far as is known.
+    fn size_bytes(&self) -> u64 {
+        self.known.as_ref().map_or(0, |known| known.size_bytes)
+    }
+
     /// Hashes what is in the file; `None` if there is none.
     fn read_again(mut self) -> Result<Option<Self>, BlobError> {
         let path = self.local.uploads().path(&self.name);
@@ -252,6 +279,16 @@ impl Hold {
         })?;
         self.known = Some(known);
         Ok(Some(self))
+    }
+
+    /// Makes the file, which is empty.
+    fn make_file(mut self, known: Known) -> Result<Self, BlobError> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let path = self.local.uploads().path(&self.name);
+        self.local.steps().file(|| options.open(path))?;
+        self.known = Some(known);
+        Ok(self)
     }
 
     /// Removes the file; whether it was there.
@@ -277,17 +314,6 @@ impl Drop for Hold {
 pub(super) struct UploadFile {
     file: Arc<File>,
     hold: Hold,
-}
-
-impl UploadFile {
-    fn create(local: &Local, mut hold: Hold, known: Known) -> Result<Self, BlobError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
-        let path = local.uploads().path(&hold.name);
-        let file = local.steps().file(|| options.open(path))?;
-        hold.known = Some(known);
-        Ok(Self { file: Arc::new(file), hold })
-    }
 }
 
 impl Sink for UploadFile {
@@ -319,6 +345,21 @@ impl Sink for UploadFile {
         }
         self.hold.known = Some(known);
         Ok(written?)
+    }
+}
+
+/// Few bytes are read into memory.
+async fn small_or_file(file: Arc<File>, size_bytes: u64) -> Result<Body, BlobError> {
+    match usize::try_from(size_bytes) {
+        Ok(length) if length <= SMALL_BLOB_BYTES => {
+            let read = move || {
+                let mut bytes = vec![0; length];
+                file.read_exact_at(&mut bytes, 0)?;
+                Ok(Body::Memory(bytes.into()))
+            };
+            blocking(read).await
+        }
+        _ => Ok(Body::File(file)),
     }
 }
 

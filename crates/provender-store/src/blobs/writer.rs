@@ -57,9 +57,12 @@ impl<S: Sink> Writer<S> {
         Self { local, buffer: Vec::new(), is_eager: false, work: Work::Fresh(beginning) }
     }
 
-    /// One whose file is open.
-    pub(super) fn opened(local: Arc<Local>, sink: S) -> Self {
-        Self { local, buffer: Vec::new(), is_eager: false, work: Work::Idle(sink) }
+    /// What the file is going to be opened with, as long as it is not.
+    pub(super) fn beginning(&self) -> Option<&S::Beginning> {
+        match &self.work {
+            Work::Fresh(beginning) => Some(beginning),
+            _ => None,
+        }
     }
 
     /// From now on, writes smaller pieces rather than letting a thread be idle.
@@ -94,6 +97,24 @@ impl<S: Sink> Writer<S> {
             self.settle().await?;
         }
         Ok(())
+    }
+
+    /// Everything that was appended, and what the file would have been made of, where that is at
+    /// most so much and no thread has been given any of it: then there need be no file.
+    pub(super) fn take_small(&mut self, limit_bytes: usize) -> Option<(S::Beginning, Bytes)> {
+        if self.buffer.len() > limit_bytes {
+            return None;
+        }
+        match std::mem::replace(&mut self.work, Work::Failed) {
+            Work::Fresh(beginning) => {
+                // Copied, so that it takes no more memory than it has bytes.
+                Some((beginning, Bytes::copy_from_slice(&self.buffer)))
+            }
+            other => {
+                self.work = other;
+                None
+            }
+        }
     }
 
     /// The file, with everything that was appended; an empty one is made as well.

@@ -9,6 +9,7 @@ use sqlx::error::ErrorKind;
 use super::{FileKey, PackageKey, StoredKey, Write};
 use crate::StoreError;
 
+pub(super) mod at_once;
 mod attestations;
 mod files;
 mod identities;
@@ -19,6 +20,7 @@ mod packages;
 mod references;
 mod settings;
 mod signing;
+mod small_blobs;
 mod tags;
 
 /// How much a transaction adds to the running totals.
@@ -130,6 +132,8 @@ pub(super) async fn apply(
         Write::EndSigning { file, kind } => signing::end(connection, file, *kind).await,
         // Whoever commits has looked: nothing is written.
         Write::Follow(_) => Ok(()),
+        Write::KeepBytes(blob) => small_blobs::keep(connection, blob).await,
+        Write::RemoveBytes { blob, before } => small_blobs::remove(connection, blob, *before).await,
         Write::CreateAccount(account) => identities::create_account(connection, account).await,
         Write::UpdateAccount(account) => identities::update_account(connection, account).await,
         Write::RemoveAccount { name } => identities::remove_account(connection, name).await,

@@ -5,6 +5,9 @@
 //! rolled back and done again with a savepoint around each member, so that the one rolls back
 //! alone: savepoints cost a third of the statements, and only then are worth it.
 //!
+//! What most commits write is handed to `SQLite` in one call ([`AtOnce`]), before any of that is
+//! tried; only where an answer is not as expected it is made step by step.
+//!
 //! When the database itself fails, nobody knows what is left of the transaction (`SQLite` undoes it
 //! whole when the disk is full): it is given up together with its connection, and the members are
 //! tried one by one.
@@ -24,13 +27,16 @@ use std::time::Duration;
 
 use provender_domain::NewEvent;
 use provender_tlog::{Haste, Settlement, Settler};
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor as _, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::apply::at_once::AtOnce;
 use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
 use super::connect::Dialect;
+use super::statement::Statement;
 use super::{Committed, Write, events};
 use crate::StoreError;
 use crate::steps::Steps;
@@ -87,6 +93,9 @@ pub(super) struct Writer {
     pub(super) pool: AnyPool,
     pub(super) last_event: watch::Sender<i64>,
     pub(super) steps: Steps,
+    /// The connection to the embedded database, between two transactions: to give it back and take
+    /// it anew would cost two calls of its thread.
+    pub(super) held: tokio::sync::Mutex<Option<PoolConnection<Any>>>,
 }
 
 impl Writer {
@@ -97,7 +106,9 @@ impl Writer {
         mut log: mpsc::Receiver<LogMember>,
     ) {
         loop {
-            let Some(mut group) = Group::begun(&mut commits, &mut log).await else { return };
+            let Some(mut group) = Group::begun(&mut commits, &mut log).await else {
+                return self.end().await;
+            };
             while group.members.len() < GROUP_LIMIT {
                 let Ok(member) = commits.try_recv() else {
                     break;
@@ -145,13 +156,26 @@ impl Writer {
 
     /// One transaction for all. An error means that it was given up before its commit.
     async fn attempt(&self, group: &Group) -> Result<Outcomes, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut held = self.held.lock().await;
+        let mut connection = match held.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await?,
+        };
         let outcomes = self.transact(&mut connection, group).await;
         if !outcomes.as_ref().is_ok_and(Outcomes::leave_the_connection_healthy) {
             // It may still believe itself in a transaction that is no more.
             let _ = connection.close().await;
+        } else if self.dialect == Dialect::Sqlite {
+            *held = Some(connection);
         }
         outcomes
+    }
+
+    async fn end(&self) {
+        if let Some(connection) = self.held.lock().await.take() {
+            // What was committed is durable.
+            let _ = connection.close().await;
+        }
     }
 
     async fn transact(
@@ -159,6 +183,9 @@ impl Writer {
         connection: &mut AnyConnection,
         group: &Group,
     ) -> Result<Outcomes, StoreError> {
+        if let Some(outcomes) = self.transact_at_once(connection, group).await? {
+            return Ok(outcomes);
+        }
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
         if group.members.is_empty() {
             let written = group.change_logs(&mut transaction).await?;
@@ -183,6 +210,44 @@ impl Writer {
         }
         totals.record(&mut transaction, group, &outcomes).await?;
         self.finish(transaction, Outcomes::of(outcomes, &written)).await
+    }
+
+    /// The same, each member in one call of the database; `None`, and nothing is written, where
+    /// that does not do.
+    async fn transact_at_once(
+        &self,
+        connection: &mut AnyConnection,
+        group: &Group,
+    ) -> Result<Option<Outcomes>, StoreError> {
+        if self.dialect != Dialect::Sqlite || !group.is_logged_if_all_is_written() {
+            return Ok(None);
+        }
+        let members = group.members.iter();
+        let members: Option<Vec<_>> =
+            members.map(|member| AtOnce::of(&member.writes, &member.events)).collect();
+        let Some(members) = members else { return Ok(None) };
+        // The transaction's beginning stands before the first statements: on its own it would be a
+        // call of its own. Whoever returns an error from here on closes the connection, which undoes
+        // everything.
+        let mut begin = Some(Statement::new(self.dialect.begin_write()));
+        let log_changes: Vec<_> = group.log.iter().map(|member| &member.write).collect();
+        let logs = (!log_changes.is_empty()).then(|| AtOnce::of_logs(&log_changes));
+        let mut committed = Vec::with_capacity(members.len() + 1);
+        for at_once in logs.into_iter().chain(members) {
+            let Some(outcome) = at_once.run(connection, begin.take()).await? else {
+                connection.execute("ROLLBACK").await?;
+                return Ok(None);
+            };
+            committed.push(Ok(outcome));
+        }
+        let members = committed.split_off(usize::from(!log_changes.is_empty()));
+        let mut outcomes = Outcomes::of(members, &vec![true; log_changes.len()]);
+        let commit = async { connection.execute("COMMIT").await.map(drop) };
+        if let Err(error) = self.steps.sql(commit).await {
+            // Nobody may try again here: it may have happened.
+            outcomes.fail(&error.into());
+        }
+        Ok(Some(outcomes))
     }
 
     /// The same, for a group of which some member will fail: each in its own savepoint.
@@ -263,6 +328,18 @@ impl Group {
                 else => return None,
             }
         }
+    }
+
+    /// Whether every member that follows a log's change will have followed it, if all changes of
+    /// the group are made.
+    fn is_logged_if_all_is_written(&self) -> bool {
+        let written = vec![true; self.log.len()];
+        let logged = Logged { group: self, written: &written };
+        let mut writes = self.members.iter().flat_map(|member| &member.writes);
+        writes.all(|write| match write {
+            Write::Follow(settlement) => logged.holds(settlement),
+            _ => true,
+        })
     }
 
     fn is_single(&self) -> bool {

@@ -1,16 +1,21 @@
 //! Connections: one that writes, a few that read.
 
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, ConnectOptions, Executor};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor};
 
+use self::embedded::{EmbeddedReader, EmbeddedReaders};
 use super::schema;
 use super::url::{Address, DatabaseUrl};
 use crate::StoreError;
+
+mod embedded;
 
 /// How many connections read from `SQLite` at once; each is a thread and a page cache.
 const SQLITE_READERS: u32 = 3;
@@ -59,11 +64,22 @@ impl Dialect {
     }
 }
 
-/// The two pools of one database, its schema up to date.
+/// The connections to one database, its schema up to date.
 pub(super) struct Pools {
     pub(super) dialect: Dialect,
     pub(super) writer: AnyPool,
-    pub(super) readers: AnyPool,
+    readers: Readers,
+}
+
+enum Readers {
+    Embedded(EmbeddedReaders),
+    Pool(AnyPool),
+}
+
+/// A connection for reading, as long as this lives.
+pub(super) enum Reader<'a> {
+    Embedded(EmbeddedReader<'a>),
+    Pooled(PoolConnection<Any>),
 }
 
 impl Pools {
@@ -96,13 +112,10 @@ impl Pools {
         let writer = pool().max_connections(1).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SQLITE_WRITER).await.map(drop) })
         });
-        let readers = pool().max_connections(SQLITE_READERS).after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(SQLITE_READER).await.map(drop) })
-        });
         Ok(Self {
             dialect: Dialect::Sqlite,
             writer: writer.connect_lazy_with(options.clone()),
-            readers: readers.connect_lazy_with(options),
+            readers: Readers::Embedded(EmbeddedReaders::new(options)),
         })
     }
 
@@ -112,13 +125,46 @@ impl Pools {
         Ok(Self {
             dialect: Dialect::Postgres,
             writer: pool().max_connections(1).connect_lazy_with(options.clone()),
-            readers: pool().max_connections(POSTGRES_READERS).connect_lazy_with(options),
+            readers: Readers::Pool(
+                pool().max_connections(POSTGRES_READERS).connect_lazy_with(options),
+            ),
+        })
+    }
+
+    /// A connection for reading; waits for one that is free.
+    pub(super) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        Ok(match &self.readers {
+            Readers::Embedded(readers) => Reader::Embedded(readers.acquire().await?),
+            Readers::Pool(pool) => Reader::Pooled(pool.acquire().await?),
         })
     }
 
     pub(super) async fn close(&self) {
         self.writer.close().await;
-        self.readers.close().await;
+        match &self.readers {
+            Readers::Embedded(readers) => readers.close().await,
+            Readers::Pool(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Deref for Reader<'_> {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        match self {
+            Self::Embedded(reader) => reader,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Reader<'_> {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        match self {
+            Self::Embedded(reader) => reader,
+            Self::Pooled(connection) => connection,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::EventFilter;
 use super::codec::{from_json, to_json};
+use super::statement::Statement;
 use crate::StoreError;
 
 /// Most events that one statement appends.
@@ -39,6 +40,23 @@ pub(super) async fn append(
         query.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Appends one that follows the last one but so many, as the totals count them before they are
+/// added to.
+pub(super) fn appending(event: &NewEvent, behind: i64) -> Statement {
+    Statement::new(
+        "INSERT INTO events (number, kind, severity, repository, ecosystem, package, file, facts)
+         SELECT events + $1, $2, $3, $4, $5, $6, $7, $8 FROM totals WHERE id = 1",
+    )
+    .bind(behind)
+    .bind(event.kind.as_str())
+    .bind(rank(event.kind.severity()))
+    .bind(event.repository.as_ref().map(|name| name.as_str().to_owned()))
+    .bind(event.ecosystem.clone())
+    .bind(event.package.as_ref().map(|name| name.as_str().to_owned()))
+    .bind(event.file.as_ref().map(|name| name.as_str().to_owned()))
+    .bind(to_json(event))
 }
 
 /// A statement for so many rows.

@@ -19,6 +19,7 @@ use super::connect::Dialect;
 use super::file_facts;
 use super::identities;
 use super::listing_body;
+use super::statement::Statement;
 use super::{
     Counts, ListingOutcome, NamedPackage, PackageKey, PackageRow, Settings, StoredKey,
     StoredListing, Token,
@@ -125,20 +126,23 @@ pub(super) async fn package(
     connection: &mut AnyConnection,
     key: &PackageKey,
 ) -> Result<Option<PackageRow>, StoreError> {
+    let row = asking_package(key).fetch_optional(connection).await?;
+    row.as_ref().map(package_row).transpose()
+}
+
+/// For a [`package_row`].
+pub(super) fn asking_package(key: &PackageKey) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    let row = sqlx::query(
+    Statement::new(
         "SELECT origin, generation, created_at FROM packages
          WHERE repository = $1 AND ecosystem = $2 AND name = $3",
     )
     .bind(repository)
     .bind(ecosystem)
     .bind(package)
-    .fetch_optional(connection)
-    .await?;
-    row.as_ref().map(package_row).transpose()
 }
 
-fn package_row(row: &AnyRow) -> Result<PackageRow, StoreError> {
+pub(super) fn package_row(row: &AnyRow) -> Result<PackageRow, StoreError> {
     let origin = row.try_get::<Option<&str>, _>(0)?;
     Ok(PackageRow {
         origin: origin.map(|text| from_json("origin", text)).transpose()?,
@@ -192,8 +196,14 @@ pub(super) async fn file(
     key: &PackageKey,
     name: &FileName,
 ) -> Result<Option<KeptFile>, StoreError> {
+    let row = asking_file(key, name).fetch_optional(connection).await?;
+    row.map(|row| kept_file(&row, 0)).transpose()
+}
+
+/// For a [`kept_file`], in column 0.
+pub(super) fn asking_file(key: &PackageKey, name: &FileName) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    let row = sqlx::query(
+    Statement::new(
         "SELECT facts FROM files
          WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name = $4",
     )
@@ -201,9 +211,6 @@ pub(super) async fn file(
     .bind(ecosystem)
     .bind(package)
     .bind(name.as_str())
-    .fetch_optional(connection)
-    .await?;
-    row.map(|row| kept_file(&row, 0)).transpose()
 }
 
 macro_rules! files_in_state {

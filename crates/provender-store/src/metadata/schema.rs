@@ -35,6 +35,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("schema/0004-sqlite.sql"),
         postgres: include_str!("schema/0004-postgres.sql"),
     },
+    Migration {
+        portable: include_str!("schema/0005.sql"),
+        sqlite: include_str!("schema/0005-sqlite.sql"),
+        postgres: include_str!("schema/0005-postgres.sql"),
+    },
 ];
 
 /// Serializes migrations of several servers that start at once; any number will do.

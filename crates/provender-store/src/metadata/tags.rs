@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::codec::corrupt;
 use super::read::{Rule, moment, name};
+use super::statement::Statement;
 use super::{Metadata, PackageKey};
 use crate::StoreError;
 
@@ -78,8 +79,14 @@ async fn one(
     key: &PackageKey,
     tag: &Tag,
 ) -> Result<Option<TagRow>, StoreError> {
+    let row = asking_tag(key, tag).fetch_optional(connection).await?;
+    row.as_ref().map(tag_row).transpose()
+}
+
+/// For a [`tag_row`].
+pub(super) fn asking_tag(key: &PackageKey, tag: &Tag) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    let row = sqlx::query(
+    Statement::new(
         "SELECT tag, file, moved_at, checked_at FROM tags
          WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND tag = $4",
     )
@@ -87,9 +94,6 @@ async fn one(
     .bind(ecosystem)
     .bind(package)
     .bind(tag.as_str())
-    .fetch_optional(connection)
-    .await?;
-    row.as_ref().map(tag_row).transpose()
 }
 
 /// All rows in one text: ten thousand, each on its own from the database's thread, would take three
@@ -146,7 +150,7 @@ fn joined_row<'a>(
     })
 }
 
-fn tag_row(row: &AnyRow) -> Result<TagRow, StoreError> {
+pub(super) fn tag_row(row: &AnyRow) -> Result<TagRow, StoreError> {
     let checked_at = row.try_get::<Option<i64>, _>(3)?;
     Ok(TagRow {
         tag: name(row, 0)?,

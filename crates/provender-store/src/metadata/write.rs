@@ -1,11 +1,14 @@
 //! What writing is asked for.
 
 use provender_domain::{
-    FileName, KeptFile, NamePattern, Origin, OwnedName, Reference, Repository, RepositoryName,
-    RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName, Visibility,
+    BlobId, FileName, KeptFile, NamePattern, Origin, OwnedName, Reference, Repository,
+    RepositoryName, RepositoryPolicy, Tag, TagRule, Timestamp, TokenId, Upstream, UpstreamName,
+    Visibility,
 };
 
 use provender_tlog::Settlement;
+
+use crate::blobs::SmallBlob;
 
 use super::{
     Account, FileKey, Issuer, PackageKey, PackedAttestation, SigningKind, StoredListing, Token,
@@ -273,6 +276,17 @@ pub enum Write {
     /// of the same [`Metadata`](super::Metadata) or a clone. `NotLogged` if that swap is not made by
     /// the same transaction or an earlier one: then it failed, or somebody else was faster.
     Follow(Settlement),
+    /// Keeps the bytes of a small blob; goes before what records the blob, in the same commit.
+    /// That they are kept already is fine.
+    KeepBytes(SmallBlob),
+    /// Removes the bytes of a small blob. `Missing` if they are not kept, or were committed at or
+    /// after that moment.
+    RemoveBytes {
+        /// Which.
+        blob: BlobId,
+        /// When they must have been committed, at the latest; `None`: whenever.
+        before: Option<Timestamp>,
+    },
     /// Makes an account. `Exists` if its name is taken.
     CreateAccount(Account),
     /// Replaces everything about an account but its name and when it was made. `Missing` if there

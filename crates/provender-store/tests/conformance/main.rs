@@ -15,6 +15,7 @@ mod orphans;
 mod packages;
 mod references;
 mod settings;
+mod small_blobs;
 mod tags;
 
 use provender_store::{DatabaseUrl, Metadata, StoreError};
@@ -31,6 +32,7 @@ async fn suite(url: &DatabaseUrl, raw_url: &str) {
     references::all(&metadata).await;
     orphans::all(&metadata).await;
     listings::all(&metadata).await;
+    small_blobs::all(&metadata).await;
     commits::all(&metadata).await;
     evidence::all(&metadata).await;
     log::all(&metadata).await;

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::io::Write as _;
+use std::path::Path;
 
 use bytes::Bytes;
 use provender_domain::{
@@ -11,7 +12,7 @@ use provender_domain::{
     NewEvent, Origin, PackageName, Reference, ReferenceRole, Repository, RepositoryName,
     RepositoryPolicy, Tag, Timestamp, UpstreamName, Visibility,
 };
-use provender_store::{Blob, Blobs, PackageKey, Unverified, Write};
+use provender_store::{Blob, Blobs, DatabaseUrl, Metadata, PackageKey, Unverified, Write};
 use provender_tlog::{Batch, Hash, LogState};
 
 pub(crate) const ECOSYSTEM: EcosystemId = EcosystemId::new("generic");
@@ -109,6 +110,12 @@ pub(crate) fn refer(key: &PackageKey, file: &str, references: &[Reference]) -> W
 
 pub(crate) fn event(kind: EventKind, message: &str) -> NewEvent {
     NewEvent::new(kind, moment(2), Actor::System, message)
+}
+
+/// Blobs beside a database of their own.
+pub(crate) async fn open_blobs(root: &Path) -> Blobs {
+    let metadata = Metadata::open(&DatabaseUrl::sqlite(root.join("blobs.db"))).await.unwrap();
+    Blobs::open(root, metadata).await.unwrap()
 }
 
 pub(crate) async fn staged(

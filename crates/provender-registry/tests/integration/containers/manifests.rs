@@ -103,7 +103,7 @@ async fn what_is_refused_leaves_nothing() {
     for blob in image.blobs() {
         shelf.upload("team/app", blob).await.unwrap();
     }
-    let before = registry.blobs();
+    let before = registry.blobs().await;
     let mut padded = image.manifest.clone();
     padded.resize(5 << 20, b' ');
     let twice = String::from_utf8(image.manifest.clone()).unwrap();
@@ -120,7 +120,7 @@ async fn what_is_refused_leaves_nothing() {
         assert_eq!(refused(refusal), code, "{} bytes", manifest.len());
     }
     assert_eq!(log_size(&registry).await, 0);
-    assert_eq!(registry.blobs(), before);
+    assert_eq!(registry.blobs().await, before);
     assert_eq!(refused(shelf.manifest("team/app", "v1").await), ProblemCode::NotFound);
     assert_eq!(registry.events_of(EventKind::PublicationRefused, 5).await.len(), 5);
     registry.assert_sound().await;

@@ -167,7 +167,7 @@ async fn nobody_gets_the_last_bytes_of_a_lie() {
         let kept = registry.kept().await;
         assert_eq!(kept.len(), 1);
         assert_eq!(kept[0].state, FileState::Quarantined);
-        assert_eq!(registry.blobs(), [""; 0], "none of its bytes are kept");
+        assert_eq!(registry.blobs().await, [""; 0], "none of its bytes are kept");
         // It is closed, also when the upstream thinks better of it.
         let asked = upstream.fake.total();
         let again = registry.shelf().blob("team/app", &digest(&image.layers[0])).await;

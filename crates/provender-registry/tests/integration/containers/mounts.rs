@@ -100,7 +100,7 @@ async fn images_that_share_layers_share_their_bytes() {
         shelf.pull(&name, "v1", &image).await;
         last = Some((name, image));
     }
-    let stored = registry.blobs().iter().filter(|hex| digest(&base).ends_with(*hex)).count();
+    let stored = registry.blobs().await.iter().filter(|hex| digest(&base).ends_with(*hex)).count();
     assert_eq!(stored, 1);
     // Who takes one away takes nobody else's.
     for number in 0..4 {

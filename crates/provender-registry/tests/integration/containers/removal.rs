@@ -46,7 +46,7 @@ async fn what_another_needs_stays() {
     assert_eq!(gone.len(), 2, "with its attestation: {gone:?}");
     for blob in image.blobs() {
         shelf.remove("team/app", &format!("blobs/{}", digest(blob))).await.unwrap();
-        assert!(!registry.has_blob(&sha256_hex(blob)), "its bytes are gone at once");
+        assert!(!registry.has_blob(&sha256_hex(blob)).await, "its bytes are gone at once");
     }
     let again = shelf.remove("team/app", &format!("manifests/{}", image.digest())).await;
     assert_eq!(refused(again), ProblemCode::Conflict);
@@ -108,7 +108,7 @@ async fn an_administrator_takes_away_a_secret_whoever_needs_it() {
     api.change(authorized).await.unwrap();
     let gone = shelf.blob("team/app", &digest(&image.layers[0])).await;
     assert!(message(gone).contains("a password in it"));
-    assert!(!registry.has_blob(&sha256_hex(&image.layers[0])));
+    assert!(!registry.has_blob(&sha256_hex(&image.layers[0])).await);
     registry.assert_sound().await;
 }
 
@@ -154,8 +154,8 @@ async fn layers_go_at_the_second_look_and_only_when_nobody_has_them() {
     registry.clock.advance(hours(25));
     collect(&registry, false).await;
     assert!(!is_here(&unfinished).await);
-    assert!(!registry.has_blob(&sha256_hex(&unfinished)));
-    assert!(registry.has_blob(&sha256_hex(&one.layers[1])), "another image has it");
+    assert!(!registry.has_blob(&sha256_hex(&unfinished)).await);
+    assert!(registry.has_blob(&sha256_hex(&one.layers[1])).await, "another image has it");
     shelf.pull("team/app", "two", &two).await;
     shelf.pull("team/other", "one", &one).await;
     assert_eq!(collect(&registry, false).await, Collected::default());

@@ -184,7 +184,7 @@ async fn sha512_names_a_blob_of_its_own() {
     assert_eq!(refused(shelf.blob("team/app", &digest(BYTES)).await), ProblemCode::NotFound);
     shelf.upload_as("team/app", &long, BYTES).await.unwrap();
     shelf.upload("team/app", BYTES).await.unwrap();
-    assert_eq!((registry.kept().await.len(), registry.blobs().len()), (2, 1));
+    assert_eq!((registry.kept().await.len(), registry.blobs().await.len()), (2, 1));
     registry.assert_sound().await;
 }
 

@@ -4,15 +4,25 @@ use sqlx::AnyConnection;
 
 use super::needs_file;
 use crate::StoreError;
+use crate::metadata::statement::Statement;
 use crate::metadata::{FileKey, PackedAttestation};
 
 pub(super) async fn record(
     connection: &mut AnyConnection,
     attestation: &PackedAttestation,
 ) -> Result<(), StoreError> {
+    let recorded = insertion(attestation).execute(connection).await;
+    match (recorded, &attestation.facts.file) {
+        (Err(error), Some(file)) => Err(needs_file(error, file)),
+        (recorded, _) => Ok(recorded.map(drop)?),
+    }
+}
+
+/// Keeps it, if it is not kept yet.
+pub(super) fn insertion(attestation: &PackedAttestation) -> Statement {
     let PackedAttestation { id, facts: attestation, packed } = attestation;
     let columns = attestation.file.as_ref().map(|file| (file.package.columns(), file));
-    let recorded = sqlx::query(
+    Statement::new(
         "INSERT INTO attestations (id, blob, repository, ecosystem, package, file, source,
          predicate_type, bundle, packed, log_index, recorded_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10, $11)
@@ -29,12 +39,6 @@ pub(super) async fn record(
     .bind(&packed[..])
     .bind(attestation.log_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)))
     .bind(attestation.recorded_at.microseconds())
-    .execute(connection)
-    .await;
-    match (recorded, &attestation.file) {
-        (Err(error), Some(file)) => Err(needs_file(error, file)),
-        (recorded, _) => Ok(recorded.map(drop)?),
-    }
 }
 
 /// Forgets what belongs to a file whose row goes away.

@@ -8,6 +8,7 @@ use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::file_facts;
 use crate::metadata::read::state_name;
+use crate::metadata::statement::Statement;
 
 pub(super) async fn record(
     connection: &mut AnyConnection,
@@ -28,8 +29,14 @@ async fn insert(
     key: &PackageKey,
     file: &KeptFile,
 ) -> Result<bool, StoreError> {
+    let result = insertion(key, file).execute(connection).await?;
+    Ok(result.rows_affected() > 0)
+}
+
+/// Writes one row, where the name is free.
+pub(super) fn insertion(key: &PackageKey, file: &KeptFile) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    let result = sqlx::query(
+    Statement::new(
         "INSERT INTO files (repository, ecosystem, package, name, blob, state, facts)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (repository, ecosystem, package, name) DO NOTHING",
@@ -41,9 +48,6 @@ async fn insert(
     .bind(file.blob.to_hex())
     .bind(state_name(file.state))
     .bind(file_facts::encode(file))
-    .execute(&mut *connection)
-    .await?;
-    Ok(result.rows_affected() > 0)
 }
 
 pub(super) async fn update(
@@ -188,9 +192,20 @@ async fn keep_companions(
     key: &PackageKey,
     file: &KeptFile,
 ) -> Result<(), StoreError> {
+    for insertion in companion_insertions(key, file) {
+        insertion.execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// One for each companion that the file keeps in use.
+pub(super) fn companion_insertions(
+    key: &PackageKey,
+    file: &KeptFile,
+) -> impl Iterator<Item = Statement> {
     let (repository, ecosystem, package) = key.columns();
-    for blob in kept_companions(file) {
-        sqlx::query(
+    kept_companions(file).map(move |blob| {
+        Statement::new(
             "INSERT INTO companion_blobs (blob, repository, ecosystem, package, file)
              VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (blob, repository, ecosystem, package, file) DO NOTHING",
@@ -200,10 +215,7 @@ async fn keep_companions(
         .bind(ecosystem)
         .bind(package)
         .bind(file.file.name.as_str())
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
+    })
 }
 
 async fn drop_companions(
@@ -229,7 +241,7 @@ async fn drop_companions(
 }
 
 impl Growth {
-    fn add(&mut self, file: &KeptFile) {
+    pub(super) fn add(&mut self, file: &KeptFile) {
         let (files, bytes) = size(file);
         self.files += files;
         self.bytes += bytes;

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use provender_tlog::{LogState, StorageError};
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::AnyConnection;
 
 use crate::StoreError;
+use crate::metadata::statement::Statement;
 
 /// One change of a log, with all that is written as the database takes it.
 #[derive(Debug)]
@@ -81,13 +82,14 @@ pub(in crate::metadata) async fn apply_all(
     connection: &mut AnyConnection,
     writes: &[&LogWrite],
 ) -> Result<Vec<bool>, StoreError> {
-    let mut order: Vec<usize> = (0..writes.len()).collect();
-    order.sort_by_key(|place| writes[*place].origin());
+    let order = in_order(writes);
     let mut written = vec![false; writes.len()];
-    // Swaps that follow each other are one: they are made all, or none.
-    for chain in order.chunk_by(|before, place| writes[*place].follows(writes[*before])) {
+    for chain in chains(writes, &order) {
         let chained: Vec<_> = chain.iter().map(|place| writes[*place]).collect();
-        let is_written = apply(connection, &chained).await?;
+        let is_written = match change(&chained) {
+            Some((change, behind)) => apply(connection, change, behind).await?,
+            None => false,
+        };
         for place in chain {
             written[*place] = is_written;
         }
@@ -95,35 +97,60 @@ pub(in crate::metadata) async fn apply_all(
     Ok(written)
 }
 
-async fn apply(connection: &mut AnyConnection, chain: &[&LogWrite]) -> Result<bool, StoreError> {
-    match chain {
-        [LogWrite::Publish { origin, size, checkpoint }, ..] => {
-            publish(connection, origin, *size, checkpoint).await
+/// The same as statements: each change, which writes one row where it can be made, with what is
+/// written behind it then.
+pub(in crate::metadata) fn changes(writes: &[&LogWrite]) -> Vec<(Statement, Vec<Statement>)> {
+    let order = in_order(writes);
+    let chained = |chain: &[usize]| chain.iter().map(|place| writes[*place]).collect::<Vec<_>>();
+    chains(writes, &order).filter_map(|chain| change(&chained(chain))).collect()
+}
+
+fn in_order(writes: &[&LogWrite]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..writes.len()).collect();
+    order.sort_by_key(|place| writes[*place].origin());
+    order
+}
+
+/// Swaps that follow each other are one: they are made all, or none.
+fn chains<'a>(writes: &'a [&LogWrite], order: &'a [usize]) -> impl Iterator<Item = &'a [usize]> {
+    order.chunk_by(|before, place| writes[*place].follows(writes[*before]))
+}
+
+async fn apply(
+    connection: &mut AnyConnection,
+    change: Statement,
+    behind: Vec<Statement>,
+) -> Result<bool, StoreError> {
+    if change.execute(connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    for statement in behind {
+        statement.execute(connection).await?;
+    }
+    Ok(true)
+}
+
+fn change(chain: &[&LogWrite]) -> Option<(Statement, Vec<Statement>)> {
+    Some(match chain.first()? {
+        LogWrite::Publish { origin, size, checkpoint } => {
+            (publishing(origin, *size, checkpoint), vec![forgetting(origin, *size)])
         }
-        [LogWrite::Swap(first), ..] => {
+        LogWrite::Swap(first) => {
             let swaps = || chain.iter().filter_map(|write| write.swap());
             let next = swaps().next_back().map_or(&first.next, |last| &last.next);
-            let is_ours = match &first.expected {
-                Some(expected) => replace(connection, &first.origin, expected, next).await?,
-                None => begin(connection, &first.origin, next).await?,
+            let change = match &first.expected {
+                Some(expected) => replacing(&first.origin, expected, next),
+                None => beginning(&first.origin, next),
             };
-            if is_ours {
-                let batches: Vec<_> = swaps().filter_map(|swap| swap.batch.as_ref()).collect();
-                keep(connection, &first.origin, &batches).await?;
-            }
-            Ok(is_ours)
+            let batches: Vec<_> = swaps().filter_map(|swap| swap.batch.as_ref()).collect();
+            (change, keeping(&first.origin, &batches))
         }
-        [] => Ok(false),
-    }
+    })
 }
 
 /// The first state of a log.
-async fn begin(
-    connection: &mut AnyConnection,
-    origin: &str,
-    next: &LogState,
-) -> Result<bool, StoreError> {
-    let result = sqlx::query(
+fn beginning(origin: &str, next: &LogState) -> Statement {
+    Statement::new(
         "INSERT INTO log_states (origin, size, root, frontier, checkpoint)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (origin) DO NOTHING",
@@ -133,18 +160,10 @@ async fn begin(
     .bind(hex::encode(next.root))
     .bind(frontier(next))
     .bind(next.checkpoint.as_str())
-    .execute(connection)
-    .await?;
-    Ok(result.rows_affected() > 0)
 }
 
-async fn replace(
-    connection: &mut AnyConnection,
-    origin: &str,
-    expected: &LogState,
-    next: &LogState,
-) -> Result<bool, StoreError> {
-    let result = sqlx::query(
+fn replacing(origin: &str, expected: &LogState, next: &LogState) -> Statement {
+    Statement::new(
         "UPDATE log_states SET size = $2, root = $3, frontier = $4, checkpoint = $5
          WHERE origin = $1 AND size = $6 AND root = $7 AND checkpoint = $8",
     )
@@ -156,28 +175,19 @@ async fn replace(
     .bind(column(expected.size))
     .bind(hex::encode(expected.root))
     .bind(expected.checkpoint.as_str())
-    .execute(connection)
-    .await?;
-    Ok(result.rows_affected() > 0)
 }
 
-async fn keep(
-    connection: &mut AnyConnection,
-    origin: &str,
-    batches: &[&BatchRow],
-) -> Result<(), StoreError> {
-    for chunk in batches.chunks(BATCHES_PER_STATEMENT) {
-        let mut query = sqlx::query(AssertSqlSafe(insertion(chunk.len())));
-        for batch in chunk {
-            query = query
+fn keeping(origin: &str, batches: &[&BatchRow]) -> Vec<Statement> {
+    let statement = |chunk: &[&BatchRow]| {
+        chunk.iter().fold(Statement::new(insertion(chunk.len())), |statement, batch| {
+            statement
                 .bind(origin)
                 .bind(column(batch.first_index))
                 .bind(column(batch.end_index))
-                .bind(&batch.bytes[..]);
-        }
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
+                .bind(&batch.bytes[..])
+        })
+    };
+    batches.chunks(BATCHES_PER_STATEMENT).map(statement).collect()
 }
 
 /// A statement for so many batches.
@@ -192,30 +202,20 @@ fn insertion(rows: usize) -> String {
     sql
 }
 
-async fn publish(
-    connection: &mut AnyConnection,
-    origin: &str,
-    size: u64,
-    checkpoint: &str,
-) -> Result<bool, StoreError> {
-    let result = sqlx::query(
+fn publishing(origin: &str, size: u64, checkpoint: &str) -> Statement {
+    Statement::new(
         "UPDATE log_states SET published_size = $2, published_checkpoint = $3
          WHERE origin = $1 AND size >= $2 AND (published_size IS NULL OR published_size <= $2)",
     )
     .bind(origin)
     .bind(column(size))
     .bind(checkpoint)
-    .execute(&mut *connection)
-    .await?;
-    if result.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query("DELETE FROM log_batches WHERE origin = $1 AND end_index <= $2")
+}
+
+fn forgetting(origin: &str, size: u64) -> Statement {
+    Statement::new("DELETE FROM log_batches WHERE origin = $1 AND end_index <= $2")
         .bind(origin)
         .bind(column(size))
-        .execute(connection)
-        .await?;
-    Ok(true)
 }
 
 fn frontier(state: &LogState) -> String {

@@ -7,6 +7,7 @@ use super::missing;
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::orphans::in_use;
+use crate::metadata::statement::Statement;
 
 pub(super) async fn mark(
     connection: &mut AnyConnection,
@@ -38,8 +39,14 @@ pub(super) async fn clear(
     key: &PackageKey,
     file: &FileName,
 ) -> Result<(), StoreError> {
+    clearing(key, file).execute(connection).await?;
+    Ok(())
+}
+
+/// Takes the mark from a file, if it has one.
+pub(super) fn clearing(key: &PackageKey, file: &FileName) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    sqlx::query(
+    Statement::new(
         "DELETE FROM orphans
          WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4",
     )
@@ -47,9 +54,6 @@ pub(super) async fn clear(
     .bind(ecosystem)
     .bind(package)
     .bind(file.as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// `Missing` unless the file is present; `InUse` unless it was marked before this moment and

@@ -7,6 +7,7 @@ use super::{Changed, Growth, hit, needs_repository, tags};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::codec::{from_json, to_json};
+use crate::metadata::statement::Statement;
 
 pub(super) async fn bind(
     connection: &mut AnyConnection,
@@ -15,8 +16,22 @@ pub(super) async fn bind(
     at: Timestamp,
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
+    let row = binding(key, origin, at)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| needs_repository(error, &key.repository))?;
+    growth.count_package(row.try_get(1)?);
+    let bound: Origin = from_json("origin", row.try_get::<&str, _>(0)?)?;
+    if bound != *origin {
+        return Err(StoreError::OriginBound { bound });
+    }
+    Ok(())
+}
+
+/// Answers the origin that the name is bound to, and the generation.
+pub(super) fn binding(key: &PackageKey, origin: &Origin, at: Timestamp) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    let row = sqlx::query(
+    Statement::new(
         "INSERT INTO packages (repository, ecosystem, name, origin, generation, created_at)
          VALUES ($1, $2, $3, $4, 0, $5)
          ON CONFLICT (repository, ecosystem, name)
@@ -29,15 +44,6 @@ pub(super) async fn bind(
     .bind(package)
     .bind(to_json(origin))
     .bind(at.microseconds())
-    .fetch_one(connection)
-    .await
-    .map_err(|error| needs_repository(error, &key.repository))?;
-    growth.count_package(row.try_get(1)?);
-    let bound: Origin = from_json("origin", row.try_get::<&str, _>(0)?)?;
-    if bound != *origin {
-        return Err(StoreError::OriginBound { bound });
-    }
-    Ok(())
 }
 
 pub(super) async fn rebind(
@@ -114,17 +120,19 @@ pub(super) async fn bump(
     if changed.0.contains(key) {
         return Ok(());
     }
+    let result = growing(key).execute(connection).await?;
+    hit(&result, "package", &key.package)?;
+    changed.note(key);
+    Ok(())
+}
+
+pub(super) fn growing(key: &PackageKey) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    let result = sqlx::query(
+    Statement::new(
         "UPDATE packages SET generation = generation + 1
          WHERE repository = $1 AND ecosystem = $2 AND name = $3",
     )
     .bind(repository)
     .bind(ecosystem)
     .bind(package)
-    .execute(connection)
-    .await?;
-    hit(&result, "package", package)?;
-    changed.note(key);
-    Ok(())
 }

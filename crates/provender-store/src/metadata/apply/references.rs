@@ -6,12 +6,14 @@ use std::sync::LazyLock;
 
 use provender_domain::FileState::{Deleted, Present};
 use provender_domain::{FileName, Reference, ReferenceRole};
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use super::missing;
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::read::state_name;
+use crate::metadata::statement::Statement;
 
 /// How many files one question is about.
 const FILES_PER_QUERY: usize = 32;
@@ -26,26 +28,56 @@ pub(super) async fn record(
     file: &FileName,
     references: &[Reference],
 ) -> Result<(), StoreError> {
-    let needed = references
-        .iter()
-        .filter(|reference| reference.role == ReferenceRole::Required)
-        .map(|reference| &reference.file);
-    let names: Vec<_> = std::iter::once(file).chain(needed).collect();
-    let states = states(connection, key, &names).await?;
-    let is_present = |name: &&FileName| {
-        states.get(name.as_str()).is_some_and(|state| state == state_name(Present))
-    };
-    match states.get(file.as_str()) {
-        Some(state) if state != state_name(Deleted) => {}
-        _ => return Err(missing("file", file)),
+    let needed = Needed::of(file, references);
+    needed.check(&states(connection, key, &needed.names).await?)?;
+    for insertion in insertions(key, file, references) {
+        insertion.execute(connection).await?;
     }
-    if let Some(target) = names[1..].iter().find(|name| !is_present(name)) {
-        return Err(StoreError::MissingReference { target: (*target).clone() });
+    ending_orphanage(key, file).execute(connection).await?;
+    Ok(())
+}
+
+/// A file and what it requires: all of it has to be recorded, and the latter to be present.
+pub(super) struct Needed<'a> {
+    /// The file's own name first.
+    names: Vec<&'a FileName>,
+}
+
+impl<'a> Needed<'a> {
+    pub(super) fn of(file: &'a FileName, references: &'a [Reference]) -> Self {
+        let needed = references
+            .iter()
+            .filter(|reference| reference.role == ReferenceRole::Required)
+            .map(|reference| &reference.file);
+        Self { names: std::iter::once(file).chain(needed).collect() }
     }
-    for chunk in references.chunks(REFERENCES_PER_STATEMENT) {
-        insert(connection, key, file, chunk).await?;
+
+    /// For the states of all of them, if one question is enough.
+    pub(super) fn question(&self, key: &PackageKey) -> Option<Statement> {
+        (self.names.len() <= FILES_PER_QUERY).then(|| asking_states(key, &self.names))
     }
-    end_orphanage(connection, key, file).await
+
+    /// Whether all is there, by the answer to that.
+    pub(super) fn is_met(&self, rows: &[AnyRow]) -> Result<bool, StoreError> {
+        let mut states = HashMap::with_capacity(rows.len());
+        read_states(rows, &mut states)?;
+        Ok(self.check(&states).is_ok())
+    }
+
+    fn check(&self, states: &HashMap<String, String>) -> Result<(), StoreError> {
+        let is_present = |name: &&FileName| {
+            states.get(name.as_str()).is_some_and(|state| state == state_name(Present))
+        };
+        let [file, needed @ ..] = self.names.as_slice() else { return Ok(()) };
+        match states.get(file.as_str()) {
+            Some(state) if state != state_name(Deleted) => {}
+            _ => return Err(missing("file", file)),
+        }
+        match needed.iter().find(|name| !is_present(name)) {
+            Some(target) => Err(StoreError::MissingReference { target: (*target).clone() }),
+            None => Ok(()),
+        }
+    }
 }
 
 static STATES: LazyLock<String> = LazyLock::new(|| {
@@ -66,22 +98,28 @@ async fn states(
     key: &PackageKey,
     names: &[&FileName],
 ) -> Result<HashMap<String, String>, StoreError> {
-    let (repository, ecosystem, package) = key.columns();
     let mut states = HashMap::with_capacity(names.len());
     for chunk in names.chunks(FILES_PER_QUERY) {
-        let mut query = sqlx::query(AssertSqlSafe(STATES.as_str()))
-            .bind(repository)
-            .bind(ecosystem)
-            .bind(package);
-        // A short chunk asks for its last one again, so that the text stays the same.
-        for place in 0..FILES_PER_QUERY {
-            query = query.bind(chunk[place.min(chunk.len() - 1)].as_str());
-        }
-        for row in query.fetch_all(&mut *connection).await? {
-            states.insert(row.try_get(0)?, row.try_get(1)?);
-        }
+        let rows = asking_states(key, chunk).fetch_all(connection).await?;
+        read_states(&rows, &mut states)?;
     }
     Ok(states)
+}
+
+fn asking_states(key: &PackageKey, chunk: &[&FileName]) -> Statement {
+    let (repository, ecosystem, package) = key.columns();
+    let statement = Statement::new(STATES.as_str()).bind(repository).bind(ecosystem).bind(package);
+    // A short chunk asks for its last one again, so that the text stays the same.
+    (0..FILES_PER_QUERY).fold(statement, |statement, place| {
+        statement.bind(chunk[place.min(chunk.len() - 1)].as_str())
+    })
+}
+
+fn read_states(rows: &[AnyRow], states: &mut HashMap<String, String>) -> Result<(), StoreError> {
+    for row in rows {
+        states.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    Ok(())
 }
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -97,34 +135,30 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     sql
 });
 
-async fn insert(
-    connection: &mut AnyConnection,
+/// What keeps these references.
+pub(super) fn insertions(
     key: &PackageKey,
     file: &FileName,
-    chunk: &[Reference],
-) -> Result<(), StoreError> {
+    references: &[Reference],
+) -> impl Iterator<Item = Statement> {
     let (repository, ecosystem, package) = key.columns();
-    let mut query = sqlx::query(AssertSqlSafe(INSERT.as_str()))
-        .bind(repository)
-        .bind(ecosystem)
-        .bind(package)
-        .bind(file.as_str());
-    for place in 0..REFERENCES_PER_STATEMENT {
-        let reference = &chunk[place.min(chunk.len() - 1)];
-        query = query.bind(reference.role.as_str()).bind(reference.file.as_str());
-    }
-    query.execute(connection).await?;
-    Ok(())
+    references.chunks(REFERENCES_PER_STATEMENT).map(move |chunk| {
+        let statement = Statement::new(INSERT.as_str())
+            .bind(repository)
+            .bind(ecosystem)
+            .bind(package)
+            .bind(file.as_str());
+        (0..REFERENCES_PER_STATEMENT).fold(statement, |statement, place| {
+            let reference = &chunk[place.min(chunk.len() - 1)];
+            statement.bind(reference.role.as_str()).bind(reference.file.as_str())
+        })
+    })
 }
 
 /// Takes the marks from what the file refers to, and from itself, if it is about another.
-async fn end_orphanage(
-    connection: &mut AnyConnection,
-    key: &PackageKey,
-    file: &FileName,
-) -> Result<(), StoreError> {
+pub(super) fn ending_orphanage(key: &PackageKey, file: &FileName) -> Statement {
     let (repository, ecosystem, package) = key.columns();
-    sqlx::query(
+    Statement::new(
         "DELETE FROM orphans WHERE repository = $1 AND ecosystem = $2 AND package = $3
          AND file IN (SELECT CASE WHEN role = 'subject' THEN file ELSE target END
          FROM file_references
@@ -134,9 +168,6 @@ async fn end_orphanage(
     .bind(ecosystem)
     .bind(package)
     .bind(file.as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Forgets what a file names that goes away.

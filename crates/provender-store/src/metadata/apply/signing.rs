@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 use super::{hit, needs_file};
 use crate::StoreError;
 use crate::metadata::codec::storable;
+use crate::metadata::statement::Statement;
 use crate::metadata::{FileKey, SigningKind};
 
 pub(super) async fn queue(
@@ -14,8 +15,15 @@ pub(super) async fn queue(
     kind: SigningKind,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let queued = queueing(file, kind, at).execute(connection).await;
+    queued.map_err(|error| needs_file(error, file))?;
+    Ok(())
+}
+
+/// Notes the task, if it is not noted yet.
+pub(super) fn queueing(file: &FileKey, kind: SigningKind, at: Timestamp) -> Statement {
     let (repository, ecosystem, package) = file.package.columns();
-    sqlx::query(
+    Statement::new(
         "INSERT INTO signing_tasks (repository, ecosystem, package, file, kind, tries, next_try_at)
          VALUES ($1, $2, $3, $4, $5, 0, $6)
          ON CONFLICT (repository, ecosystem, package, file, kind) DO NOTHING",
@@ -26,10 +34,6 @@ pub(super) async fn queue(
     .bind(file.name.as_str())
     .bind(kind.as_str())
     .bind(at.microseconds())
-    .execute(connection)
-    .await
-    .map_err(|error| needs_file(error, file))?;
-    Ok(())
 }
 
 pub(super) async fn postpone(

@@ -8,6 +8,7 @@ use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::codec::storable;
 use crate::metadata::read::name;
+use crate::metadata::statement::Statement;
 
 /// Something that is done to a tag.
 #[derive(Clone, Copy)]
@@ -40,8 +41,20 @@ pub(super) async fn put(
         _ => {}
     }
     packages::bump(connection, key, changed).await?;
-    let (repository, ecosystem, package) = key.columns();
-    sqlx::query(
+    pointing(step, file, checked_at).execute(connection).await?;
+    orphans::clear(connection, key, file).await?;
+    noting(step, Some(file)).execute(connection).await?;
+    Ok(())
+}
+
+/// Points the tag to the file, wherever it pointed before.
+pub(super) fn pointing(
+    step: Step<'_>,
+    file: &FileName,
+    checked_at: Option<Timestamp>,
+) -> Statement {
+    let (repository, ecosystem, package) = step.key.columns();
+    Statement::new(
         "INSERT INTO tags (repository, ecosystem, package, tag, file, moved_at, checked_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (repository, ecosystem, package, tag)
@@ -51,14 +64,10 @@ pub(super) async fn put(
     .bind(repository)
     .bind(ecosystem)
     .bind(package)
-    .bind(tag.as_str())
+    .bind(step.tag.as_str())
     .bind(file.as_str())
     .bind(step.at.microseconds())
     .bind(checked_at.map(Timestamp::microseconds))
-    .execute(&mut *connection)
-    .await?;
-    orphans::clear(connection, key, file).await?;
-    note(connection, step, Some(file)).await
 }
 
 pub(super) async fn touch(
@@ -100,7 +109,8 @@ pub(super) async fn remove(
     .await?;
     hit(&result, "tag", step.tag)?;
     packages::bump(connection, step.key, changed).await?;
-    note(connection, step, None).await
+    noting(step, None).execute(connection).await?;
+    Ok(())
 }
 
 pub(super) async fn remove_all_of(
@@ -194,21 +204,10 @@ async fn before(
     step: Step<'_>,
     file: &FileName,
 ) -> Result<Option<(FileName, Mover)>, StoreError> {
-    let (repository, ecosystem, package) = step.key.columns();
-    let row = sqlx::query(
-        "SELECT tags.file, tags.checked_at FROM files LEFT JOIN tags ON tags.repository = files.repository
-         AND tags.ecosystem = files.ecosystem AND tags.package = files.package AND tags.tag = $5
-         WHERE files.repository = $1 AND files.ecosystem = $2 AND files.package = $3
-         AND files.name = $4 AND files.state = 'present'",
-    )
-    .bind(repository)
-    .bind(ecosystem)
-    .bind(package)
-    .bind(file.as_str())
-    .bind(step.tag.as_str())
-    .fetch_optional(connection)
-    .await?
-    .ok_or_else(|| missing("file", file))?;
+    let row = question(step, file)
+        .fetch_optional(connection)
+        .await?
+        .ok_or_else(|| missing("file", file))?;
     if row.try_get::<Option<&str>, _>(0)?.is_none() {
         return Ok(None);
     }
@@ -219,14 +218,26 @@ async fn before(
     Ok(Some((name(&row, 0)?, mover)))
 }
 
-/// Appends to the tag's history.
-async fn note(
-    connection: &mut AnyConnection,
-    step: Step<'_>,
-    file: Option<&FileName>,
-) -> Result<(), StoreError> {
+/// Answers a row if the file is present, with where the tag points, if there is one.
+pub(super) fn question(step: Step<'_>, file: &FileName) -> Statement {
     let (repository, ecosystem, package) = step.key.columns();
-    sqlx::query(
+    Statement::new(
+        "SELECT tags.file, tags.checked_at FROM files LEFT JOIN tags ON tags.repository = files.repository
+         AND tags.ecosystem = files.ecosystem AND tags.package = files.package AND tags.tag = $5
+         WHERE files.repository = $1 AND files.ecosystem = $2 AND files.package = $3
+         AND files.name = $4 AND files.state = 'present'",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(file.as_str())
+    .bind(step.tag.as_str())
+}
+
+/// Appends to the tag's history.
+pub(super) fn noting(step: Step<'_>, file: Option<&FileName>) -> Statement {
+    let (repository, ecosystem, package) = step.key.columns();
+    Statement::new(
         "INSERT INTO tag_history (repository, ecosystem, package, number, tag, file, at, actor)
          SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1, $4, $5, $6, $7 FROM tag_history
          WHERE repository = $1 AND ecosystem = $2 AND package = $3",
@@ -238,7 +249,4 @@ async fn note(
     .bind(file.map(|file| file.as_str().to_owned()))
     .bind(step.at.microseconds())
     .bind(storable(step.actor))
-    .execute(connection)
-    .await?;
-    Ok(())
 }

@@ -1,0 +1,246 @@
+//! What most commits come to, as statements that need not wait for each other.
+//!
+//! A publication meets no condition, nearly always. So all that it writes is handed to the database
+//! in one go, together with the questions that each write would have asked before the next; the
+//! answers are looked at afterwards. Where one of them is not as expected, nothing of it stays, and
+//! the commit is made again one statement after another, which then says what stood in its way.
+
+use std::collections::HashSet;
+
+use provender_domain::{FileName, KeptFile, NewEvent, Origin, TagRule};
+use sqlx::{AnyConnection, Row};
+
+use super::log::{self, LogWrite};
+use super::{
+    Growth, attestations, files, orphans, packages, references, signing, small_blobs, tags,
+};
+use crate::StoreError;
+use crate::metadata::codec::from_json;
+use crate::metadata::statement::{Answer, Statement, run_together};
+use crate::metadata::{Committed, PackageKey, Write, events};
+
+/// All of a commit, in order, and what it expects to be answered.
+pub(in crate::metadata) struct AtOnce<'a> {
+    steps: Vec<(Statement, Expected<'a>)>,
+    bound: Option<&'a PackageKey>,
+    changed: HashSet<&'a PackageKey>,
+    growth: Growth,
+    events: i64,
+}
+
+enum Expected<'a> {
+    Anything,
+    /// That it wrote one row.
+    One,
+    /// That the package has this origin.
+    Bound(&'a Origin),
+    /// That all that a file needs is there, and itself.
+    States(references::Needed<'a>),
+    /// That a tag may point to this file, and does not yet.
+    MayPoint {
+        file: &'a FileName,
+        rule: TagRule,
+    },
+    /// The totals, after.
+    Totals,
+}
+
+impl<'a> AtOnce<'a> {
+    fn new() -> Self {
+        Self {
+            steps: Vec::new(),
+            bound: None,
+            changed: HashSet::new(),
+            growth: Growth::default(),
+            events: 0,
+        }
+    }
+
+    /// Changes of logs, all of which are expected to be made.
+    pub(in crate::metadata) fn of_logs(writes: &[&LogWrite]) -> Self {
+        let mut all = Self::new();
+        for (change, behind) in log::changes(writes) {
+            all.push(change, Expected::One);
+            for statement in behind {
+                all.push(statement, Expected::Anything);
+            }
+        }
+        all
+    }
+
+    /// `None` for what has to be asked about step by step.
+    pub(in crate::metadata) fn of(writes: &'a [Write], events: &'a [NewEvent]) -> Option<Self> {
+        let mut all = Self::new();
+        for write in writes {
+            all.add(write)?;
+        }
+        for event in events {
+            all.events += 1;
+            all.push(events::appending(event, all.events), Expected::One);
+        }
+        if all.events > 0 || all.growth != Growth::default() || all.bound.is_some() {
+            all.push(all.totals(), Expected::Totals);
+        }
+        Some(all)
+    }
+
+    /// Carries it out, behind what begins the transaction; `None` where an answer was not as
+    /// expected: then all has to be undone.
+    pub(in crate::metadata) async fn run(
+        self,
+        connection: &mut AnyConnection,
+        begin: Option<Statement>,
+    ) -> Result<Option<Committed>, StoreError> {
+        let begin = begin.map(|begin| (begin, Expected::Anything));
+        let steps = begin.into_iter().chain(self.steps);
+        let (statements, expected): (Vec<_>, Vec<_>) = steps.unzip();
+        let mut committed = Committed { first_event: None, last_event: None };
+        if statements.is_empty() {
+            return Ok(Some(committed));
+        }
+        let answers = match run_together(connection, statements).await {
+            Ok(answers) => answers,
+            // A condition, which step by step is told by its name.
+            Err(error) if is_constraint(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        for (answer, expected) in answers.iter().zip(&expected) {
+            if matches!(expected, Expected::Totals) && self.events > 0 {
+                let Some(row) = answer.rows.first() else { return Ok(None) };
+                let last: i64 = row.try_get(0)?;
+                committed.first_event = Some(last - self.events + 1);
+                committed.last_event = Some(last);
+            }
+            if !expected.is_met(answer)? {
+                return Ok(None);
+            }
+        }
+        Ok((answers.len() == expected.len()).then_some(committed))
+    }
+
+    fn add(&mut self, write: &'a Write) -> Option<()> {
+        if let Some(key) = write.changed_package() {
+            self.bump(key);
+        }
+        match write {
+            Write::BindName { key, origin, at } => {
+                if self.bound.is_some() || self.changed.contains(key) {
+                    return None;
+                }
+                self.bound = Some(key);
+                self.changed.insert(key);
+                self.push(packages::binding(key, origin, *at), Expected::Bound(origin));
+            }
+            Write::RecordFile { key, file } | Write::KeepFile { key, file } => {
+                self.insert(key, file);
+            }
+            Write::RecordReferences { key, file, references } => {
+                let needed = references::Needed::of(file, references);
+                self.push(needed.question(key)?, Expected::States(needed));
+                for statement in references::insertions(key, file, references) {
+                    self.push(statement, Expected::Anything);
+                }
+                self.push(references::ending_orphanage(key, file), Expected::Anything);
+            }
+            Write::PutTag { key, tag, file, at, actor, checked_at, rule } => {
+                let step = tags::Step { key, tag, at: *at, actor };
+                let may_point = Expected::MayPoint { file, rule: *rule };
+                self.push(tags::question(step, file), may_point);
+                self.bump(key);
+                self.push(tags::pointing(step, file, *checked_at), Expected::One);
+                self.push(orphans::clearing(key, file), Expected::Anything);
+                self.push(tags::noting(step, Some(file)), Expected::One);
+            }
+            Write::RecordAttestation(attestation) => {
+                self.push(attestations::insertion(attestation), Expected::Anything);
+            }
+            Write::QueueSigning { file, kind, at } => {
+                self.push(signing::queueing(file, *kind, *at), Expected::Anything);
+            }
+            Write::KeepBytes(blob) => self.push(small_blobs::keeping(blob), Expected::One),
+            // Whoever commits has looked.
+            Write::Follow(_) => {}
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn insert(&mut self, key: &PackageKey, file: &KeptFile) {
+        self.push(files::insertion(key, file), Expected::One);
+        self.growth.add(file);
+        for statement in files::companion_insertions(key, file) {
+            self.push(statement, Expected::Anything);
+        }
+    }
+
+    fn bump(&mut self, key: &'a PackageKey) {
+        if self.changed.insert(key) {
+            self.push(packages::growing(key), Expected::One);
+        }
+    }
+
+    /// Adds to the totals; a package counts that was made just now, as its generation says.
+    fn totals(&self) -> Statement {
+        let Growth { files, bytes, .. } = self.growth;
+        let add = match self.bound {
+            Some(_) => {
+                "UPDATE totals SET events = events + $1, files = files + $2, bytes = bytes + $3,
+                 packages = packages + (SELECT COUNT(*) FROM packages WHERE repository = $4
+                 AND ecosystem = $5 AND name = $6 AND generation = 0)
+                 WHERE id = 1 RETURNING events"
+            }
+            None => {
+                "UPDATE totals SET events = events + $1, files = files + $2, bytes = bytes + $3
+                 WHERE id = 1 RETURNING events"
+            }
+        };
+        let statement = Statement::new(add).bind(self.events).bind(files).bind(bytes);
+        match self.bound.map(PackageKey::columns) {
+            Some((repository, ecosystem, package)) => {
+                statement.bind(repository).bind(ecosystem).bind(package)
+            }
+            None => statement,
+        }
+    }
+
+    fn push(&mut self, statement: Statement, expected: Expected<'a>) {
+        self.steps.push((statement, expected));
+    }
+}
+
+impl Expected<'_> {
+    fn is_met(&self, answer: &Answer) -> Result<bool, StoreError> {
+        Ok(match self {
+            Self::Anything => true,
+            Self::One => answer.written == 1,
+            Self::Totals => answer.rows.len() == 1,
+            Self::Bound(origin) => match answer.rows.first() {
+                Some(row) => from_json::<Origin>("origin", row.try_get(0)?)? == **origin,
+                None => false,
+            },
+            Self::States(needed) => needed.is_met(&answer.rows)?,
+            Self::MayPoint { file, rule } => match answer.rows.first() {
+                Some(row) => match row.try_get::<Option<&str>, _>(0)? {
+                    None => true,
+                    Some(there) => *rule == TagRule::Movable && there != file.as_str(),
+                },
+                None => false,
+            },
+        })
+    }
+}
+
+/// Whether a rule of the schema was broken, rather than the database.
+fn is_constraint(error: &sqlx::Error) -> bool {
+    use sqlx::error::ErrorKind;
+    let kind = error.as_database_error().map(sqlx::error::DatabaseError::kind);
+    matches!(
+        kind,
+        Some(
+            ErrorKind::ForeignKeyViolation
+                | ErrorKind::UniqueViolation
+                | ErrorKind::NotNullViolation
+                | ErrorKind::CheckViolation
+        )
+    )
+}

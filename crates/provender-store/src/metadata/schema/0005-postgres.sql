@@ -1,0 +1,1 @@
+ALTER TABLE small_blobs ADD COLUMN bytes BYTEA NOT NULL DEFAULT '';

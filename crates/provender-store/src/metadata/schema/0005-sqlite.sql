@@ -1,0 +1,1 @@
+ALTER TABLE small_blobs ADD COLUMN bytes BLOB NOT NULL DEFAULT x'';

@@ -1,0 +1,73 @@
+//! Small blobs, read.
+
+use bytes::Bytes;
+use provender_domain::{BlobId, Timestamp};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::Metadata;
+use super::codec::corrupt;
+use super::read::moment;
+use crate::StoreError;
+
+/// One row, but for its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SmallBlobFacts {
+    pub(crate) id: BlobId,
+    pub(crate) size_bytes: u64,
+    pub(crate) committed_at: Timestamp,
+}
+
+impl Metadata {
+    /// The bytes of a blob that is kept in the database.
+    pub(crate) async fn small_blob(&self, id: &BlobId) -> Result<Option<Bytes>, StoreError> {
+        bytes(&mut *self.reader().await?, id).await
+    }
+
+    /// What is known of one.
+    pub(crate) async fn small_blob_facts(
+        &self,
+        id: &BlobId,
+    ) -> Result<Option<SmallBlobFacts>, StoreError> {
+        let row = sqlx::query("SELECT blob, size, committed_at FROM small_blobs WHERE blob = $1")
+            .bind(id.to_hex())
+            .fetch_optional(&mut *self.reader().await?)
+            .await?;
+        row.as_ref().map(facts).transpose()
+    }
+
+    /// The next ones in an order of the database's own.
+    pub(crate) async fn small_blobs(
+        &self,
+        after: Option<&BlobId>,
+        limit: u32,
+    ) -> Result<Vec<SmallBlobFacts>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT blob, size, committed_at FROM small_blobs
+             WHERE blob > $1 ORDER BY blob LIMIT $2",
+        )
+        .bind(after.map(|id| id.to_hex()).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(facts).collect()
+    }
+}
+
+async fn bytes(connection: &mut AnyConnection, id: &BlobId) -> Result<Option<Bytes>, StoreError> {
+    let row = sqlx::query("SELECT bytes FROM small_blobs WHERE blob = $1")
+        .bind(id.to_hex())
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| Ok(row.try_get::<Vec<u8>, _>(0)?.into())).transpose()
+}
+
+fn facts(row: &AnyRow) -> Result<SmallBlobFacts, StoreError> {
+    let id = row.try_get::<&str, _>(0)?.parse();
+    let size_bytes = u64::try_from(row.try_get::<i64, _>(1)?);
+    Ok(SmallBlobFacts {
+        id: id.map_err(|error| corrupt("blob name", error))?,
+        size_bytes: size_bytes.map_err(|error| corrupt("blob size", error))?,
+        committed_at: moment(row, 2)?,
+    })
+}
