@@ -49,8 +49,9 @@ pub(super) fn run(workplace: &Workplace) -> anyhow::Result<Table> {
     for _ in 0..ROUNDS {
         for (subject, cost) in subjects.iter().zip(&mut unequal) {
             let path = subject.index_path(PACKAGE);
-            let (server, secs) = (&subject.server, WARM_UP_SECS);
-            let asked = wrk::ask_differently(server, &path, CONNECTIONS, secs, &copy)?;
+            let program = &subject.server;
+            let asked =
+                wrk::ask_differently(program, &path, CONNECTIONS, WARM_UP_SECS, &copy)?;
             cost.push(asked.server_us);
         }
         for (subject, (rate, cost)) in subjects.iter().zip(&mut figures) {

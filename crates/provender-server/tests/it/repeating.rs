@@ -8,7 +8,7 @@ use crate::support::{Answer, TestServer};
 const TIMES: usize = 4;
 const INDEX: &str = "/main/demo/pkg/";
 /// More answers than the sockets between a client that takes nothing and the server hold.
-const REQUESTS: usize = 60;
+const REQUESTS: usize = 600;
 
 async fn repeated(server: &TestServer) -> u64 {
     let metrics = server.get("/-/metrics", &[]).await.text();
@@ -169,7 +169,7 @@ async fn a_slow_client_gets_all_of_it() {
     let head = format!("GET {INDEX} HTTP/1.1\r\nHost: test.example\r\n\r\n");
     for _ in 0..REQUESTS {
         client.send(head.as_bytes()).await;
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     }
     for _ in 0..REQUESTS {
         assert_eq!(client.answer(true).await.body, index.body);
