@@ -50,8 +50,7 @@ pub(super) fn run(workplace: &Workplace) -> anyhow::Result<Table> {
         for (subject, cost) in subjects.iter().zip(&mut unequal) {
             let path = subject.index_path(PACKAGE);
             let program = &subject.server;
-            let asked =
-                wrk::ask_differently(program, &path, CONNECTIONS, WARM_UP_SECS, &copy)?;
+            let asked = wrk::ask_differently(program, &path, CONNECTIONS, WARM_UP_SECS, &copy)?;
             cost.push(asked.server_us);
         }
         for (subject, (rate, cost)) in subjects.iter().zip(&mut figures) {
