@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use std::pin::Pin;
 
 use provender_domain::{FileName, Problem, ProblemCode, Upstream, UpstreamTarget};
-use provender_upstream::{Class, Head, Remote, Wanted};
+use provender_upstream::{Class, Remote};
 
 use crate::mirror::Errand;
 use crate::read::no_such_file;
-use crate::remote::{fetch_problem, is_nothing_for_nobody};
+use crate::remote::fetch_problem;
 use crate::resolve::Query;
 use crate::{Caller, Registry};
 
@@ -111,25 +111,12 @@ impl Registry {
         remote: &Remote,
     ) -> Result<Said, Problem> {
         let Some(request) = &errand.request else { return Ok(Said::Unclear) };
-        let wanted = Wanted {
-            accept: request.accept,
-            fields: &[SIZE_FIELD],
-            realm_key: request.access.as_deref(),
-        };
-        match self.inner.remotes.client.head(remote, &request.url, wanted).await {
-            Ok(Head::Found { fields }) => {
-                self.upstream_answered(upstream);
+        match self.head_field(upstream, remote, request, SIZE_FIELD).await {
+            Ok(Some(fields)) => {
                 let size_bytes = fields.first(SIZE_FIELD).and_then(|text| text.parse().ok());
                 Ok(size_bytes.map_or(Said::Unclear, Said::Size))
             }
-            Ok(Head::Missing { .. }) => {
-                self.upstream_answered(upstream);
-                Ok(Said::Nothing)
-            }
-            Err(error) if is_nothing_for_nobody(upstream, wanted.realm_key, &error) => {
-                self.upstream_answered(upstream);
-                Ok(Said::Nothing)
-            }
+            Ok(None) => Ok(Said::Nothing),
             // Addresses to which a client is sent may be good for GET alone.
             Err(error) if matches!(error.class(), Class::Status(_)) => Ok(Said::Unclear),
             Err(error) => {

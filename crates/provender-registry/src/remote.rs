@@ -6,9 +6,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use provender_domain::{EventKind, Problem, ProblemCode, Timestamp, Upstream, UpstreamTarget};
+use provender_ecosystem::UpstreamRequest;
 use provender_upstream::{
-    BreakerOptions, Class, Client, ClientOptions, Credentials, FetchError, OriginHealth,
-    PrivateAddresses, Remote,
+    BreakerOptions, Class, Client, ClientOptions, Credentials, FetchError, Fields, Head,
+    OriginHealth, PrivateAddresses, Remote, Wanted,
 };
 use url::Url;
 
@@ -73,6 +74,32 @@ impl Remotes {
             told.insert(key, now);
         }
         is_news
+    }
+}
+
+impl Registry {
+    /// What the head of an upstream's answer has in one field; `None` where there is nothing for
+    /// us. What an error means for the upstream is for the caller to say.
+    pub(crate) async fn head_field(
+        &self,
+        upstream: &Upstream,
+        remote: &Remote,
+        request: &UpstreamRequest,
+        field: &str,
+    ) -> Result<Option<Fields>, FetchError> {
+        let wanted = Wanted {
+            accept: request.accept,
+            fields: &[field],
+            realm_key: request.access.as_deref(),
+        };
+        let found = match self.inner.remotes.client.head(remote, &request.url, wanted).await {
+            Ok(Head::Found { fields }) => Some(fields),
+            Ok(Head::Missing { .. }) => None,
+            Err(error) if is_nothing_for_nobody(upstream, wanted.realm_key, &error) => None,
+            Err(error) => return Err(error),
+        };
+        self.upstream_answered(upstream);
+        Ok(found)
     }
 }
 

@@ -24,7 +24,7 @@ const FILES_LIMIT: usize = 64;
 /// Most statements about one file that are looked at.
 const STATEMENTS_LIMIT: usize = 1_000;
 /// Most files that one of them may consist of: its configuration and the bundle.
-pub(crate) const PARTS_LIMIT: usize = 4;
+const PARTS_LIMIT: usize = 4;
 /// The attribute of a file that is a statement: whether it says what it is about. Set by the
 /// registry alone, no ecosystem's attributes begin with a colon.
 pub(crate) const EVIDENCE: &str = ":evidence";
@@ -197,14 +197,23 @@ impl Registry {
         let statements = statements.map_err(|error| store_problem(&error))?;
         let mut bundles = Vec::new();
         for statement in statements.iter().filter(|kept| is_about(kept)).take(STATEMENTS_LIMIT) {
-            let references = metadata.references_of(key, &statement.file.name).await;
-            let references = references.map_err(|error| store_problem(&error))?;
-            let parts = references.iter().filter(|part| part.role != ReferenceRole::Subject);
-            for part in parts.take(PARTS_LIMIT) {
-                bundles.extend(self.bundle_in(key, &part.file).await?);
+            for part in self.parts_of(key, &statement.file.name).await? {
+                bundles.extend(self.bundle_in(key, &part).await?);
             }
         }
         Ok(bundles)
+    }
+
+    /// The files that a statement consists of beside itself, at most [`PARTS_LIMIT`] of them.
+    pub(crate) async fn parts_of(
+        &self,
+        key: &PackageKey,
+        statement: &FileName,
+    ) -> Result<Vec<FileName>, Problem> {
+        let references = self.inner.metadata.references_of(key, statement).await;
+        let references = references.map_err(|error| store_problem(&error))?;
+        let parts = references.into_iter().filter(|part| part.role != ReferenceRole::Subject);
+        Ok(parts.take(PARTS_LIMIT).map(|part| part.file).collect())
     }
 
     /// What is kept of this name, if it is a bundle.

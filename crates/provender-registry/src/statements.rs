@@ -9,15 +9,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use provender_domain::{
-    File, FileName, FileState, KeptFile, Origin, Problem, ReferenceRole, Timestamp, Upstream,
-};
+use provender_domain::{File, FileName, FileState, KeptFile, Origin, Problem, Timestamp, Upstream};
 use provender_store::PackageKey;
 
 use crate::composite::BUNDLE_LIMIT_BYTES;
 use crate::error::store_problem;
 use crate::resolve::Query;
-use crate::signature::{PARTS_LIMIT, is_about};
+use crate::signature::is_about;
 use crate::{Caller, Registry};
 
 /// Most statements about one file that are fetched at once.
@@ -93,13 +91,8 @@ impl Registry {
             let statement =
                 self.bring_in_small(query, &file.name, upstream, STATEMENT_LIMIT_BYTES).await?;
             let Some(statement) = statement.filter(is_about) else { continue };
-            let references =
-                self.inner.metadata.references_of(&query.key(), &statement.file.name).await;
-            let references = references.map_err(|error| store_problem(&error))?;
-            let parts = references.iter().filter(|part| part.role != ReferenceRole::Subject);
-            for part in parts.take(PARTS_LIMIT) {
-                let part =
-                    self.bring_in_small(query, &part.file, upstream, BUNDLE_LIMIT_BYTES).await?;
+            for part in self.parts_of(&query.key(), &statement.file.name).await? {
+                let part = self.bring_in_small(query, &part, upstream, BUNDLE_LIMIT_BYTES).await?;
                 came |= part.is_some();
             }
         }

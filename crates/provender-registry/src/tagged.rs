@@ -13,12 +13,12 @@ use provender_domain::{
 };
 use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
 use provender_store::{EventFilter, PackageKey, StoreError, TagRow, Write};
-use provender_upstream::{Head, Remote, Wanted as WantedFields};
+use provender_upstream::Remote;
 
 use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::store_problem;
-use crate::remote::{fetch_problem, is_nothing_for_nobody};
+use crate::remote::fetch_problem;
 use crate::resolve::{Query, bound_origin};
 use crate::{Caller, Registry};
 
@@ -168,25 +168,12 @@ impl Registry {
         remote: &Remote,
     ) -> Result<Answered, Problem> {
         let Some(field) = request.digest_field else { return Ok(Answered::Unsaid) };
-        let wanted = WantedFields {
-            accept: request.accept,
-            fields: &[field],
-            realm_key: request.access.as_deref(),
-        };
-        match self.inner.remotes.client.head(remote, &request.url, wanted).await {
-            Ok(Head::Found { fields }) => {
-                self.upstream_answered(upstream);
+        match self.head_field(upstream, remote, request, field).await {
+            Ok(Some(fields)) => {
                 let digest = fields.first(field).and_then(|text| text.parse().ok());
                 Ok(digest.map_or(Answered::Unsaid, Answered::Digest))
             }
-            Ok(Head::Missing { .. }) => {
-                self.upstream_answered(upstream);
-                Ok(Answered::Missing)
-            }
-            Err(error) if is_nothing_for_nobody(upstream, wanted.realm_key, &error) => {
-                self.upstream_answered(upstream);
-                Ok(Answered::Missing)
-            }
+            Ok(None) => Ok(Answered::Missing),
             Err(error) => {
                 let problem = fetch_problem(upstream, &error);
                 self.upstream_failed(upstream, &problem);

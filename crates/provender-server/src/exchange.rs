@@ -89,6 +89,8 @@ impl Exchange {
             return None;
         }
         self.is_given.store(false, Ordering::Relaxed);
+        // An idle connection keeps no bytes alive.
+        drop(self.take_repeatable());
         self.wait();
         Some(Answered { had_body: self.has_body.load(Ordering::Relaxed) })
     }

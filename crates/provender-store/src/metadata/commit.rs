@@ -219,7 +219,9 @@ impl Writer {
         connection: &mut AnyConnection,
         group: &Group,
     ) -> Result<Option<Outcomes>, StoreError> {
-        if self.dialect != Dialect::Sqlite || !group.is_logged_if_all_is_written() {
+        let written = vec![true; group.log.len()];
+        let logged = Logged { group, written: &written };
+        if self.dialect != Dialect::Sqlite || !logged.allows_all() {
             return Ok(None);
         }
         let members = group.members.iter();
@@ -232,6 +234,7 @@ impl Writer {
         let mut begin = Some(Statement::new(self.dialect.begin_write()));
         let log_changes: Vec<_> = group.log.iter().map(|member| &member.write).collect();
         let logs = (!log_changes.is_empty()).then(|| AtOnce::of_logs(&log_changes));
+        let before_members = usize::from(logs.is_some());
         let mut committed = Vec::with_capacity(members.len() + 1);
         for at_once in logs.into_iter().chain(members) {
             let Some(outcome) = at_once.run(connection, begin.take()).await? else {
@@ -240,8 +243,7 @@ impl Writer {
             };
             committed.push(Ok(outcome));
         }
-        let members = committed.split_off(usize::from(!log_changes.is_empty()));
-        let mut outcomes = Outcomes::of(members, &vec![true; log_changes.len()]);
+        let mut outcomes = Outcomes::of(committed.split_off(before_members), &written);
         let commit = async { connection.execute("COMMIT").await.map(drop) };
         if let Err(error) = self.steps.sql(commit).await {
             // Nobody may try again here: it may have happened.
@@ -330,18 +332,6 @@ impl Group {
         }
     }
 
-    /// Whether every member that follows a log's change will have followed it, if all changes of
-    /// the group are made.
-    fn is_logged_if_all_is_written(&self) -> bool {
-        let written = vec![true; self.log.len()];
-        let logged = Logged { group: self, written: &written };
-        let mut writes = self.members.iter().flat_map(|member| &member.writes);
-        writes.all(|write| match write {
-            Write::Follow(settlement) => logged.holds(settlement),
-            _ => true,
-        })
-    }
-
     fn is_single(&self) -> bool {
         self.members.len() + self.log.len() == 1
     }
@@ -368,6 +358,18 @@ impl Group {
 }
 
 impl Logged<'_> {
+    fn allows_all(&self) -> bool {
+        self.group.members.iter().flat_map(|member| &member.writes).all(|write| self.allows(write))
+    }
+
+    /// Whether the swap was made that a write follows, if it follows one.
+    fn allows(&self, write: &Write) -> bool {
+        match write {
+            Write::Follow(settlement) => self.holds(settlement),
+            _ => true,
+        }
+    }
+
     /// Whether a swap was made by this transaction or an earlier one.
     fn holds(&self, settlement: &Settlement) -> bool {
         let place = self.group.log.iter().position(|member| member.settler.settles(settlement));
@@ -414,9 +416,7 @@ impl Member {
     ) -> Outcome {
         let mut changed = Changed::default();
         for write in &self.writes {
-            if let Write::Follow(settlement) = write
-                && !logged.holds(settlement)
-            {
+            if !logged.allows(write) {
                 return Err(StoreError::NotLogged);
             }
             apply(connection, write, &mut changed, &mut totals.growth).await?;

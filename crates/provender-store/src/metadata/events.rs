@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use provender_domain::{Event, NewEvent, Severity};
+use provender_domain::{Event, FileName, NewEvent, PackageName, RepositoryName, Severity};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
@@ -25,19 +25,11 @@ pub(super) async fn append(
 ) -> Result<(), StoreError> {
     let mut numbers = first..;
     for chunk in events.chunks(EVENTS_PER_STATEMENT) {
-        let mut query = sqlx::query(AssertSqlSafe(insertion(chunk.len())));
-        for (event, number) in chunk.iter().zip(&mut numbers) {
-            query = query
-                .bind(number)
-                .bind(event.kind.as_str())
-                .bind(rank(event.kind.severity()))
-                .bind(event.repository.as_ref().map(|name| name.as_str().to_owned()))
-                .bind(event.ecosystem.clone())
-                .bind(event.package.as_ref().map(|name| name.as_str().to_owned()))
-                .bind(event.file.as_ref().map(|name| name.as_str().to_owned()))
-                .bind(to_json(event));
-        }
-        query.execute(&mut *connection).await?;
+        let insertion = Statement::new(insertion(chunk.len()));
+        let numbered = chunk.iter().zip(&mut numbers);
+        let insertion =
+            numbered.fold(insertion, |insertion, (event, number)| bound(insertion, number, event));
+        insertion.execute(connection).await?;
     }
     Ok(())
 }
@@ -45,18 +37,24 @@ pub(super) async fn append(
 /// Appends one that follows the last one but so many, as the totals count them before they are
 /// added to.
 pub(super) fn appending(event: &NewEvent, behind: i64) -> Statement {
-    Statement::new(
+    let appending = Statement::new(
         "INSERT INTO events (number, kind, severity, repository, ecosystem, package, file, facts)
          SELECT events + $1, $2, $3, $4, $5, $6, $7, $8 FROM totals WHERE id = 1",
-    )
-    .bind(behind)
-    .bind(event.kind.as_str())
-    .bind(rank(event.kind.severity()))
-    .bind(event.repository.as_ref().map(|name| name.as_str().to_owned()))
-    .bind(event.ecosystem.clone())
-    .bind(event.package.as_ref().map(|name| name.as_str().to_owned()))
-    .bind(event.file.as_ref().map(|name| name.as_str().to_owned()))
-    .bind(to_json(event))
+    );
+    bound(appending, behind, event)
+}
+
+/// Binds a row: its number, or what it is made of, and the event.
+fn bound(statement: Statement, number: i64, event: &NewEvent) -> Statement {
+    statement
+        .bind(number)
+        .bind(event.kind.as_str())
+        .bind(rank(event.kind.severity()))
+        .bind(event.repository.as_ref().map(RepositoryName::as_str))
+        .bind(event.ecosystem.as_deref())
+        .bind(event.package.as_ref().map(PackageName::as_str))
+        .bind(event.file.as_ref().map(FileName::as_str))
+        .bind(to_json(event))
 }
 
 /// A statement for so many rows.

@@ -22,22 +22,39 @@ pub struct Standing {
     pub tag: Option<TagRow>,
 }
 
-/// How many files one question is about.
-const FILES_PER_QUERY: usize = 16;
+/// How many files one question is about at most.
+pub(super) const FILES_PER_QUERY: usize = 32;
 /// How many places of it say which package.
 const KEY_PLACES: usize = 3;
 
-static FILES_NAMED: LazyLock<String> = LazyLock::new(|| {
-    let mut sql = "SELECT facts FROM files
+static FACTS: LazyLock<String> = LazyLock::new(|| of_files_named("facts"));
+
+/// The text of a question for these columns of some files of a package, by their names.
+pub(super) fn of_files_named(columns: &str) -> String {
+    let mut sql = format!(
+        "SELECT {columns} FROM files
          WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name IN ("
-        .to_owned();
+    );
     for place in 1..=FILES_PER_QUERY {
         let comma = if place == 1 { "" } else { ", " };
         let _ = write!(sql, "{comma}${}", KEY_PLACES + place);
     }
     sql.push(')');
     sql
-});
+}
+
+/// Asks such a question about these files, at least one and at most [`FILES_PER_QUERY`].
+pub(super) fn asking_files_named(
+    sql: &'static str,
+    key: &PackageKey,
+    names: &[&FileName],
+) -> Statement {
+    let (repository, ecosystem, package) = key.columns();
+    let question = Statement::new(sql).bind(repository).bind(ecosystem).bind(package);
+    // With fewer names the last one is asked for again, so that the text stays the same.
+    (0..FILES_PER_QUERY)
+        .fold(question, |question, place| question.bind(names[place.min(names.len() - 1)].as_str()))
+}
 
 impl Metadata {
     /// What stands under these names, asked for in one go where the database takes that.
@@ -65,15 +82,9 @@ impl Metadata {
         key: &PackageKey,
         names: &[&FileName],
     ) -> Result<Vec<KeptFile>, StoreError> {
-        let (repository, ecosystem, package) = key.columns();
         let mut files = Vec::with_capacity(names.len());
         for chunk in names.chunks(FILES_PER_QUERY) {
-            let question =
-                Statement::new(FILES_NAMED.as_str()).bind(repository).bind(ecosystem).bind(package);
-            // A short chunk asks for its last one again, so that the text stays the same.
-            let question = (0..FILES_PER_QUERY).fold(question, |question, place| {
-                question.bind(chunk[place.min(chunk.len() - 1)].as_str())
-            });
+            let question = asking_files_named(&FACTS, key, chunk);
             for row in question.fetch_all(&mut *self.reader().await?).await? {
                 files.push(kept_file(&row, 0)?);
             }

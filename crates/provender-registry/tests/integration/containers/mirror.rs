@@ -57,14 +57,7 @@ async fn a_head_alone_fetches_nothing() {
     upstream.add("team/app", "latest", &image);
     let registry = TestRegistry::mirroring_images(&upstream).await;
     registry.repository("front", provender_domain::Visibility::Public).await;
-    registry
-        .add(NewUpstream {
-            repository: "front".to_owned(),
-            ecosystem: "oci".to_owned(),
-            from_repository: Some("main".to_owned()),
-            ..NewUpstream::default()
-        })
-        .await;
+    registry.put_images_behind("front", "main").await;
     let (path, layer) = (layer_path(&image), digest(&image.layers[0]));
     let size_bytes = image.layers[0].len() as u64;
     let shelves = [registry.shelf(), registry.shelf_for("front", registry.anonymous())];
@@ -376,14 +369,7 @@ async fn a_repository_in_front_passes_images_on() {
     upstream.add("team/theirs", "latest", &image);
     let registry = TestRegistry::mirroring_images(&upstream).await;
     registry.repository("front", provender_domain::Visibility::Public).await;
-    registry
-        .add(NewUpstream {
-            repository: "front".to_owned(),
-            ecosystem: "oci".to_owned(),
-            from_repository: Some("main".to_owned()),
-            ..NewUpstream::default()
-        })
-        .await;
+    registry.put_images_behind("front", "main").await;
     let (behind, front) = (registry.shelf(), registry.shelf_for("front", registry.anonymous()));
     let (ours, later) = (Image::new("ours"), Image::new("later"));
     behind.push("team/ours", "latest", &ours).await.unwrap();

@@ -89,14 +89,7 @@ async fn a_name_that_is_ours_behind_is_not_asked_for_in_front() {
     let registry = TestRegistry::open().await;
     registry.repository("front", Visibility::Public).await;
     registry.registry.own(&registry.operator(), "main", "oci", "acme/*").await.unwrap();
-    registry
-        .add(provender_registry::NewUpstream {
-            repository: "front".to_owned(),
-            ecosystem: "oci".to_owned(),
-            from_repository: Some("main".to_owned()),
-            ..Default::default()
-        })
-        .await;
+    registry.put_images_behind("front", "main").await;
     registry.add_images_as("front", "up", &upstream.fake.url("/")).await;
     let front = registry.shelf_for("front", registry.operator());
     ask_everything(&front, "acme/app", &theirs).await;

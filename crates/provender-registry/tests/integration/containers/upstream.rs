@@ -101,6 +101,17 @@ impl TestRegistry {
         .await;
     }
 
+    /// Makes one repository's images an upstream of another's.
+    pub(crate) async fn put_images_behind(&self, front: &str, behind: &str) {
+        self.add(NewUpstream {
+            repository: front.to_owned(),
+            ecosystem: "oci".to_owned(),
+            from_repository: Some(behind.to_owned()),
+            ..NewUpstream::default()
+        })
+        .await;
+    }
+
     /// A fresh one that mirrors this upstream into `main`.
     pub(crate) async fn mirroring_images(upstream: &ImageUpstream) -> Self {
         let registry = Self::open().await;

@@ -13,10 +13,9 @@ use super::missing;
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::read::state_name;
+use crate::metadata::standing::{FILES_PER_QUERY, asking_files_named, of_files_named};
 use crate::metadata::statement::Statement;
 
-/// How many files one question is about.
-const FILES_PER_QUERY: usize = 32;
 /// How many references one statement keeps.
 const REFERENCES_PER_STATEMENT: usize = 16;
 /// How many places of a statement say which package.
@@ -54,7 +53,7 @@ impl<'a> Needed<'a> {
 
     /// For the states of all of them, if one question is enough.
     pub(super) fn question(&self, key: &PackageKey) -> Option<Statement> {
-        (self.names.len() <= FILES_PER_QUERY).then(|| asking_states(key, &self.names))
+        (self.names.len() <= FILES_PER_QUERY).then(|| asking_files_named(&STATES, key, &self.names))
     }
 
     /// Whether all is there, by the answer to that.
@@ -80,17 +79,7 @@ impl<'a> Needed<'a> {
     }
 }
 
-static STATES: LazyLock<String> = LazyLock::new(|| {
-    let mut sql = "SELECT name, state FROM files
-         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name IN ("
-        .to_owned();
-    for place in 1..=FILES_PER_QUERY {
-        let comma = if place == 1 { "" } else { ", " };
-        let _ = write!(sql, "{comma}${}", KEY_PLACES + place);
-    }
-    sql.push(')');
-    sql
-});
+static STATES: LazyLock<String> = LazyLock::new(|| of_files_named("name, state"));
 
 /// The states of those of these files that are recorded.
 async fn states(
@@ -100,19 +89,10 @@ async fn states(
 ) -> Result<HashMap<String, String>, StoreError> {
     let mut states = HashMap::with_capacity(names.len());
     for chunk in names.chunks(FILES_PER_QUERY) {
-        let rows = asking_states(key, chunk).fetch_all(connection).await?;
+        let rows = asking_files_named(&STATES, key, chunk).fetch_all(connection).await?;
         read_states(&rows, &mut states)?;
     }
     Ok(states)
-}
-
-fn asking_states(key: &PackageKey, chunk: &[&FileName]) -> Statement {
-    let (repository, ecosystem, package) = key.columns();
-    let statement = Statement::new(STATES.as_str()).bind(repository).bind(ecosystem).bind(package);
-    // A short chunk asks for its last one again, so that the text stays the same.
-    (0..FILES_PER_QUERY).fold(statement, |statement, place| {
-        statement.bind(chunk[place.min(chunk.len() - 1)].as_str())
-    })
 }
 
 fn read_states(rows: &[AnyRow], states: &mut HashMap<String, String>) -> Result<(), StoreError> {
