@@ -232,7 +232,12 @@ impl IndexCache {
     }
 
     pub(crate) fn stamp(&self, key: &IndexKey) -> Stamp {
-        let slot = self.slot(key.ecosystem, key.wanted.package());
+        self.stamp_of(key.ecosystem, key.wanted.package())
+    }
+
+    /// The counters of a package, or of the list of all.
+    pub(crate) fn stamp_of(&self, ecosystem: EcosystemId, package: Option<&PackageName>) -> Stamp {
+        let slot = self.slot(ecosystem, package);
         Stamp { settings: self.settings(), package: self.changes(slot) }
     }
 

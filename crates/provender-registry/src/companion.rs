@@ -1,5 +1,7 @@
 //! Small files that belong to others: metadata, provenance.
 
+use std::sync::Arc;
+
 use provender_domain::{
     Algorithm, BlobId, Companion, File, FileName, FileState, KeptFile, Problem, RepositoryName,
     Upstream, UpstreamTarget,
@@ -27,7 +29,7 @@ impl Registry {
         file: &File,
         kind: &str,
         upstream: Option<&Upstream>,
-        kept: Option<KeptFile>,
+        kept: Option<Arc<KeptFile>>,
         caller: &Caller,
     ) -> Result<(BlobId, OpenBlob), Problem> {
         let companion = file
@@ -211,6 +213,7 @@ impl Registry {
         found.digest = Some(id.digest());
         let write = Write::UpdateFile { key, file: kept };
         let outcome = self.inner.metadata.commit(vec![write], Vec::new()).await;
+        self.package_changed(query.ecosystem.id(), &query.package);
         outcome.map(drop).map_err(|error| store_problem(&error))
     }
 }

@@ -17,6 +17,7 @@
 //! | `signing` | what this server attests of all that comes in |
 //! | `authority` | what its own certificate authority and logs stand on |
 //! | `cache` | rendered indexes, and when they stop being true |
+//! | `served` | kept files, remembered while they may be served |
 //! | `names` | namesakes: our names held against an upstream's complete list |
 //! | `garbage` | bytes that nothing refers to any more |
 //! | `admin` | repositories, tokens, accounts, issuers, names, upstreams, reports |
@@ -48,6 +49,7 @@ mod referrers;
 mod remote;
 mod resolve;
 mod retention;
+mod served;
 mod signature;
 mod signing;
 mod state;
@@ -99,6 +101,7 @@ use crate::cache::{IndexCache, IndexKey, Stamp};
 use crate::listing::Listings;
 use crate::mirror::Mirrors;
 use crate::remote::Remotes;
+use crate::served::ServedFiles;
 use crate::signing::Signing;
 use crate::state::State;
 use crate::statements::Statements;
@@ -128,6 +131,7 @@ struct Inner {
     index_cache: IndexCache,
     /// With the counters in their keys: whoever asks after a change never gets what was begun before.
     index_flights: SingleFlight<(IndexKey, Stamp), Arc<RenderedIndex>, Problem>,
+    served_files: ServedFiles,
     listings: Listings,
     mirrors: Mirrors,
     remotes: Remotes,
@@ -205,6 +209,7 @@ impl Registry {
             changes_gate: tokio::sync::Mutex::new(()),
             index_cache: IndexCache::new(tuning.index_cache_bytes),
             index_flights: SingleFlight::new(),
+            served_files: ServedFiles::default(),
             listings: Listings::new(tuning.listing_cache_files),
             mirrors: Mirrors::new(tuning.concurrent_fetches),
             remotes,

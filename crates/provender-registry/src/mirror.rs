@@ -164,7 +164,7 @@ impl Registry {
         query: &Query,
         name: &FileName,
         caller: &Caller,
-    ) -> Result<KeptFile, Problem> {
+    ) -> Result<Arc<KeptFile>, Problem> {
         for errand in self.errands_by_digest(query, name, caller).await? {
             match self.mirror(errand).await {
                 Ok(_) => {
@@ -205,6 +205,7 @@ impl Registry {
             let message = format!("{} was deleted from {repository} just now", there.file.name);
             return Err(Problem::not_found(message));
         }
+        let there = Arc::unwrap_or_clone(there);
         let kept = KeptFile {
             file: File { yank: None, companions, ..there.file },
             origin: errand.origin(),

@@ -138,8 +138,7 @@ impl Registry {
         kept: &KeptFile,
         publication: &Publication,
     ) -> Result<(), Problem> {
-        let attestations = self.inner.metadata.attestations_of_file(key, &kept.file.name).await;
-        let attestations = attestations.map_err(|error| store_problem(&error))?;
+        let attestations = self.attestations_of(key, kept).await?;
         check_kept_already(publication, &attestations)?;
         let is_evidence = kept.file.attributes.0.contains_key(EVIDENCE);
         if is_evidence || attestations.iter().any(is_release) {
@@ -148,7 +147,25 @@ impl Registry {
         let task = Task::release(key, kept);
         let queued = self.inner.metadata.commit(vec![task.queue(self.now())], Vec::new()).await;
         queued.map_err(|error| store_problem(&error))?;
+        // The background may have signed it since it was looked for, and have ended the task that
+        // was queued then.
+        if self.attestations_of(key, kept).await?.iter().any(is_release) {
+            let ended = self.inner.metadata.commit(vec![task.end()], Vec::new()).await;
+            return match ended {
+                Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
+                Err(error) => Err(store_problem(&error)),
+            };
+        }
         self.sign(task, kept).await
+    }
+
+    async fn attestations_of(
+        &self,
+        key: &PackageKey,
+        kept: &KeptFile,
+    ) -> Result<Vec<Attestation>, Problem> {
+        let attestations = self.inner.metadata.attestations_of_file(key, &kept.file.name).await;
+        attestations.map_err(|error| store_problem(&error))
     }
 
     /// A name that was mirrored first stays its upstream's until somebody claims it: else a

@@ -258,7 +258,7 @@ impl Registry {
             }
             None => {
                 let kept = self.kept_file(&query, &name, caller).await?;
-                self.open_kept(&query, kept).await.map(Answer::File)
+                self.open_kept(&query, &kept).await.map(Answer::File)
             }
             Some(kind) => self.companion_answer(&query, name, kind, caller).await.map(Answer::File),
         }
@@ -270,7 +270,7 @@ impl Registry {
         query: &Query,
         name: &FileName,
         caller: &Caller,
-    ) -> Result<KeptFile, Problem> {
+    ) -> Result<Arc<KeptFile>, Problem> {
         if let Some(kept) = self.kept_and_served(query, name).await? {
             return Ok(kept);
         }
@@ -279,13 +279,13 @@ impl Registry {
         }
         let entry = self.listed_entry(query, name).await?;
         match Errand::new(query, entry, caller) {
-            Some(errand) => self.mirror(errand).await,
+            Some(errand) => self.mirror(errand).await.map(Arc::new),
             None => Err(no_such_file(query, name)),
         }
     }
 
-    /// A file that is here already: no upstream is asked anything.
-    pub(crate) async fn kept_and_served(
+    /// What [`Registry::kept_and_served`] remembers.
+    pub(crate) async fn find_kept_and_served(
         &self,
         query: &Query,
         name: &FileName,
@@ -343,21 +343,21 @@ impl Registry {
     pub(crate) async fn open_kept(
         &self,
         query: &Query,
-        kept: KeptFile,
+        kept: &KeptFile,
     ) -> Result<FileAnswer, Problem> {
         debug_assert_eq!(kept.state, FileState::Present, "policy serves nothing else");
         let open = self.inner.blobs.open_blob(&kept.blob).await;
         let open = open.map_err(|error| blob_problem(&error))?;
-        let open = open.ok_or_else(|| bytes_are_missing(&kept))?;
+        let open = open.ok_or_else(|| bytes_are_missing(kept))?;
         let presentation = query.ecosystem.presentation(&kept.file);
         Ok(FileAnswer {
             blob: kept.blob,
             size_bytes: open.size_bytes,
             open,
-            name: kept.file.name,
+            name: kept.file.name.clone(),
             content_type: presentation.content_type,
             fields: presentation.fields,
-            origin: kept.origin,
+            origin: kept.origin.clone(),
             evidence: Some(kept.blob),
         })
     }

@@ -76,7 +76,7 @@ impl Task {
         Write::QueueSigning { file: self.file.clone(), kind: self.kind, at }
     }
 
-    fn end(&self) -> Write {
+    pub(crate) fn end(&self) -> Write {
         Write::EndSigning { file: self.file.clone(), kind: self.kind }
     }
 }

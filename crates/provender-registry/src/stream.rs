@@ -184,12 +184,12 @@ impl Registry {
         extent: Extent,
     ) -> Result<Answer, Problem> {
         if let Some(kept) = self.kept_and_served(query, name).await? {
-            return self.open_kept(query, kept).await.map(Answer::File);
+            return self.open_kept(query, &kept).await.map(Answer::File);
         }
         if query.asks_for_signatures() {
             // Decided upon when all that is known of it is here.
             let kept = self.bring_in_by_digest(query, name, caller).await?;
-            return self.open_kept(query, kept).await.map(Answer::File);
+            return self.open_kept(query, &kept).await.map(Answer::File);
         }
         if extent == Extent::Head
             && let Some(head) = self.head_upstream(query, name, caller).await?
@@ -215,12 +215,12 @@ impl Registry {
             open = waiting.open() => open,
             kept = &mut fetch.0 => {
                 let kept = kept.map_err(|error| Problem::internal(&error))??;
-                return self.open_kept(query, kept).await.map(Answer::File);
+                return self.open_kept(query, &kept).await.map(Answer::File);
             }
         };
         let Some(Open { tail, size_bytes }) = open else {
             let kept = (&mut fetch.0).await.map_err(|error| Problem::internal(&error))??;
-            return self.open_kept(query, kept).await.map(Answer::File);
+            return self.open_kept(query, &kept).await.map(Answer::File);
         };
         let presentation = query.ecosystem.presentation(&file);
         Ok(Answer::Stream(FileStream {

@@ -4,6 +4,7 @@
 //! on after a restart and nobody finds it under another package. It becomes a file in one step,
 //! when all bytes are here and are what the file's name promises.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -294,7 +295,8 @@ impl Registry {
             host: None,
         };
         // Refused there by policy is not there.
-        Ok(self.kept_and_served(&query, file).await.unwrap_or_default())
+        let kept = self.kept_and_served(&query, file).await.unwrap_or_default();
+        Ok(kept.map(Arc::unwrap_or_clone))
     }
 
     /// The file in whatever package the caller may read; by SHA-256 alone, which blobs are found by.

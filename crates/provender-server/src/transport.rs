@@ -90,6 +90,8 @@ pub(crate) struct Transport {
     metrics: Arc<Metrics>,
     /// File bytes sent since others had their turn.
     turn_bytes: usize,
+    /// A file is being sent, and the kernel sends whole packets alone.
+    is_corked: bool,
     /// How long the client may take nothing.
     pause_limit: Duration,
     /// Runs while it does.
@@ -105,6 +107,7 @@ impl Transport {
             repeater: None,
             metrics,
             turn_bytes: 0,
+            is_corked: false,
             pause_limit: WRITE_PAUSE,
             pause: None,
         }
@@ -169,6 +172,7 @@ impl Transport {
         offset_bytes: u64,
     ) -> Poll<io::Result<usize>> {
         let length = slice.len();
+        self.cork(true);
         let sent = self.socket.poll_send_file(context, mapping.file(), offset_bytes, length);
         let sent = ready!(sent)?;
         if sent == 0 {
@@ -181,6 +185,15 @@ impl Transport {
         }
         self.turn_bytes += sent;
         Poll::Ready(Ok(sent))
+    }
+
+    /// Has the kernel hold back what does not fill a packet, until told otherwise: where the
+    /// pieces of a file are sent one after another, half of the packets would else be half empty.
+    fn cork(&mut self, is_wanted: bool) {
+        if self.is_corked != is_wanted {
+            self.socket.set_cork(is_wanted);
+            self.is_corked = is_wanted;
+        }
     }
 
     /// Counts what went out, and ends the connection of a client that takes nothing for too long.
@@ -258,6 +271,7 @@ impl AsyncWrite for Transport {
 
     fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper flushes once its queue is empty, when no body's bytes are alive any more.
+        self.cork(false);
         self.exchange.announced.release();
         if let Some(answered) = self.exchange.flushed()
             && let Some(repeater) = &mut self.repeater
@@ -297,6 +311,14 @@ impl Socket {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    /// Sets `TCP_CORK` (tcp(7)); a socket that has no such thing needs none.
+    fn set_cork(&self, is_wanted: bool) {
+        if let Self::Tcp(stream) = self {
+            // Without it everything arrives all the same.
+            let _ = rustix::net::sockopt::set_tcp_cork(stream, is_wanted);
         }
     }
 

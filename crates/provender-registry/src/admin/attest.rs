@@ -97,7 +97,7 @@ impl Registry {
         let kept = match kept.map_err(|error| store_problem(&error))? {
             // Also one that policy does not let through: it may be for want of a signature.
             Some(kept) if kept.state == FileState::Present => kept,
-            _ => self.kept_file(&query, &file, caller).await?,
+            _ => Arc::unwrap_or_clone(self.kept_file(&query, &file, caller).await?),
         };
         let purl = ecosystem.purl(&package, kept.file.version.as_ref(), Some(&file)).to_string();
         Ok(ReferencedFile {

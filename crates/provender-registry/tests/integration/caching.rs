@@ -60,6 +60,32 @@ async fn every_change_shows_at_once() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_asked_for_before_is_refused_at_once() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let (client, operator) = (registry.main(), registry.operator());
+    let file = async || client.file("demo", &demo.file_name).await.map_err(|problem| problem.code);
+    let served = async || {
+        for _ in 0..3 {
+            assert_eq!(file().await, Ok(demo.bytes.to_vec()));
+        }
+    };
+
+    served().await;
+    registry.own("demo").await;
+    assert_eq!(file().await, Err(ProblemCode::PolicyDenied));
+    let api = &registry.registry;
+    api.disown(&operator, "main", "pypi", "demo").await.unwrap();
+    api.set_origin(&operator, "main", "pypi", "demo", Some("up")).await.unwrap();
+    served().await;
+    client.delete("demo", "1.0").await;
+    assert_eq!(file().await, Err(ProblemCode::Gone));
+    assert_eq!(upstream.fake().hits(&upstream.file_path(&demo.file_name)), 1);
+}
+
+#[tokio::test]
 async fn a_change_behind_shows_in_front_at_once() {
     let upstream = PythonUpstream::start();
     upstream.add(wheel("theirs", "1.0"));
