@@ -10,7 +10,7 @@ mod start;
 pub use options::{LogStores, Options};
 pub use root_keys::{ExportedKeys, RootRotation, ServiceStatus, TrustStatus};
 pub use rotate::{CertifiedBy, RotatedService, Rotation};
-pub use sign::SigningIdentity;
+pub use sign::{SignedMessage, SigningIdentity};
 
 use services::{Base, Services};
 
@@ -20,9 +20,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 use jiff::Timestamp;
 use provender_tlog::note::NoteVerifier;
-use provender_tlog::rekor::{HashedRekord, Request, TransparencyLogEntry};
-use provender_tlog::{Entry, Log, Placed, Settlement};
+use provender_tlog::rekor::{HashedRekord, Request, TransparencyLogEntry, Verified};
+use provender_tlog::{AppendError, Entry, Hash, Log, Placed};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::ca::{
     self, Identity, Issued, IssuerSummary, ProvenKey, RequestError, SigningCertRequest,
@@ -33,7 +34,7 @@ use crate::error::{CertificateError, CloseError, LogEntryError, OpenError, Renew
 use crate::generations::Generations;
 use crate::oidc::{self, Issuer, TrustedIssuer, VerifiedIdentity, Verifier};
 use crate::trust::{PublicOrigin, Trust};
-use crate::tsa::TimestampResponse;
+use crate::tsa::{TimestampError, TimestampRequest, TimestampResponse};
 use crate::tuf;
 
 /// A certificate authority with its log, a transparency log, a timestamp authority, an issuer of
@@ -157,19 +158,18 @@ impl Authority {
         self.append_request(Request::new(entry)).await
     }
 
-    /// The same for somebody who makes durable what follows the entry: it has its place, and is in
-    /// the log when the [`Settlement`] says so. See [`Log::place`].
+    /// Gives an entry that was made here its place, for somebody who makes durable what follows it:
+    /// it is in the log when the [`Placed::settlement`] says so. See [`Log::place`].
     ///
     /// # Errors
-    /// As for [`Self::append`].
-    pub async fn place_hashedrekord(
-        &self,
-        entry: HashedRekord,
-    ) -> Result<(TransparencyLogEntry, Settlement), LogEntryError> {
-        let verified = Request::new(entry).verify()?;
-        let Placed { appended, settlement } = self.log.place(verified.to_entry()).await?;
-        let entry = TransparencyLogEntry::new(self.log.verifier(), verified.body(), &appended);
-        Ok((entry, settlement))
+    /// Where the log takes nothing.
+    pub async fn place(&self, entry: &Verified) -> Result<Placed, AppendError> {
+        self.log.place(entry.to_entry()).await
+    }
+
+    /// What the transparency log is known by.
+    pub fn log_id(&self) -> Hash {
+        self.log.verifier().id()
     }
 
     /// Answers a timestamp request (RFC 3161), in DER; a refusal is an answer too.
@@ -180,6 +180,16 @@ impl Authority {
     /// The same for a request in the JSON form of Sigstore's timestamp authority.
     pub fn timestamp_json(&self, request: &[u8]) -> TimestampResponse {
         self.services().tsa.respond_to_json(request, &self.clock)
+    }
+
+    /// This server's timestamp over bytes of its own: `TimeStampResp` in DER.
+    ///
+    /// # Errors
+    /// Where the clock cannot be believed, or nothing can be signed.
+    pub fn timestamp_over(&self, message: &[u8]) -> Result<Vec<u8>, TimestampError> {
+        let request = TimestampRequest::sha256(Sha256::digest(message).into());
+        let response = self.services().tsa.timestamp(&request, &self.clock)?;
+        Ok(response.into_der())
     }
 
     /// The timestamp authority's certificates in PEM form, its own first.

@@ -128,7 +128,9 @@ impl CertificateAuthority {
         let mut tbs = precertificate.tbs;
         tbs.extensions.get_or_insert_default().push(scts.extension());
         let der = certificate::sign(tbs, &self.chain.key)?;
-        Ok(Issued { chain: vec![der, self.chain.certificate_der(), self.chain.root_der()] })
+        Ok(Issued {
+            chain: vec![der, self.chain.certificate_der().to_vec(), self.chain.root_der().to_vec()],
+        })
     }
 
     /// Whether a certificate, in DER, is one that this authority issued and that ended at most
@@ -139,7 +141,7 @@ impl CertificateAuthority {
 
     /// The intermediate and the root, in DER.
     pub fn chain(&self) -> [Vec<u8>; 2] {
-        [self.chain.certificate_der(), self.chain.root_der()]
+        [self.chain.certificate_der().to_vec(), self.chain.root_der().to_vec()]
     }
 
     /// SHA-256 of the public key that certificates are issued with.

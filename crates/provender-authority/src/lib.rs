@@ -32,5 +32,5 @@ pub mod tuf;
 
 pub use authority::{
     Authority, CertifiedBy, ExportedKeys, LogStores, Options, Renewal, RootRotation,
-    RotatedService, Rotation, ServiceStatus, SigningIdentity, TrustStatus,
+    RotatedService, Rotation, ServiceStatus, SignedMessage, SigningIdentity, TrustStatus,
 };

@@ -12,6 +12,7 @@ use std::path::Path;
 use const_oid::ObjectIdentifier;
 use jiff::Timestamp;
 
+use self::token::TokenSigner;
 use crate::ca::certificate::{self, to_pem};
 use crate::ca::{AuthorityFileError, Chain, ChainPlan, Making};
 use crate::clock::{ClockWentBack, SteadyClock};
@@ -25,7 +26,7 @@ pub const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.5
 /// Makes timestamps, with a certificate of its own under a root of its own.
 #[derive(Debug)]
 pub struct TimestampAuthority {
-    chain: Chain,
+    signer: TokenSigner,
     promise: Promise,
 }
 
@@ -139,7 +140,8 @@ impl TimestampAuthority {
             policy: settings.timestamps.policy.oid(),
             accuracy_seconds: settings.timestamps.accuracy_seconds.value(),
         };
-        Ok(Self { chain: Chain::open(ring, directory, &plan(place), &making, now)?, promise })
+        let chain = Chain::open(ring, directory, &plan(place), &making, now)?;
+        Ok(Self { signer: TokenSigner::new(chain), promise })
     }
 
     /// Answers a request in DER.
@@ -160,18 +162,18 @@ impl TimestampAuthority {
     ) -> Result<TimestampResponse, TimestampError> {
         request.check_policy(self.promise.policy)?;
         let now = clock.now()?;
-        let validity = self.chain.certificate.tbs_certificate.validity;
+        let validity = self.signer.chain.certificate.tbs_certificate.validity;
         let not_after = certificate::timestamp(validity.not_after);
-        if now < self.chain.not_before() || now > not_after {
+        if now < self.signer.chain.not_before() || now > not_after {
             return Err(TimestampError::OutsideValidity(now));
         }
-        let token = token::token(request, now, &self.chain, self.promise)?;
+        let token = self.signer.token(request, now, self.promise)?;
         Ok(TimestampResponse { der: status::granted(token), refusal: None })
     }
 
     /// The authority's certificate and its root, in DER.
     pub fn chain(&self) -> [Vec<u8>; 2] {
-        [self.chain.certificate_der(), self.chain.root_der()]
+        [self.signer.chain.certificate_der().to_vec(), self.signer.chain.root_der().to_vec()]
     }
 
     /// The same in PEM form, the authority's first.
@@ -181,17 +183,17 @@ impl TimestampAuthority {
 
     /// SHA-256 of the public key that signs timestamps.
     pub(crate) fn key_id(&self) -> [u8; 32] {
-        self.chain.key.key_id()
+        self.signer.chain.key.key_id()
     }
 
     /// Until when there may be timestamps.
     pub fn not_after(&self) -> Timestamp {
-        self.chain.not_after()
+        self.signer.chain.not_after()
     }
 
     /// From when on there may be timestamps.
     pub fn not_before(&self) -> Timestamp {
-        self.chain.not_before()
+        self.signer.chain.not_before()
     }
 
     fn respond_to(

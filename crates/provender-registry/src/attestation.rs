@@ -8,7 +8,6 @@ use provender_ecosystem::{AttestationClaim, Attested, Ecosystem, Publication};
 use provender_store::{Attestation, AttestationSource, FileKey, PackageKey, Write};
 
 use crate::Registry;
-use crate::signing::timestamp;
 
 /// A publisher's attestation that holds.
 #[derive(Debug, Clone)]
@@ -107,7 +106,7 @@ impl Registry {
     pub(crate) fn timestamped(&self, claim: &AttestationClaim) -> Result<Bundle, Problem> {
         let mut bundle = Bundle::parse(claim.bundle.as_bytes()).map_err(|error| invalid(&error))?;
         if !bundle.proves_time() {
-            let stamped = timestamp(self.authority(), bundle.signature());
+            let stamped = self.authority().timestamp_over(bundle.signature());
             bundle.timestamps.push(stamped.map_err(|error| Problem::internal(&error))?);
         }
         Ok(bundle)

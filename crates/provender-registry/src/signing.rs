@@ -35,7 +35,7 @@ use crate::Registry;
 use crate::error::store_problem;
 use crate::listing::shared_problem;
 
-pub(crate) use bundle::{SigningFailure, timestamp};
+pub(crate) use bundle::SigningFailure;
 pub(crate) use statement::{CHECKS, Check};
 
 /// How often something is signed whose entry did not get into the log after all, because its commit

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use provender_tlog::rekor::{Algorithm, HashedRekord, Material, Verifier};
+use provender_tlog::rekor::{Algorithm, HashedRekord, Material, Verified, Verifier};
 use sha2::{Digest as _, Sha256};
 
 use super::Authority;
@@ -36,6 +36,16 @@ impl SigningIdentity {
         self.key.sign(message)
     }
 
+    /// Signs a message for the log.
+    ///
+    /// # Errors
+    /// Where it cannot be signed.
+    pub fn sign_for_log(&self, message: &[u8]) -> Result<SignedMessage, SigningFailed> {
+        let signature = self.sign(message)?;
+        let entry = Verified::signed_here(self.hashedrekord(message, &signature));
+        Ok(SignedMessage { signature, entry: entry.expect("a digest and a certificate are short") })
+    }
+
     /// The certificate, in DER.
     pub fn certificate(&self) -> &[u8] {
         &self.chain[0]
@@ -60,6 +70,15 @@ impl SigningIdentity {
             verifier: Verifier { algorithm: Algorithm::EcdsaP256, material },
         }
     }
+}
+
+/// A signature, and what the log is to be given about it.
+#[derive(Debug, Clone)]
+pub struct SignedMessage {
+    /// ECDSA on P-256 over the message's SHA-256, as an ASN.1 sequence.
+    pub signature: Vec<u8>,
+    /// The entry.
+    pub entry: Verified,
 }
 
 impl Authority {

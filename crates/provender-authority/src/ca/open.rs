@@ -102,6 +102,8 @@ pub(crate) struct Chain {
     pub(crate) key: SigningKey,
     pub(crate) certificate: Certificate,
     pub(crate) root: Certificate,
+    certificate_der: Vec<u8>,
+    root_der: Vec<u8>,
 }
 
 impl Chain {
@@ -127,7 +129,8 @@ impl Chain {
         for (name, certificate) in [(&plan.root, &root), (&plan.child, &certificate)] {
             check_end(directory, name, certificate, now)?;
         }
-        Ok(Self { key, certificate, root })
+        let (certificate_der, root_der) = (to_der(&certificate), to_der(&root));
+        Ok(Self { key, certificate, root, certificate_der, root_der })
     }
 
     /// Whether the child's certificate is there.
@@ -135,12 +138,12 @@ impl Chain {
         path(directory, &plan.child).exists()
     }
 
-    pub(crate) fn certificate_der(&self) -> Vec<u8> {
-        to_der(&self.certificate)
+    pub(crate) fn certificate_der(&self) -> &[u8] {
+        &self.certificate_der
     }
 
-    pub(crate) fn root_der(&self) -> Vec<u8> {
-        to_der(&self.root)
+    pub(crate) fn root_der(&self) -> &[u8] {
+        &self.root_der
     }
 
     /// Until when both are valid.

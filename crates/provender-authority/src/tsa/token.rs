@@ -1,16 +1,15 @@
 //! The timestamp itself: what is said (`TSTInfo`), signed (RFC 5652, RFC 5816).
 
-use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
+use cms::cert::IssuerAndSerialNumber;
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{
-    CertificateSet, EncapsulatedContentInfo, SignedAttributes, SignedData, SignerIdentifier,
-    SignerInfo, SignerInfos,
+    EncapsulatedContentInfo, SignedAttributes, SignerIdentifier, SignerInfo, SignerInfos,
 };
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA, ID_SIGNING_TIME};
 use const_oid::db::rfc5912::{ID_SHA_256, ID_SHA_384};
 use der::asn1::{Any, GeneralizedTime, Int, OctetString, SetOfVec, UtcTime};
-use der::{Decode as _, Encode, Sequence};
+use der::{Decode as _, Encode, Sequence, Tag, TagNumber};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256, Sha384};
 use spki::AlgorithmIdentifierOwned;
@@ -29,41 +28,85 @@ const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.
 const SIGNING_CERTIFICATE_V2: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
 
-/// Makes and signs a timestamp.
-pub(super) fn token(
-    request: &TimestampRequest,
-    now: Timestamp,
-    chain: &Chain,
-    promise: Promise,
-) -> Result<ContentInfo, SigningFailed> {
-    let statement = to_der(&statement(request, now, promise)?);
-    let algorithm = chain.key.algorithm();
-    let attributes = attributes(&statement, now, chain);
-    let signature = chain.key.sign(&to_der(&attributes))?;
-    let signer = SignerInfo {
-        version: CmsVersion::V1,
-        sid: SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber {
-            issuer: chain.certificate.tbs_certificate.issuer.clone(),
-            serial_number: chain.certificate.tbs_certificate.serial_number.clone(),
-        }),
-        digest_alg: digest_algorithm(algorithm),
-        signed_attrs: Some(attributes),
-        signature_algorithm: algorithm.signature_algorithm(),
-        signature: octets(&signature),
-        unsigned_attrs: None,
-    };
-    let content = SignedData {
-        version: CmsVersion::V3,
-        digest_algorithms: set([digest_algorithm(algorithm)]),
-        encap_content_info: EncapsulatedContentInfo {
-            econtent_type: TST_INFO,
-            econtent: Some(any(&octets(&statement))),
-        },
-        certificates: request.wants_certificates.then(|| certificates(chain)),
-        crls: None,
-        signer_infos: SignerInfos(set([signer])),
-    };
-    Ok(ContentInfo { content_type: ID_SIGNED_DATA, content: any(&content) })
+/// Makes and signs timestamps. What is the same in each is written once.
+#[derive(Debug)]
+pub(super) struct TokenSigner {
+    pub(super) chain: Chain,
+    name: SignerIdentifier,
+    signing_certificate: Attribute,
+    certificates: Any,
+}
+
+impl TokenSigner {
+    pub(super) fn new(chain: Chain) -> Self {
+        let issued = &chain.certificate.tbs_certificate;
+        let name = SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber {
+            issuer: issued.issuer.clone(),
+            serial_number: issued.serial_number.clone(),
+        });
+        let hash = octets(&Sha256::digest(chain.certificate_der()));
+        let certificate = SigningCertificateV2 { certificates: vec![CertificateIdV2 { hash }] };
+        let signing_certificate = attribute(SIGNING_CERTIFICATE_V2, &certificate);
+        let certificates = certificates(&chain);
+        Self { chain, name, signing_certificate, certificates }
+    }
+
+    /// Makes a timestamp.
+    pub(super) fn token(
+        &self,
+        request: &TimestampRequest,
+        now: Timestamp,
+        promise: Promise,
+    ) -> Result<ContentInfo, SigningFailed> {
+        let statement = to_der(&statement(request, now, promise)?);
+        let algorithm = self.chain.key.algorithm();
+        let attributes = self.attributes(&statement, now);
+        let signature = self.chain.key.sign(&to_der(&attributes))?;
+        let signer = SignerInfo {
+            version: CmsVersion::V1,
+            sid: self.name.clone(),
+            digest_alg: digest_algorithm(algorithm),
+            signed_attrs: Some(attributes),
+            signature_algorithm: algorithm.signature_algorithm(),
+            signature: octets(&signature),
+            unsigned_attrs: None,
+        };
+        let content = SignedData {
+            version: CmsVersion::V3,
+            digest_algorithms: set([digest_algorithm(algorithm)]),
+            encap_content_info: EncapsulatedContentInfo {
+                econtent_type: TST_INFO,
+                econtent: Some(any(&octets(&statement))),
+            },
+            certificates: request.wants_certificates.then(|| self.certificates.clone()),
+            signer_infos: SignerInfos(set([signer])),
+        };
+        Ok(ContentInfo { content_type: ID_SIGNED_DATA, content: any(&content) })
+    }
+
+    /// What is signed: the statement's digest, what kind of statement it is, and whose certificate
+    /// belongs to the signature.
+    fn attributes(&self, statement: &[u8], now: Timestamp) -> SignedAttributes {
+        let digest = digest(self.chain.key.algorithm(), statement);
+        set([
+            attribute(ID_CONTENT_TYPE, &TST_INFO),
+            attribute(ID_SIGNING_TIME, &signing_time(now)),
+            attribute(ID_MESSAGE_DIGEST, &octets(&digest)),
+            self.signing_certificate.clone(),
+        ])
+    }
+}
+
+/// `SignedData` (RFC 5652 section 5.1) without revocation lists, its certificates as they were
+/// written.
+#[derive(Sequence)]
+struct SignedData {
+    version: CmsVersion,
+    digest_algorithms: SetOfVec<AlgorithmIdentifierOwned>,
+    encap_content_info: EncapsulatedContentInfo,
+    #[asn1(optional = "true")]
+    certificates: Option<Any>,
+    signer_infos: SignerInfos,
 }
 
 fn statement(
@@ -86,21 +129,6 @@ fn statement(
     })
 }
 
-/// What is signed: the statement's digest, what kind of statement it is, and whose certificate
-/// belongs to the signature.
-fn attributes(statement: &[u8], now: Timestamp, chain: &Chain) -> SignedAttributes {
-    let certificate_hash = Sha256::digest(chain.certificate_der());
-    let signing_certificate = SigningCertificateV2 {
-        certificates: vec![CertificateIdV2 { hash: octets(&certificate_hash) }],
-    };
-    set([
-        attribute(ID_CONTENT_TYPE, &TST_INFO),
-        attribute(ID_SIGNING_TIME, &signing_time(now)),
-        attribute(ID_MESSAGE_DIGEST, &octets(&digest(chain.key.algorithm(), statement))),
-        attribute(SIGNING_CERTIFICATE_V2, &signing_certificate),
-    ])
-}
-
 /// RFC 5652 section 11.3: `UTCTime` until 2049.
 fn signing_time(now: Timestamp) -> Time {
     let date = date_time(now);
@@ -120,10 +148,13 @@ struct CertificateIdV2 {
     hash: OctetString,
 }
 
-fn certificates(chain: &Chain) -> CertificateSet {
-    let choice =
-        |certificate: &x509_cert::Certificate| CertificateChoices::Certificate(certificate.clone());
-    CertificateSet(set([choice(&chain.certificate), choice(&chain.root)]))
+/// `CertificateSet` (RFC 5652 section 10.2.3) with its tag of [`SignedData`], `[0] IMPLICIT`: a set
+/// in DER is in the order of its parts' bytes.
+fn certificates(chain: &Chain) -> Any {
+    let mut parts = [chain.certificate_der(), chain.root_der()];
+    parts.sort_unstable();
+    let tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
+    Any::new(tag, parts.concat()).expect("two certificates are some thousand bytes")
 }
 
 fn attribute<T: Encode>(oid: ObjectIdentifier, value: &T) -> Attribute {

@@ -2,16 +2,18 @@
 //! place in the log.
 
 use provender_attest::{
-    Bundle, BundleError, BundleVersion, Content, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyMaterial,
-    LogEntry, Statement, StatementError, TimestampError, TimestampRequest,
+    Bundle, BundleVersion, Content, Envelope, IN_TOTO_PAYLOAD_TYPE, InclusionProof, KeyMaterial,
+    LogEntry, Statement, StatementError,
 };
-use provender_authority::Authority;
-use provender_authority::error::{CertificateError, LogEntryError};
+use provender_authority::error::CertificateError;
 use provender_authority::keys::SigningFailed;
 use provender_authority::oidc::San;
+use provender_authority::tsa::TimestampError;
+use provender_authority::{Authority, SignedMessage};
 use provender_domain::Problem;
 use provender_store::StoreError;
-use provender_tlog::{AppendError, Settlement};
+use provender_tlog::rekor::{KIND, VERSION, Verified};
+use provender_tlog::{AppendError, Appended, Placed, Settlement};
 
 /// Why something was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +29,7 @@ pub(crate) enum SigningFailure {
     Timestamp(#[from] TimestampError),
     /// The log did not take the entry.
     #[error("the log did not take the signature")]
-    Log(#[from] LogEntryError),
-    /// The log's answer cannot stand in a bundle.
-    #[error("the log's answer cannot stand in a bundle")]
-    Answer(#[from] BundleError),
+    Log(#[from] AppendError),
     /// There is nothing to say about the file.
     #[error("nothing can be stated about the file")]
     Statement(#[from] StatementError),
@@ -50,7 +49,7 @@ impl SigningFailure {
     pub(super) fn is_the_end(&self) -> bool {
         matches!(
             self,
-            Self::Log(LogEntryError::Append(AppendError::Closed))
+            Self::Log(AppendError::Closed)
                 | Self::Certificate(CertificateError::Log(AppendError::Closed))
                 | Self::Store(StoreError::Closed)
         )
@@ -73,27 +72,35 @@ pub(super) async fn sign(
         signature: Vec::new(),
     };
     let message = envelope.signed_bytes();
-    envelope.signature = identity.sign(&message)?;
-    let timestamp = timestamp(authority, &envelope.signature)?;
-    let entry = identity.hashedrekord(&message, &envelope.signature);
-    let (entry, settlement) = authority.place_hashedrekord(entry).await?;
+    let SignedMessage { signature, entry } = identity.sign_for_log(&message)?;
+    let timestamp = authority.timestamp_over(&signature)?;
+    envelope.signature = signature;
+    let Placed { appended, settlement } = authority.place(&entry).await?;
     let bundle = Bundle {
         version: BundleVersion::V03,
         key: KeyMaterial::Certificates(vec![identity.certificate().to_vec()]),
-        log_entries: vec![LogEntry::parse(&entry.to_json())?],
+        log_entries: vec![log_entry(authority, &entry, appended)],
         timestamps: vec![timestamp],
         content: Content::Envelope(envelope),
     };
     Ok((bundle, settlement))
 }
 
-/// This server's timestamp over a signature: an RFC 3161 response, DER.
-pub(crate) fn timestamp(
-    authority: &Authority,
-    signature: &[u8],
-) -> Result<Vec<u8>, TimestampError> {
-    let request = TimestampRequest::for_message(signature)?;
-    let response = authority.timestamp(request.as_der()).into_der();
-    request.accept(&response)?;
-    Ok(response)
+fn log_entry(authority: &Authority, entry: &Verified, appended: Appended) -> LogEntry {
+    LogEntry {
+        index: appended.index,
+        log_id: authority.log_id().as_bytes().to_vec(),
+        kind: KIND.to_owned(),
+        kind_version: VERSION.to_owned(),
+        integrated_time: None,
+        inclusion_promise: None,
+        inclusion_proof: Some(InclusionProof {
+            index: appended.index,
+            root: appended.root.as_bytes().to_vec(),
+            size: appended.size,
+            hashes: appended.proof.iter().map(|hash| hash.as_bytes().to_vec()).collect(),
+            checkpoint: appended.checkpoint.as_ref().to_owned(),
+        }),
+        body: entry.body().to_vec(),
+    }
 }

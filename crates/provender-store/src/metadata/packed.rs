@@ -11,7 +11,7 @@ use flate2::read::ZlibDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::Attestation;
-use super::codec::{corrupt, to_json};
+use super::codec::corrupt;
 use super::read::Rule;
 use crate::StoreError;
 
@@ -19,6 +19,18 @@ use crate::StoreError;
 const WITHOUT_BASE64: u8 = 0;
 /// Shortest base64 that is taken out, in characters: less is not worth two lengths.
 const BASE64_MIN: usize = 32;
+/// Which bytes stand for six bits in base64 (RFC 4648 section 4).
+const IS_LETTER: [bool; 256] = {
+    let mut is_letter = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        is_letter[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        if byte == u8::MAX {
+            break is_letter;
+        }
+        byte += 1;
+    }
+};
 /// Longest bundle that is read back, in bytes: none that is taken comes near.
 const BUNDLE_LIMIT_BYTES: u64 = 64 << 20;
 
@@ -53,8 +65,10 @@ impl From<&Attestation> for PackedAttestation {
 
 fn id(attestation: &Attestation) -> String {
     let file = attestation.file.as_ref().map(|file| (file.package.columns(), file.name.as_str()));
-    let text = to_json(&(attestation.blob.to_hex(), file, attestation.bundle.as_str()));
-    hex::encode(Sha256::digest(text.as_bytes()))
+    let named = (attestation.blob.to_hex(), file, attestation.bundle.as_str());
+    let mut hash = Sha256::new();
+    serde_json::to_writer(&mut hash, &named).expect("texts have a form, and a hash takes them all");
+    hex::encode(hash.finalize())
 }
 
 /// Text and bytes in turn, each behind its length: the bytes stand for their base64.
@@ -77,8 +91,9 @@ fn next_base64(text: &str) -> Option<(&str, Vec<u8>)> {
     let bytes = text.as_bytes();
     let mut begin = 0;
     while begin < bytes.len() {
-        let is_letter = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-        let letters = bytes[begin..].iter().take_while(is_letter).count();
+        let rest = &bytes[begin..];
+        let letters = rest.iter().position(|byte| !IS_LETTER[usize::from(*byte)]);
+        let letters = letters.unwrap_or(rest.len());
         let end = begin + letters;
         let padding = bytes[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
         if letters >= BASE64_MIN

@@ -29,7 +29,7 @@ pub struct Request {
     message: Option<Bytes>,
 }
 
-/// An entry whose signature was checked; there is no other way to one.
+/// An entry whose signature is right: it was checked, or made by whoever says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     entry: HashedRekord,
@@ -121,11 +121,7 @@ impl Request {
         }
         // What cannot be read could not be found either.
         verifier.identities()?;
-        let body = entry.to_body();
-        if body.len() > ENTRY_MAX_BYTES {
-            return Err(RequestError::TooLarge(body.len()));
-        }
-        Ok(Verified { entry, body })
+        Verified::of(entry)
     }
 
     fn hashedrekord(request: HashedRekordRequest) -> Result<Self, RequestError> {
@@ -163,6 +159,23 @@ impl Request {
 }
 
 impl Verified {
+    /// An entry whose signature was made just now, in this process, with the key that it names: to
+    /// check that would cost more than to make it, and say nothing new.
+    ///
+    /// # Errors
+    /// Where the entry is too long for a log.
+    pub fn signed_here(entry: HashedRekord) -> Result<Self, RequestError> {
+        Self::of(entry)
+    }
+
+    fn of(entry: HashedRekord) -> Result<Self, RequestError> {
+        let body = entry.to_body();
+        if body.len() > ENTRY_MAX_BYTES {
+            return Err(RequestError::TooLarge(body.len()));
+        }
+        Ok(Self { entry, body })
+    }
+
     /// What was signed, and by whom.
     pub fn entry(&self) -> &HashedRekord {
         &self.entry
