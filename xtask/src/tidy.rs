@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: what CRAFT and ARCHITECTURE say about the project's shape, enforced.
+//! `cargo xtask tidy`: what ARCHITECTURE.md and CONTRIBUTING.md say about the project's shape, enforced.
 //!
 //! A rule that nobody enforces is not written down; each rule here is one file, and says in its
 //! findings what to do instead. All of them read the working tree, none of them changes it.

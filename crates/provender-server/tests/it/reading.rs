@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use provender_domain::Scope;
 use provender_registry::NewUpstream;
 use provender_testing::{Answer, FakeUpstream};
 
@@ -177,6 +178,44 @@ async fn head_is_decided_exactly_like_get() {
     check(&mut client, "/secret/demo/pkg/large", &[]).await;
     check(&mut client, "/secret/demo/pkg/large", &[("Authorization", &bearer)]).await;
     check(&mut client, "/-/health", &[]).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_quarantined_file_is_refused_however_it_is_asked_for() {
+    let server = with_files().await;
+    let admin = server.token(Scope::Admin, None).await;
+    let asked = [
+        ("GET", "", ""),
+        ("HEAD", "", ""),
+        ("GET", "Range", "bytes=2-4"),
+        ("HEAD", "Range", "bytes=2-4"),
+        ("GET", "Range", "bytes=99-"),
+        ("GET", "If-None-Match", "*"),
+        ("GET", "If-Range", "\"x\""),
+    ];
+    for file in ["small", "large"] {
+        let path = format!("/main/demo/pkg/{file}");
+        let mut client = server.connect().await;
+        // Also one that was asked for before, and is remembered.
+        assert_eq!(client.request("GET", &path, &[]).await.status, 200);
+        let change = format!(r#"{{"ecosystem":"demo","package":"pkg","file":"{file}"}}"#);
+        let request = format!(
+            "POST /-/api/v1/repositories/main/changes/quarantine HTTP/1.1\r\nHost: test.example\r\n\
+             Authorization: Bearer {admin}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{change}",
+            change.len()
+        );
+        client.send(request.as_bytes()).await;
+        let answer = client.answer(true).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        for (method, field, value) in asked {
+            let fields: &[(&str, &str)] = if field.is_empty() { &[] } else { &[(field, value)] };
+            let answer = client.request(method, &path, fields).await;
+            assert_eq!(answer.status, 403, "{method} {file} {field}");
+            assert_eq!(answer.field("etag"), None, "{method} {file} {field}");
+        }
+    }
     server.stop().await;
 }
 
