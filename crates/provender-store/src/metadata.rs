@@ -14,7 +14,6 @@ use provender_domain::{
     UpstreamName,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use self::commit::{LogMember, Member, Writer};
 use self::connect::{Pools, Reader};
@@ -70,7 +69,8 @@ pub struct Metadata(Arc<Shared>);
 struct Shared {
     pools: Pools,
     queues: Mutex<Option<Queues>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Ends when the writer has.
+    writer: Mutex<Option<oneshot::Receiver<()>>>,
     last_event: watch::Receiver<i64>,
     #[cfg(feature = "faults")]
     steps: Steps,
@@ -103,7 +103,7 @@ impl Metadata {
             steps: steps.clone(),
             held: tokio::sync::Mutex::default(),
         };
-        let writer = tokio::spawn(writer.run(waiting_commits, waiting_log));
+        let writer = on_a_thread(writer.run(waiting_commits, waiting_log))?;
         Ok(Self(Arc::new(Shared {
             pools,
             queues: Mutex::new(Some(Queues { commits, log })),
@@ -282,4 +282,22 @@ impl Metadata {
     fn queues(&self) -> std::sync::MutexGuard<'_, Option<Queues>> {
         self.0.queues.lock().expect("nobody panics while holding it")
     }
+}
+
+/// Does the work on a thread of its own. All commits wait for the writer, and the writer for the
+/// database's answers: among other tasks it would wait for each of them to have its turn, several
+/// times in every commit.
+fn on_a_thread(
+    work: impl Future<Output = ()> + Send + 'static,
+) -> Result<oneshot::Receiver<()>, StoreError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(sqlx::Error::Io)?;
+    let (ended, end) = oneshot::channel();
+    let work = move || {
+        runtime.block_on(work);
+        // Nobody may wait for it.
+        let _ = ended.send(());
+    };
+    std::thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(sqlx::Error::Io)?;
+    Ok(end)
 }
