@@ -16,7 +16,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
 use super::codec::{corrupt, from_json};
 use super::connect::Dialect;
-use super::file_facts;
+use super::file_facts::{self, FileColumns};
 use super::identities;
 use super::listing_body;
 use super::statement::Statement;
@@ -176,7 +176,8 @@ pub(super) async fn files(
 ) -> Result<Vec<KeptFile>, StoreError> {
     let (repository, ecosystem, package) = key.columns();
     let mut rows = sqlx::query(
-        "SELECT facts FROM files WHERE repository = $1 AND ecosystem = $2 AND package = $3",
+        "SELECT name, blob, state, facts FROM files
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3",
     )
     .bind(repository)
     .bind(ecosystem)
@@ -200,11 +201,11 @@ pub(super) async fn file(
     row.map(|row| kept_file(&row, 0)).transpose()
 }
 
-/// For a [`kept_file`], in column 0.
+/// For a [`kept_file`], from column 0.
 pub(super) fn asking_file(key: &PackageKey, name: &FileName) -> Statement {
     let (repository, ecosystem, package) = key.columns();
     Statement::new(
-        "SELECT facts FROM files
+        "SELECT name, blob, state, facts FROM files
          WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name = $4",
     )
     .bind(repository)
@@ -216,7 +217,7 @@ pub(super) fn asking_file(key: &PackageKey, name: &FileName) -> Statement {
 macro_rules! files_in_state {
     ($condition:literal) => {
         concat!(
-            "SELECT repository, ecosystem, package, facts FROM files WHERE ",
+            "SELECT repository, ecosystem, package, name, blob, state, facts FROM files WHERE ",
             $condition,
             " AND ($1 IS NULL OR repository = $1)"
         )
@@ -344,8 +345,14 @@ pub(super) fn name<T: FromStr<Err = NameError>>(
     row.try_get::<&str, _>(column)?.parse().map_err(|error| corrupt("name", error))
 }
 
-pub(super) fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
-    file_facts::decode(row.try_get(column)?)
+/// From the columns `name`, `blob`, `state` and `facts` of a file, this one the first.
+pub(super) fn kept_file(row: &AnyRow, first: usize) -> Result<KeptFile, StoreError> {
+    let columns = FileColumns {
+        name: row.try_get(first)?,
+        blob: row.try_get(first + 1)?,
+        state: row.try_get(first + 2)?,
+    };
+    file_facts::decode(&columns, row.try_get(first + 3)?)
 }
 
 pub(super) fn moment(row: &AnyRow, column: usize) -> Result<Timestamp, StoreError> {
