@@ -34,6 +34,7 @@ mod listing_body;
 mod log;
 mod orphans;
 mod packed;
+pub(crate) mod packing;
 mod read;
 mod references;
 mod rows;
@@ -235,7 +236,8 @@ impl Metadata {
         self.0.last_event.clone()
     }
 
-    /// Whether any file that is not deleted, or a companion of one, has these bytes.
+    /// Whether any file that is not deleted, a companion of one or an attestation's bundle has these
+    /// bytes.
     pub async fn references(&self, blob: &BlobId) -> Result<bool, StoreError> {
         Ok(self.blobs_in_use(&[*blob]).await?.contains(blob))
     }

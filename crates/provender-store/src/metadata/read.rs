@@ -300,7 +300,8 @@ static BLOBS_IN_USE: LazyLock<String> = LazyLock::new(|| {
     }
     format!(
         "SELECT blob FROM files WHERE state <> 'deleted' AND blob IN ({places})
-         UNION SELECT blob FROM companion_blobs WHERE blob IN ({places})"
+         UNION SELECT blob FROM companion_blobs WHERE blob IN ({places})
+         UNION SELECT bundle_blob FROM attestations WHERE bundle_blob IN ({places})"
     )
 });
 
