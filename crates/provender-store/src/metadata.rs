@@ -13,15 +13,18 @@ use provender_domain::{
     BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName, Timestamp,
     UpstreamName,
 };
+use sqlx::any::AnyConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use self::commit::{LogMember, Member, Writer};
 use self::connect::{Pools, Reader};
+use self::url::Address;
 use crate::StoreError;
 use crate::steps::Steps;
 
 mod apply;
+mod at_rest;
 mod catalogue;
 mod codec;
 mod commit;
@@ -72,6 +75,8 @@ struct Shared {
     pools: Pools,
     queues: Mutex<Option<Queues>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// What else is done as long as this lives.
+    beside: Mutex<JoinSet<()>>,
     last_event: watch::Receiver<i64>,
     #[cfg(feature = "faults")]
     steps: Steps,
@@ -105,10 +110,16 @@ impl Metadata {
             held: tokio::sync::Mutex::default(),
         };
         let writer = tokio::spawn(writer.run(waiting_commits, waiting_log));
+        let mut beside = JoinSet::new();
+        if let Address::Sqlite(path) = &url.0 {
+            let options = AnyConnectOptions::clone(&pools.writer.connect_options());
+            beside.spawn(at_rest::bring_in_what_rests(path.clone(), options));
+        }
         Ok(Self(Arc::new(Shared {
             pools,
             queues: Mutex::new(Some(Queues { commits, log })),
             writer: Mutex::new(Some(writer)),
+            beside: Mutex::new(beside),
             last_event: watching,
             #[cfg(feature = "faults")]
             steps,
@@ -261,6 +272,11 @@ impl Metadata {
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
         drop(self.queues().take());
+        let mut beside = {
+            let mut held = self.0.beside.lock().expect("nobody panics while holding it");
+            std::mem::take(&mut *held)
+        };
+        beside.shutdown().await;
         let writer = self.0.writer.lock().expect("nobody panics while holding it").take();
         if let Some(writer) = writer {
             // It ends when the last commit is done; that it panicked is known by then.
