@@ -122,8 +122,8 @@ fn next(text: &[u8], depth: usize) -> Option<Found> {
     while begin < text.len() {
         // The letter of a line's end in JSON is none of what the line begins with.
         begin += usize::from(begin > 0 && text[begin - 1..].starts_with(b"\\n"));
-        let is_letter = |byte: &&u8| IS_LETTER[usize::from(**byte)];
-        let end = begin + text[begin..].iter().take_while(is_letter).count();
+        let letters = text[begin..].iter().position(|byte| !IS_LETTER[usize::from(*byte)]);
+        let end = letters.map_or(text.len(), |letters| begin + letters);
         let padding = text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
         if end - begin >= ENCODED_MIN {
             let found = hexadecimal(&text[begin..end]).map(|found| (found, end));
