@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use provender_attest::Bundle;
 use provender_domain::{
-    BlobId, Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem,
-    ProblemCode, Scope, TagRule,
+    Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode,
+    Scope, TagRule,
 };
 use provender_ecosystem::{
     Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
@@ -21,6 +21,8 @@ use crate::signature::EVIDENCE;
 
 /// Largest bundle that is read out of a file, in bytes.
 pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
+/// Larger files that the server makes are different each time, in bytes: they speak of a digest.
+const SHARED_MAX_BYTES: usize = 64;
 
 impl Registry {
     /// Whether a tag may point to what is to be published: said before anything is signed.
@@ -66,16 +68,16 @@ impl Registry {
     }
 
     /// Points the publication's tag, where it names one, to the file: the write, and the event of
-    /// a tag that pointed elsewhere.
-    pub(crate) async fn pointing(
+    /// a tag that pointed elsewhere when it was looked at.
+    pub(crate) fn pointing(
         &self,
         operation: &Authorized<Operation>,
         key: &PackageKey,
         publication: &Publication,
-    ) -> Result<Option<(Write, Option<NewEvent>)>, Problem> {
-        let Some(tag) = &publication.tag else { return Ok(None) };
-        let row = self.inner.metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?;
-        let before = row.map(|row| row.file).filter(|file| *file != publication.file);
+        row: Option<&TagRow>,
+    ) -> Option<(Write, Option<NewEvent>)> {
+        let tag = publication.tag.as_ref()?;
+        let before = row.map(|row| &row.file).filter(|file| **file != publication.file);
         let moved = before.map(|before| {
             let message = format!(
                 "tag {tag} of {} points to {} now, and pointed to {before} before",
@@ -83,7 +85,7 @@ impl Registry {
             );
             let query = operation.query(&key.package);
             let (file, caller) = (&publication.file, &operation.caller);
-            self.moved_event(&query, tag, file, Some(&before), caller, message)
+            self.moved_event(&query, tag, file, Some(before), caller, message)
         });
         let put = Write::PutTag {
             key: key.clone(),
@@ -94,7 +96,7 @@ impl Registry {
             checked_at: None,
             rule: operation.repository.repository.policy.tags,
         };
-        Ok(Some((put, moved)))
+        Some((put, moved))
     }
 
     /// Points the tag to a file that is here already.
@@ -103,8 +105,9 @@ impl Registry {
         operation: &Authorized<Operation>,
         key: &PackageKey,
         publication: &Publication,
+        row: Option<&TagRow>,
     ) -> Result<(), Problem> {
-        let Some((put, moved)) = self.pointing(operation, key, publication).await? else {
+        let Some((put, moved)) = self.pointing(operation, key, publication, row) else {
             return Ok(());
         };
         let outcome = self.inner.metadata.commit(vec![put], moved.into_iter().collect()).await;
@@ -211,16 +214,7 @@ impl Registry {
         };
         let made = ecosystem.render_evidence(&signed);
         let about = KeptFile { recorded_at: attestation.recorded_at, ..kept.clone() };
-        let blobs: Vec<BlobId> = made
-            .iter()
-            .filter_map(|made| ecosystem.digest_of_file(&made.name)?.blob_id())
-            .collect();
-        // The same few bytes stand in each image's evidence; a row points to what is durable, and
-        // the garbage gate keeps it.
-        let in_use = self.inner.metadata.blobs_in_use(&blobs).await;
-        let in_use = in_use.map_err(|error| store_problem(&error))?;
-        let keeping =
-            made.into_iter().map(|made| self.keep_made(&**ecosystem, key, &about, made, &in_use));
+        let keeping = made.into_iter().map(|made| self.keep_made(&**ecosystem, key, &about, made));
         Ok(futures_util::future::try_join_all(keeping).await?.into_iter().flatten().collect())
     }
 
@@ -231,14 +225,18 @@ impl Registry {
         key: &PackageKey,
         about: &KeptFile,
         made: MadeFile,
-        in_use: &HashSet<BlobId>,
     ) -> Result<Vec<Write>, Problem> {
         let MadeFile { name, bytes, mut attributes, references } = made;
         let size_bytes = bytes.len() as u64;
         let promised = ecosystem.digest_of_file(&name);
-        let is_in_use = |digest: &Digest| digest.blob_id().is_some_and(|id| in_use.contains(&id));
+        // The same few bytes stand in the evidence of each; all else is new.
+        let shared = promised.as_ref().filter(|_| bytes.len() <= SHARED_MAX_BYTES);
+        let is_kept = match shared.and_then(Digest::blob_id) {
+            Some(blob) => self.is_kept(blob).await?,
+            None => false,
+        };
         let (digest, keep) = match &promised {
-            Some(promised) if is_in_use(promised) => (promised.clone(), None),
+            Some(promised) if is_kept => (promised.clone(), None),
             _ => self.keep_bytes_with_row(bytes.into(), promised.as_slice()).await?,
         };
         let Some(blob) = digest.blob_id() else { return Ok(Vec::new()) };

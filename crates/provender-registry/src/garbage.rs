@@ -4,6 +4,8 @@
 //! a deleted file leaves its bytes to whoever else refers to them. Removal takes the gate that
 //! publications hold between the two commits, in small batches, so that it never races them.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt as _, stream};
@@ -11,6 +13,7 @@ use provender_domain::{BlobId, Problem, Scope};
 use provender_ecosystem::{Delivery, Ecosystem};
 use provender_store::{BlobError, BlobFacts, StoreError, Write};
 use serde::Serialize;
+use tokio::sync::RwLockWriteGuard;
 
 use crate::error::{blob_problem, store_problem};
 use crate::{Caller, Registry};
@@ -36,10 +39,49 @@ pub struct Collected {
 const BATCH: usize = 256;
 /// Blobs removed at once: those that are rows then share a commit.
 const REMOVED_AT_ONCE: usize = 32;
+/// Most blobs of which is remembered that they are kept.
+const KNOWN_LIMIT: usize = 1_000;
 /// Younger blobs are left alone: companions are fetched before the file that refers to them.
 const GRACE: Duration = Duration::from_hours(1);
 
+/// Blobs to which a row was found to point since anything was removed: until something is, they are
+/// kept, whatever became of that row.
+#[derive(Default)]
+pub(crate) struct KnownKept(Mutex<HashSet<BlobId>>);
+
+impl KnownKept {
+    fn blobs(&self) -> MutexGuard<'_, HashSet<BlobId>> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
 impl Registry {
+    /// Whether a blob is kept because a row points to it: it stays while the caller holds the
+    /// garbage gate, and longer if a row is committed by then that points to it too.
+    pub(crate) async fn is_kept(&self, blob: BlobId) -> Result<bool, Problem> {
+        let known = &self.inner.known_kept;
+        if known.blobs().contains(&blob) {
+            return Ok(true);
+        }
+        let in_use = self.inner.metadata.blobs_in_use(&[blob]).await;
+        let is_in_use = in_use.map_err(|error| store_problem(&error))?.contains(&blob);
+        if is_in_use {
+            let mut blobs = known.blobs();
+            if blobs.len() >= KNOWN_LIMIT {
+                blobs.clear();
+            }
+            blobs.insert(blob);
+        }
+        Ok(is_in_use)
+    }
+
+    /// Waits for everybody who commits blobs, and keeps them out: bytes are to be removed.
+    async fn removal_gate(&self) -> RwLockWriteGuard<'_, ()> {
+        let gate = self.inner.garbage_gate.write().await;
+        self.inner.known_kept.blobs().clear();
+        gate
+    }
+
     /// Removes every blob that no file refers to and that is older than an hour, in bounded steps
     /// beside traffic.
     pub async fn collect_garbage(
@@ -133,7 +175,7 @@ impl Registry {
         before: SystemTime,
         collected: &mut Collected,
     ) -> Result<(), Problem> {
-        let _gate = self.inner.garbage_gate.write().await;
+        let _gate = self.removal_gate().await;
         let ids: Vec<BlobId> = batch.iter().map(|blob| blob.id).collect();
         let in_use = self.inner.metadata.blobs_in_use(&ids).await;
         let in_use = in_use.map_err(|error| store_problem(&error))?;
@@ -162,7 +204,7 @@ impl Registry {
         if blobs.is_empty() {
             return Ok(());
         }
-        let _gate = self.inner.garbage_gate.write().await;
+        let _gate = self.removal_gate().await;
         let in_use = self.inner.metadata.blobs_in_use(blobs).await;
         let in_use = in_use.map_err(|error| store_problem(&error))?;
         for blob in blobs.iter().filter(|blob| !in_use.contains(blob)) {

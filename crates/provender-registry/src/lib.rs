@@ -142,6 +142,7 @@ struct Inner {
     log_stores: Arc<authority::Stores>,
     /// Read-held from a blob's commit to its row's commit; write-held while garbage is removed.
     garbage_gate: Arc<tokio::sync::RwLock<()>>,
+    known_kept: garbage::KnownKept,
     background: std::sync::Mutex<Background>,
     denials: access::Denials,
     access_key: grant::AccessKey,
@@ -215,6 +216,7 @@ impl Registry {
             remotes,
             statements: Statements::default(),
             garbage_gate: Arc::default(),
+            known_kept: garbage::KnownKept::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),
             access_key,

@@ -10,8 +10,8 @@ use provender_ecosystem::{
     Operation, Publication,
 };
 use provender_store::{
-    Attestation, AttestationSource, Blob, PackageKey, PackageRow, Staging, StoreError, Unverified,
-    Verified, VerifyError, Write,
+    Attestation, AttestationSource, Blob, PackageKey, PackageRow, Staging, StoreError, TagRow,
+    Unverified, Verified, VerifyError, Write,
 };
 use serde::Serialize;
 
@@ -122,13 +122,14 @@ impl Registry {
         if let Some(kept) = there {
             let subject = self.subject_of(&key, &kept.file.name).await?;
             self.complete(&key, &kept, publication).await?;
-            self.point(operation, &key, publication).await?;
+            self.point(operation, &key, publication, standing.tag.as_ref()).await?;
             return Ok(published(publication, kept.blob, subject, true));
         }
         let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
         self.check_references(&key, &inspection.references).await?;
-        self.record(operation, key, publication, Checked { blob, inspection, attested }).await
+        let checked = Checked { blob, inspection, attested, tag: standing.tag };
+        self.record(operation, key, publication, checked).await
     }
 
     /// What an earlier attempt did not get to: its signature.
@@ -188,7 +189,7 @@ impl Registry {
     ) -> Result<Published, Problem> {
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let now = self.now();
-        let Checked { blob, inspection, attested } = checked;
+        let Checked { blob, inspection, attested, tag } = checked;
         let Inspection { mut attributes, companions, references, evidence, .. } = inspection;
         let is_evidence = evidence.is_some();
         if let Some(evidence) = &evidence {
@@ -220,7 +221,7 @@ impl Registry {
         }
         writes.extend(attested.iter().map(|one| one.record(&key, &kept)));
         writes.extend(self.verify_evidence(&key, evidence.as_ref(), &*operation.ecosystem).await?);
-        if let Some((put, moved)) = self.pointing(operation, &key, publication).await? {
+        if let Some((put, moved)) = self.pointing(operation, &key, publication, tag.as_ref()) {
             writes.push(put);
             events.extend(moved);
         }
@@ -473,6 +474,8 @@ struct Checked {
     blob: Blob<Verified>,
     inspection: Inspection,
     attested: Vec<PublisherAttestation>,
+    /// Where its tag points.
+    tag: Option<TagRow>,
 }
 
 fn is_release(attestation: &Attestation) -> bool {

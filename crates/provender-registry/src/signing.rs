@@ -24,8 +24,8 @@ use provender_domain::{
 };
 use provender_ecosystem::Ecosystem;
 use provender_store::{
-    Attestation, AttestationSource, FileKey, PackageKey, SigningKind, SigningTask, StoreError,
-    Write,
+    Attestation, AttestationSource, FileKey, PackageKey, PackedAttestation, SigningKind,
+    SigningTask, StoreError, Write,
 };
 use provender_tlog::Settlement;
 use provender_upstream::SingleFlight;
@@ -87,9 +87,15 @@ struct Signed {
     settlement: Settlement,
 }
 
-/// Keeps an attestation if its entry is in the log.
-fn recording(attestation: &Attestation, settlement: Settlement) -> [Write; 2] {
-    [Write::Follow(settlement), Write::RecordAttestation(attestation.into())]
+/// Keeps an attestation, with its evidence before it, if its entry is in the log.
+fn recording(
+    attestation: &Attestation,
+    settlement: Settlement,
+    mut evidence: Vec<Write>,
+) -> Vec<Write> {
+    let attestation = PackedAttestation::beside(attestation, &evidence);
+    evidence.extend([Write::Follow(settlement), Write::RecordAttestation(attestation)]);
+    evidence
 }
 
 /// What signing needs, and how it is doing.
@@ -160,8 +166,8 @@ impl Registry {
             let _gate = self.inner.garbage_gate.clone().read_owned().await;
             let Signed { attestation, settlement } = self.attest(task, kept).await?;
             let mut writes = vec![task.end()];
-            writes.extend(self.evidence_of(task, kept, &attestation).await?);
-            writes.extend(recording(&attestation, settlement));
+            let evidence = self.evidence_of(task, kept, &attestation).await?;
+            writes.extend(recording(&attestation, settlement, evidence));
             let outcome = self.inner.metadata.commit(writes, Vec::new()).await;
             if let Some(ecosystem) = self.ecosystem(&task.file.package.ecosystem) {
                 self.package_changed(ecosystem.id(), &task.file.package.package);
@@ -210,9 +216,8 @@ impl Registry {
     ) -> Result<Vec<Write>, SigningFailure> {
         let Signed { attestation, settlement } = self.attest(task, kept).await?;
         let evidence = self.made_evidence(key, kept, &attestation).await;
-        let mut writes = evidence.map_err(SigningFailure::Evidence)?;
-        writes.extend(recording(&attestation, settlement));
-        Ok(writes)
+        let evidence = evidence.map_err(SigningFailure::Evidence)?;
+        Ok(recording(&attestation, settlement, evidence))
     }
 
     /// Signs; what is returned has its place in the log, and is to be kept in a commit that follows

@@ -13,14 +13,18 @@ use provender_domain::{
     BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName, Timestamp,
     UpstreamName,
 };
+use sqlx::any::AnyConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use self::commit::{LogMember, Member, Writer};
 use self::connect::{Pools, Reader};
+use self::url::Address;
 use crate::StoreError;
 use crate::steps::Steps;
 
 mod apply;
+mod at_rest;
 mod catalogue;
 mod codec;
 mod commit;
@@ -33,6 +37,7 @@ mod listing_body;
 mod log;
 mod orphans;
 mod packed;
+pub(crate) mod packing;
 mod read;
 mod references;
 mod rows;
@@ -71,6 +76,8 @@ struct Shared {
     queues: Mutex<Option<Queues>>,
     /// Ends when the writer has.
     writer: Mutex<Option<oneshot::Receiver<()>>>,
+    /// What else is done as long as this lives.
+    beside: Mutex<JoinSet<()>>,
     last_event: watch::Receiver<i64>,
     #[cfg(feature = "faults")]
     steps: Steps,
@@ -104,10 +111,16 @@ impl Metadata {
             held: tokio::sync::Mutex::default(),
         };
         let writer = on_a_thread(writer.run(waiting_commits, waiting_log))?;
+        let mut beside = JoinSet::new();
+        if let Address::Sqlite(path) = &url.0 {
+            let options = AnyConnectOptions::clone(&pools.writer.connect_options());
+            beside.spawn(at_rest::bring_in_what_rests(path.clone(), options));
+        }
         Ok(Self(Arc::new(Shared {
             pools,
             queues: Mutex::new(Some(Queues { commits, log })),
             writer: Mutex::new(Some(writer)),
+            beside: Mutex::new(beside),
             last_event: watching,
             #[cfg(feature = "faults")]
             steps,
@@ -235,7 +248,8 @@ impl Metadata {
         self.0.last_event.clone()
     }
 
-    /// Whether any file that is not deleted, or a companion of one, has these bytes.
+    /// Whether any file that is not deleted, a companion of one or an attestation's bundle has these
+    /// bytes.
     pub async fn references(&self, blob: &BlobId) -> Result<bool, StoreError> {
         Ok(self.blobs_in_use(&[*blob]).await?.contains(blob))
     }
@@ -259,6 +273,11 @@ impl Metadata {
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
         drop(self.queues().take());
+        let mut beside = {
+            let mut held = self.0.beside.lock().expect("nobody panics while holding it");
+            std::mem::take(&mut *held)
+        };
+        beside.shutdown().await;
         let writer = self.0.writer.lock().expect("nobody panics while holding it").take();
         if let Some(writer) = writer {
             // It ends when the last commit is done; that it panicked is known by then.

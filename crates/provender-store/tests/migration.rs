@@ -4,10 +4,12 @@
 
 mod support;
 
-use provender_domain::{RepositoryPolicy, TagRule};
-use provender_store::{DatabaseUrl, Metadata, Write};
+use std::path::Path;
+
+use provender_domain::{ReferenceRole, RepositoryPolicy, TagRule};
+use provender_store::{Blobs, DatabaseUrl, Metadata, Write};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
-use support::{bind, blob, file_name, kept, key, moment, record, repository_name, tag};
+use support::{bind, blob, file_name, kept, key, moment, record, reference, repository_name, tag};
 
 /// What the version before tags ran.
 const SCHEMA_2: [&str; 6] = [
@@ -22,15 +24,9 @@ const SCHEMA_2: [&str; 6] = [
 
 #[tokio::test]
 async fn from_before_tags() {
-    sqlx::any::install_default_drivers();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metadata.db");
-    let raw_url = format!("sqlite://{}?mode=rwc", path.display());
-    let mut raw = AnyConnection::connect(&raw_url).await.unwrap();
-    for script in SCHEMA_2 {
-        raw.execute(sqlx::raw_sql(script)).await.unwrap();
-    }
-    raw.close().await.unwrap();
+    run(&path, &SCHEMA_2).await;
 
     // The second time there is nothing left to do.
     for _ in 0..2 {
@@ -56,4 +52,80 @@ async fn from_before_tags() {
         assert_eq!(metadata.tags(&key, None, 10).await.unwrap().len(), 1);
         metadata.close().await;
     }
+}
+
+/// What the versions from tags on to that before bundles were kept once ran beside that.
+const SCHEMA_5: [&str; 7] = [
+    include_str!("../src/metadata/schema/0003.sql"),
+    include_str!("../src/metadata/schema/0003-sqlite.sql"),
+    include_str!("../src/metadata/schema/0004.sql"),
+    include_str!("../src/metadata/schema/0004-sqlite.sql"),
+    include_str!("../src/metadata/schema/0005.sql"),
+    include_str!("../src/metadata/schema/0005-sqlite.sql"),
+    "INSERT INTO schema_versions (version) VALUES (3), (4), (5)",
+];
+
+/// As they wrote it: an image of one layer, tagged and attested, its manifest a small blob.
+const ROWS_5: &str = r#"
+    INSERT INTO packages (repository, ecosystem, name, origin, generation, created_at)
+        VALUES ('main', 'generic', 'demo', '{"kind":"published"}', 0, 5);
+    INSERT INTO files (repository, ecosystem, package, name, blob, state, facts)
+        SELECT 'main', 'generic', 'demo', name, blob, 'present',
+        '{"n":"' || name || '","d":["sha256:' || blob || '"],"s":100,"b":"' || blob ||
+        '","r":1750000001000000,"q":"present"}'
+        FROM (SELECT 'manifest' AS name,
+        '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881' AS blob
+        UNION SELECT 'layer',
+        '0101010101010101010101010101010101010101010101010101010101010101');
+    INSERT INTO file_references (repository, ecosystem, package, file, role, target)
+        VALUES ('main', 'generic', 'demo', 'manifest', 'required', 'layer');
+    INSERT INTO tags (repository, ecosystem, package, tag, file, moved_at)
+        VALUES ('main', 'generic', 'demo', 'latest', 'manifest', 5);
+    INSERT INTO small_blobs (blob, size, committed_at, bytes)
+        VALUES ('2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881', 1, 5, x'78');
+    INSERT INTO attestations (id, blob, repository, ecosystem, package, file, source,
+        predicate_type, bundle, recorded_at, packed)
+        VALUES ('a', '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881',
+        'main', 'generic', 'demo', 'manifest', 'ours', 'p', '{"as":"text"}', 1, NULL),
+        ('b', '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881',
+        'main', 'generic', 'demo', 'manifest', 'ours', 'p', '', 2, x'00077b2261223a227d00')"#;
+
+#[tokio::test]
+async fn from_before_bundles_were_kept_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metadata.db");
+    run(&path, &SCHEMA_2).await;
+    run(&path, &SCHEMA_5).await;
+    run(&path, &[ROWS_5]).await;
+
+    let metadata = Metadata::open(&DatabaseUrl::sqlite(&path)).await.unwrap();
+    let key = key("main", "demo");
+    let manifest = file_name("manifest");
+    let id = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881".parse().unwrap();
+    let found = metadata.file(&key, &manifest).await.unwrap().unwrap();
+    assert_eq!(found, kept("manifest", id));
+    assert_eq!(metadata.files(&key).await.unwrap(), [kept("layer", blob(1)), found]);
+    let needs = metadata.references_of(&key, &manifest).await.unwrap();
+    assert_eq!(needs, [reference("layer", ReferenceRole::Required)]);
+    let layer = file_name("layer");
+    let needed_by = metadata.referring(&key, &layer, &[ReferenceRole::Required]);
+    assert_eq!(needed_by.await.unwrap(), std::slice::from_ref(&manifest));
+    let tags = metadata.tags(&key, None, 10).await.unwrap();
+    assert_eq!(tags.len(), 1);
+    let attestations = metadata.attestations_of_file(&key, &manifest).await.unwrap();
+    let bundles: Vec<_> = attestations.iter().map(|found| found.bundle.as_str()).collect();
+    assert_eq!(bundles, ["{\"as\":\"text\"}", "{\"a\":\"}"]);
+    let blobs = Blobs::open(directory.path(), metadata.clone()).await.unwrap();
+    assert_eq!(blobs.read(&id, 10).await.unwrap().unwrap(), "x");
+    metadata.close().await;
+}
+
+async fn run(path: &Path, scripts: &[&'static str]) {
+    sqlx::any::install_default_drivers();
+    let raw_url = format!("sqlite://{}?mode=rwc", path.display());
+    let mut raw = AnyConnection::connect(&raw_url).await.unwrap();
+    for script in scripts {
+        raw.execute(sqlx::raw_sql(*script)).await.unwrap();
+    }
+    raw.close().await.unwrap();
 }

@@ -32,7 +32,7 @@ pub trait TileStore: Send + Sync {
     /// Where it cannot be said.
     async fn read(&self, path: &str) -> Result<Option<Bytes>, StorageError>;
 
-    /// Forgets an object: a partial tile whose full one is durable. Succeeds where there is none.
+    /// Forgets an object: a partial tile of which a wider one is durable. Succeeds where there is none.
     ///
     /// # Errors
     /// Where it may still be there, which harms nobody.

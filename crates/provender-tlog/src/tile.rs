@@ -49,6 +49,11 @@ impl TilePath {
         (1..=WIDTH).contains(&width).then_some(Self { kind, index, width })
     }
 
+    /// The same tile when it has this width.
+    pub(crate) fn of_width(self, width: u16) -> Option<Self> {
+        Self::new(self.kind, self.index, width)
+    }
+
     /// How many hashes or entries it holds, from 1 to [`WIDTH`].
     pub fn width(self) -> u16 {
         self.width

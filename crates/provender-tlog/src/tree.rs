@@ -113,7 +113,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// A tile, cut from the full one where the partial one is gone.
+/// A tile, cut from a wider one where it is gone: one is removed only when a wider one is durable.
 pub(crate) async fn read(
     tiles: &dyn TileStore,
     path: TilePath,
@@ -125,10 +125,15 @@ pub(crate) async fn read(
         return Ok(None);
     }
     let full = TilePath::full(path.kind, path.index);
-    match tiles.read(&full.to_string()).await? {
-        Some(bytes) => Ok(Some(cut(&bytes, full, path.width())?)),
-        None => Ok(None),
+    // The full one first, as most are. Then from narrow to wide, and so to the full one again: what
+    // is removed meanwhile has left a wider one, and that is still to come.
+    let wider = (path.width() + 1..=WIDTH).filter_map(|width| path.of_width(width));
+    for wider in std::iter::once(full).chain(wider) {
+        if let Some(bytes) = tiles.read(&wider.to_string()).await? {
+            return Ok(Some(cut(&bytes, wider, path.width())?));
+        }
     }
+    Ok(None)
 }
 
 /// The first `width` hashes or entries of a tile.

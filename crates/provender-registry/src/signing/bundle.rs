@@ -79,14 +79,14 @@ pub(super) async fn sign(
     let bundle = Bundle {
         version: BundleVersion::V03,
         key: KeyMaterial::Certificates(vec![identity.certificate().to_vec()]),
-        log_entries: vec![log_entry(authority, &entry, appended)],
+        log_entries: vec![log_entry(authority, &entry, &appended)],
         timestamps: vec![timestamp],
         content: Content::Envelope(envelope),
     };
     Ok((bundle, settlement))
 }
 
-fn log_entry(authority: &Authority, entry: &Verified, appended: Appended) -> LogEntry {
+fn log_entry(authority: &Authority, entry: &Verified, appended: &Appended) -> LogEntry {
     LogEntry {
         index: appended.index,
         log_id: authority.log_id().as_bytes().to_vec(),

@@ -9,6 +9,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use provender_domain::{BlobId, Timestamp};
 
 use super::BlobFacts;
+use crate::metadata::packing::pack_if_worth_it;
 use crate::{BlobError, Metadata, StoreError, Write};
 
 /// Largest blob that is kept in the database, in bytes.
@@ -28,13 +29,18 @@ const LIST_PAGE: u32 = 256;
 pub struct SmallBlob {
     pub(crate) id: BlobId,
     pub(crate) bytes: Bytes,
+    /// The bytes as they are kept, where that is less: by whoever commits, not by the one writer.
+    pub(crate) packed: Option<Vec<u8>>,
     pub(crate) committed_at: Timestamp,
 }
 
 impl SmallBlob {
     /// The caller has seen the proof that these bytes have this name.
     pub(super) fn new(id: BlobId, bytes: Bytes) -> Self {
-        Self { id, bytes, committed_at: Timestamp::from_system(SystemTime::now()) }
+        // Anything else is compressed already, mostly.
+        let is_json = bytes.first() == Some(&b'{');
+        let packed = is_json.then(|| pack_if_worth_it(&bytes)).flatten();
+        Self { id, bytes, packed, committed_at: Timestamp::from_system(SystemTime::now()) }
     }
 
     /// The bytes' SHA-256.

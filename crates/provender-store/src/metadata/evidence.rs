@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Row};
 use super::codec::corrupt;
 use super::packed::unpack;
 use super::read::{Rule, moment, name};
+use super::small_blobs::kept_bytes;
 use super::{
     Attestation, AttestationSource, FileKey, PackageKey, SigningKind, SigningTask, StoredKey,
 };
@@ -18,7 +19,9 @@ macro_rules! attestations_where {
         concat!(
             "SELECT attestations.blob, attestations.repository, attestations.ecosystem,
              attestations.package, attestations.file, source, predicate_type, bundle, log_index,
-             recorded_at, id, packed FROM attestations ",
+             recorded_at, id, packed, bundle_blob, bundles.bytes, bundles.is_packed, bundles.size
+             FROM attestations
+             LEFT JOIN small_blobs AS bundles ON bundles.blob = attestations.bundle_blob ",
             $condition
         )
     };
@@ -128,16 +131,29 @@ fn attestation(row: &AnyRow) -> Result<Attestation, StoreError> {
     let blob = row.try_get::<&str, _>(0)?.parse();
     let belongs = row.try_get::<Option<&str>, _>(1)?.is_some();
     let log_index = row.try_get::<Option<i64>, _>(8)?;
-    let packed = row.try_get::<Option<Vec<u8>>, _>(11)?;
     Ok(Attestation {
         blob: blob.map_err(|error| corrupt("blob name", error))?,
         file: belongs.then(|| file_key(row, 1)).transpose()?,
         source: source(row, 5)?,
         predicate_type: row.try_get(6)?,
-        bundle: packed.map_or_else(|| Ok(row.try_get(7)?), |packed| unpack(&packed))?,
+        bundle: bundle(row)?,
         log_index: log_index.and_then(|index| u64::try_from(index).ok()),
         recorded_at: moment(row, 9)?,
     })
+}
+
+/// From wherever it is kept.
+fn bundle(row: &AnyRow) -> Result<String, StoreError> {
+    if let Some(packed) = row.try_get::<Option<Vec<u8>>, _>(11)? {
+        return unpack(&packed);
+    }
+    if row.try_get::<Option<&str>, _>(12)?.is_none() {
+        return Ok(row.try_get(7)?);
+    }
+    if row.try_get::<Option<i64>, _>(14)?.is_none() {
+        return Err(corrupt("attestation", Rule("its bundle is not kept")));
+    }
+    String::from_utf8(kept_bytes(row, 13)?).map_err(|error| corrupt("bundle", error))
 }
 
 /// From the four columns that name a file, this one the first.

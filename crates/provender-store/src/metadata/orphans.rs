@@ -118,7 +118,7 @@ impl Walk<'_> {
         after: (&str, &str),
     ) -> Result<(), StoreError> {
         let rows = sqlx::query(concat!(
-            "SELECT package, name, CASE WHEN ",
+            "SELECT package, name, blob, state, CASE WHEN ",
             in_use!(),
             " THEN NULL ELSE facts END FROM files
              WHERE repository = $1 AND ecosystem = $2 AND (package, name) > ($3, $4)
@@ -135,9 +135,9 @@ impl Walk<'_> {
         .await?;
         self.room -= i64::try_from(rows.len()).unwrap_or(i64::MAX);
         for row in &rows {
-            if row.try_get::<Option<&str>, _>(2)?.is_some() {
+            if row.try_get::<Option<&str>, _>(4)?.is_some() {
                 let key = self.key(repository.clone(), row)?;
-                self.found.files.push((key, kept_file(row, 2)?));
+                self.found.files.push((key, kept_file(row, 1)?));
             }
         }
         if let Some(last) = rows.last() {

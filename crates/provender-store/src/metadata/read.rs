@@ -16,7 +16,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
 use super::codec::{corrupt, from_json};
 use super::connect::Dialect;
-use super::file_facts;
+use super::file_facts::{self, FileColumns};
 use super::identities;
 use super::listing_body;
 use super::statement::Statement;
@@ -176,7 +176,8 @@ pub(super) async fn files(
 ) -> Result<Vec<KeptFile>, StoreError> {
     let (repository, ecosystem, package) = key.columns();
     let mut rows = sqlx::query(
-        "SELECT facts FROM files WHERE repository = $1 AND ecosystem = $2 AND package = $3",
+        "SELECT name, blob, state, facts FROM files
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3",
     )
     .bind(repository)
     .bind(ecosystem)
@@ -200,11 +201,11 @@ pub(super) async fn file(
     row.map(|row| kept_file(&row, 0)).transpose()
 }
 
-/// For a [`kept_file`], in column 0.
+/// For a [`kept_file`], from column 0.
 pub(super) fn asking_file(key: &PackageKey, name: &FileName) -> Statement {
     let (repository, ecosystem, package) = key.columns();
     Statement::new(
-        "SELECT facts FROM files
+        "SELECT name, blob, state, facts FROM files
          WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name = $4",
     )
     .bind(repository)
@@ -216,7 +217,7 @@ pub(super) fn asking_file(key: &PackageKey, name: &FileName) -> Statement {
 macro_rules! files_in_state {
     ($condition:literal) => {
         concat!(
-            "SELECT repository, ecosystem, package, facts FROM files WHERE ",
+            "SELECT repository, ecosystem, package, name, blob, state, facts FROM files WHERE ",
             $condition,
             " AND ($1 IS NULL OR repository = $1)"
         )
@@ -288,30 +289,39 @@ pub(super) async fn listing(
     }))
 }
 
-/// How many blobs one question is about.
-const BLOBS_PER_QUERY: usize = 100;
+/// How many blobs one question is about: one for what is published, one for collecting garbage.
+const BLOBS_PER_QUERY: [usize; 2] = [4, 100];
 
-static BLOBS_IN_USE: LazyLock<String> = LazyLock::new(|| {
-    let mut places = String::new();
-    for place in 1..=BLOBS_PER_QUERY {
-        let comma = if place == 1 { "" } else { ", " };
-        let _ = write!(places, "{comma}${place}");
+static BLOBS_IN_USE: LazyLock<[String; 2]> = LazyLock::new(|| BLOBS_PER_QUERY.map(blobs_in_use_of));
+
+/// The text of a question for those of so many blobs that are in use. Each is looked for until
+/// something is found that uses it: of the smallest ones all images have a file.
+fn blobs_in_use_of(places: usize) -> String {
+    let mut asked = String::new();
+    for place in 1..=places {
+        let before = if place == 1 { "SELECT" } else { " UNION SELECT" };
+        let _ = write!(asked, "{before} CAST(${place} AS TEXT) AS blob");
     }
     format!(
-        "SELECT blob FROM files WHERE state <> 'deleted' AND blob IN ({places})
-         UNION SELECT blob FROM companion_blobs WHERE blob IN ({places})"
+        "SELECT asked.blob FROM ({asked}) AS asked WHERE EXISTS
+         (SELECT 1 FROM files WHERE files.blob = asked.blob AND files.state <> 'deleted')
+         OR EXISTS (SELECT 1 FROM companion_blobs WHERE companion_blobs.blob = asked.blob)
+         OR EXISTS (SELECT 1 FROM attestations WHERE attestations.bundle_blob = asked.blob)"
     )
-});
+}
 
 pub(super) async fn blobs_in_use(
     connection: &mut AnyConnection,
     blobs: &[BlobId],
 ) -> Result<HashSet<BlobId>, StoreError> {
     let mut in_use = HashSet::new();
-    for chunk in blobs.chunks(BLOBS_PER_QUERY) {
-        let mut query = sqlx::query(AssertSqlSafe(BLOBS_IN_USE.as_str()));
+    let [few, many] = BLOBS_PER_QUERY;
+    let is_few = blobs.len() <= few;
+    let (places, sql) = if is_few { (few, &BLOBS_IN_USE[0]) } else { (many, &BLOBS_IN_USE[1]) };
+    for chunk in blobs.chunks(places) {
+        let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
         // A short chunk asks for its last one again, so that the text stays the same.
-        for place in 0..BLOBS_PER_QUERY {
+        for place in 0..places {
             query = query.bind(chunk[place.min(chunk.len() - 1)].to_hex());
         }
         for row in query.fetch_all(&mut *connection).await? {
@@ -344,8 +354,14 @@ pub(super) fn name<T: FromStr<Err = NameError>>(
     row.try_get::<&str, _>(column)?.parse().map_err(|error| corrupt("name", error))
 }
 
-pub(super) fn kept_file(row: &AnyRow, column: usize) -> Result<KeptFile, StoreError> {
-    file_facts::decode(row.try_get(column)?)
+/// From the columns `name`, `blob`, `state` and `facts` of a file, this one the first.
+pub(super) fn kept_file(row: &AnyRow, first: usize) -> Result<KeptFile, StoreError> {
+    let columns = FileColumns {
+        name: row.try_get(first)?,
+        blob: row.try_get(first + 1)?,
+        state: row.try_get(first + 2)?,
+    };
+    file_facts::decode(&columns, row.try_get(first + 3)?)
 }
 
 pub(super) fn moment(row: &AnyRow, column: usize) -> Result<Timestamp, StoreError> {

@@ -47,7 +47,7 @@ async fn about(
 ) -> Result<Vec<KeptFile>, StoreError> {
     let (repository, ecosystem, package) = key.columns();
     let rows = sqlx::query(
-        "SELECT files.facts FROM file_references JOIN files
+        "SELECT files.name, files.blob, files.state, files.facts FROM file_references JOIN files
          ON files.repository = file_references.repository
          AND files.ecosystem = file_references.ecosystem
          AND files.package = file_references.package AND files.name = file_references.file

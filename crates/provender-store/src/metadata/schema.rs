@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("schema/0005-sqlite.sql"),
         postgres: include_str!("schema/0005-postgres.sql"),
     },
+    Migration {
+        portable: include_str!("schema/0006.sql"),
+        sqlite: include_str!("schema/0006-sqlite.sql"),
+        postgres: include_str!("schema/0006-postgres.sql"),
+    },
 ];
 
 /// Serializes migrations of several servers that start at once; any number will do.

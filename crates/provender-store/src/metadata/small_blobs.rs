@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::Metadata;
 use super::codec::corrupt;
+use super::packing;
 use super::read::moment;
 use crate::StoreError;
 
@@ -55,11 +56,20 @@ impl Metadata {
 }
 
 async fn bytes(connection: &mut AnyConnection, id: &BlobId) -> Result<Option<Bytes>, StoreError> {
-    let row = sqlx::query("SELECT bytes FROM small_blobs WHERE blob = $1")
+    let row = sqlx::query("SELECT bytes, is_packed, size FROM small_blobs WHERE blob = $1")
         .bind(id.to_hex())
         .fetch_optional(connection)
         .await?;
-    row.map(|row| Ok(row.try_get::<Vec<u8>, _>(0)?.into())).transpose()
+    row.map(|row| Ok(kept_bytes(&row, 0)?.into())).transpose()
+}
+
+/// From the columns `bytes`, `is_packed` and `size` of a small blob, this one the first.
+pub(super) fn kept_bytes(row: &AnyRow, first: usize) -> Result<Vec<u8>, StoreError> {
+    let bytes = row.try_get::<Vec<u8>, _>(first)?;
+    if row.try_get::<i64, _>(first + 1)? == 0 {
+        return Ok(bytes);
+    }
+    packing::unpack(&bytes, usize::try_from(row.try_get::<i64, _>(first + 2)?).unwrap_or(0))
 }
 
 fn facts(row: &AnyRow) -> Result<SmallBlobFacts, StoreError> {

@@ -27,7 +27,7 @@ pub(super) const FILES_PER_QUERY: usize = 32;
 /// How many places of it say which package.
 const KEY_PLACES: usize = 3;
 
-static FACTS: LazyLock<String> = LazyLock::new(|| of_files_named("facts"));
+static FACTS: LazyLock<String> = LazyLock::new(|| of_files_named("name, blob, state, facts"));
 
 /// The text of a question for these columns of some files of a package, by their names.
 pub(super) fn of_files_named(columns: &str) -> String {

@@ -1,17 +1,18 @@
 //! Attestations, and what is still to be signed.
 
-use provender_domain::FileState;
+use provender_domain::{FileState, KeptFile};
 use provender_store::{
-    Attestation, AttestationSource, FileKey, Metadata, PackageKey, SigningKind, SigningTask,
-    StoreError, Write,
+    Attestation, AttestationSource, Blobs, FileKey, Metadata, PackageKey, PackedAttestation,
+    SigningKind, SigningTask, StoreError, Write,
 };
 
-use crate::support::{bind, blob, file_name, kept, key, moment, record, repository};
+use crate::support::{bind, blob, file_name, kept, key, moment, record, repository, staged};
 
 pub(crate) async fn all(metadata: &Metadata) {
     metadata.commit(vec![Write::CreateRepository(repository("evidence"))], vec![]).await.unwrap();
     attestations(metadata).await;
     needs_its_file(metadata).await;
+    a_bundle_is_kept_once(metadata).await;
     queue(metadata).await;
     a_task_ends_once(metadata).await;
     a_removed_file_leaves_nothing(metadata).await;
@@ -64,6 +65,46 @@ async fn attestations(metadata: &Metadata) {
     let expected = [("a", Ours), ("a", Publisher), ("b", Upstream)];
     assert_eq!(attested, expected.map(|(name, source)| (file_name(name), source)));
     assert_eq!(metadata.attested_files(&key("evidence", "other")).await.unwrap(), []);
+}
+
+/// Where its bytes are kept as a blob, and its file is that blob's file for whoever asks.
+async fn a_bundle_is_kept_once(metadata: &Metadata) {
+    let root = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(root.path(), metadata.clone()).await.unwrap();
+    let package = key("evidence", "once");
+    let attestation = about(60, Some(file(&package, "a")), AttestationSource::Ours, 6);
+    let bundle = staged(&blobs, attestation.bundle.as_bytes()).await.unwrap();
+    let bundle = bundle.verify(&[]).await.unwrap();
+    let id = bundle.id();
+    let keep = blobs.commit_with_row(bundle).await.unwrap().unwrap();
+    let mut writes = vec![
+        bind(&package),
+        record(&package, kept("a", blob(60))),
+        keep,
+        record(&package, kept("bundle", id)),
+    ];
+    let packed = PackedAttestation::beside(&attestation, &writes);
+    writes.push(Write::RecordAttestation(packed));
+    metadata.commit(writes, vec![]).await.unwrap();
+    let found = async || metadata.attestations_of_file(&package, &file_name("a")).await;
+    assert_eq!(found().await.unwrap(), std::slice::from_ref(&attestation));
+    let of_blob = metadata.attestations_of_blob(&blob(60)).await.unwrap();
+    assert_eq!(of_blob, std::slice::from_ref(&attestation));
+    // Whoever takes that file away leaves the attestation what it needs.
+    let gone = KeptFile { state: FileState::Deleted, ..kept("bundle", id) };
+    commit(metadata, Write::UpdateFile { key: package.clone(), file: gone }).await.unwrap();
+    assert!(metadata.references(&id).await.unwrap());
+    // Another without the bytes beside it has them itself.
+    let packed = PackedAttestation::beside(&Attestation { file: None, ..attestation.clone() }, &[]);
+    commit(metadata, Write::RecordAttestation(packed)).await.unwrap();
+    let quarantined = KeptFile { state: FileState::Quarantined, ..kept("a", blob(60)) };
+    commit(metadata, Write::UpdateFile { key: package.clone(), file: quarantined }).await.unwrap();
+    let remove = Write::RemoveFile { key: package.clone(), name: file_name("a") };
+    commit(metadata, remove).await.unwrap();
+    assert!(!metadata.references(&id).await.unwrap());
+    blobs.remove(&id).await.unwrap();
+    let left = metadata.attestations_of_blob(&blob(60)).await.unwrap();
+    assert_eq!(left, [Attestation { file: None, ..attestation }]);
 }
 
 async fn needs_its_file(metadata: &Metadata) {

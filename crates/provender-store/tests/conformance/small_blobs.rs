@@ -28,7 +28,9 @@ async fn prepared(blobs: &Blobs, bytes: &[u8]) -> (BlobId, Write) {
 async fn they_come_back(blobs: &Blobs) {
     // Bytes of every value, and none at all.
     let all: Vec<u8> = (0..=u8::MAX).collect();
-    for bytes in [vec![], vec![0], all, vec![0xff; SMALL_BLOB_BYTES]] {
+    // And a text that is packed.
+    let text = format!("{{\"digests\":[{}]}}", "\"00112233445566778899aabbccddeeff\",".repeat(99));
+    for bytes in [vec![], vec![0], all, vec![0xff; SMALL_BLOB_BYTES], text.into_bytes()] {
         let blob = staged(blobs, &bytes).await.unwrap().verify(&[]).await.unwrap();
         let id = blobs.commit(blob).await.unwrap();
         let limit = SMALL_BLOB_BYTES as u64;

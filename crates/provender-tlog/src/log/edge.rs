@@ -16,7 +16,7 @@ use crate::{Batch, Hash, TileStore};
 pub(crate) struct Edge {
     tower: Tower,
     bundle: BytesMut,
-    /// Partial tiles that are durable and not full yet: to be removed once they are.
+    /// Partial tiles that are durable: to be removed once wider ones are.
     partials: Vec<TilePath>,
 }
 
@@ -91,7 +91,6 @@ impl Edge {
 
     /// Ends a round of batches with the partial tiles.
     pub(crate) fn finish(&mut self, writes: &mut Writes) {
-        let full: Vec<TilePath> = writes.objects.iter().map(|(path, _)| *path).collect();
         let mut partial: Vec<(TilePath, Bytes)> = self
             .tower
             .partial()
@@ -100,14 +99,17 @@ impl Edge {
         let bundle = partial_path(TileKind::Entries, self.size());
         partial.extend(bundle.map(|path| (path, Bytes::copy_from_slice(&self.bundle))));
         partial.retain(|(path, _)| !self.partials.contains(path));
-        let is_full = |path: &TilePath| {
-            full.iter().any(|full| (full.kind, full.index) == (path.kind, path.index))
-        };
-        let (superseded, mut kept): (Vec<_>, Vec<_>) = self.partials.drain(..).partition(is_full);
-        kept.extend(partial.iter().map(|(path, _)| *path));
-        self.partials = kept;
-        writes.superseded = superseded;
+        let new: Vec<TilePath> = partial.iter().map(|(path, _)| *path).collect();
         writes.objects.extend(partial);
+        let is_superseded = |path: &TilePath| {
+            let wider = |wider: &TilePath| {
+                (wider.kind, wider.index) == (path.kind, path.index) && wider.width() > path.width()
+            };
+            writes.objects.iter().any(|(path, _)| wider(path))
+        };
+        let (superseded, kept) = self.partials.drain(..).partition(is_superseded);
+        (self.partials, writes.superseded) = (kept, superseded);
+        self.partials.extend(new);
     }
 }
 

@@ -1,13 +1,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::audit::{Audit, audit};
 use crate::checkpoint::Checkpoint;
 use crate::merkle::{verify_consistency, verify_inclusion};
 use crate::note::NoteSigner;
 use crate::testing::MemoryStore;
+use crate::tile::{TileKind, TilePath};
+use crate::tree::Tree;
 use crate::{
     AppendError, Appended, Entry, Hash, Limits, Log, LogError, LogOptions, SearchKey, StateStore,
+    TileStore,
 };
 
 const ORIGIN: &str = "log.example";
@@ -144,6 +149,38 @@ async fn tiles_are_served_as_wide_as_they_are_asked_for() {
     log.close().await.unwrap();
     let partial = store.paths().into_iter().filter(|path| path.starts_with("tile/0/000.p/"));
     assert_eq!(partial.count(), 0, "partial tiles go when the full one is there");
+}
+
+#[tokio::test]
+async fn only_the_widest_partial_tile_is_kept() {
+    let store = Arc::new(MemoryStore::new());
+    let log = open(&store).await;
+    for number in 0..20 {
+        append(&log, number..number + 1).await;
+    }
+    append(&log, 20..270).await;
+    log.close().await.unwrap();
+    // A tree that somebody began to read before has narrower tiles.
+    let (mut before, mut now) = (Tree::new(&*store, 261), Tree::new(&*store, 270));
+    assert_eq!(before.hashes(0, 1).await.unwrap(), &now.hashes(0, 1).await.unwrap()[..5]);
+    assert_eq!(before.entry(260).await.unwrap(), now.entry(260).await.unwrap());
+    let mut begun = Tree::new(&*store, 3);
+    assert_eq!(begun.entry(2).await.unwrap(), entry(2).body);
+    let partial_tiles_are = |expected: &[&str]| {
+        let mut partial = store.paths();
+        partial.retain(|path| path.contains(".p/"));
+        partial.sort();
+        assert_eq!(partial, expected);
+    };
+    partial_tiles_are(&["tile/0/001.p/14", "tile/1/000.p/1", "tile/entries/001.p/14"]);
+    // What a crash left is removed with what comes next.
+    let left = TilePath::new(TileKind::Entries, 1, 9).unwrap().to_string();
+    TileStore::put(&*store, &left, Bytes::from_static(b"left")).await.unwrap();
+    let log = open(&store).await;
+    append(&log, 270..271).await;
+    log.close().await.unwrap();
+    partial_tiles_are(&["tile/0/001.p/15", "tile/1/000.p/1", "tile/entries/001.p/15"]);
+    assert_eq!(check(&store).await.entries, 271);
 }
 
 #[tokio::test]

@@ -319,6 +319,37 @@ async fn what_need_not_be_kept_goes_by_the_clock_where_it_is_asked_for() {
     registry.assert_sound().await;
 }
 
+/// The bundle in which clients find it is the one that is on record: kept once, as long as either
+/// needs it.
+#[tokio::test]
+async fn what_was_signed_stays_on_record_without_the_files_that_show_it() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let on_record = async || {
+        let found = registry.registry.evidence(&registry.operator(), &image.digest(), None).await;
+        let attestations = found.unwrap().into_iter().flat_map(|file| file.attestations);
+        attestations.map(|attestation| attestation.bundle).collect::<Vec<_>>()
+    };
+    let signed = on_record().await;
+    assert_eq!(signed.len(), 1);
+    let bundle = digest(signed[0].as_bytes());
+    let shown = shelf.blob("team/app", &bundle).await.unwrap();
+    assert_eq!(shown, signed[0].as_bytes());
+    let evidence = shelf.referrers("team/app", &image.digest()).await.unwrap();
+    shelf.remove("team/app", &format!("manifests/{}", evidence[0])).await.unwrap();
+    shelf.remove("team/app", &format!("blobs/{bundle}")).await.unwrap();
+    registry.clock.advance(hours(50));
+    collect(&registry, false).await;
+    assert_eq!(refused(shelf.blob("team/app", &bundle).await), ProblemCode::Gone);
+    assert_eq!(on_record().await, signed);
+    registry.assert_sound().await;
+    shelf.remove("team/app", &format!("manifests/{}", image.digest())).await.unwrap();
+    registry.clock.advance(hours(50));
+    collect(&registry, false).await;
+    assert_eq!(on_record().await, signed, "also about what was deleted since");
+}
+
 #[tokio::test]
 async fn an_image_that_was_removed_before_it_was_signed_is_not_signed_for_ever() {
     let registry = TestRegistry::open().await;

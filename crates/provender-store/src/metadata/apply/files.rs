@@ -1,13 +1,13 @@
 //! File rows, and which blobs they keep in use.
 
 use provender_domain::{Algorithm, FileName, FileState, KeptFile};
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
 
 use super::{Growth, hit, missing, orphans, references, tags};
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::file_facts;
-use crate::metadata::read::state_name;
+use crate::metadata::read::{asking_file, kept_file, state_name};
 use crate::metadata::statement::Statement;
 
 pub(super) async fn record(
@@ -162,18 +162,8 @@ async fn recorded(
     key: &PackageKey,
     name: &FileName,
 ) -> Result<Option<KeptFile>, StoreError> {
-    let (repository, ecosystem, package) = key.columns();
-    let row = sqlx::query(
-        "SELECT facts FROM files
-         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name = $4",
-    )
-    .bind(repository)
-    .bind(ecosystem)
-    .bind(package)
-    .bind(name.as_str())
-    .fetch_optional(connection)
-    .await?;
-    row.map(|row| file_facts::decode(row.try_get(0)?)).transpose()
+    let row = asking_file(key, name).fetch_optional(connection).await?;
+    row.map(|row| kept_file(&row, 0)).transpose()
 }
 
 /// The blobs, in hexadecimal, of companions that the file keeps in use.

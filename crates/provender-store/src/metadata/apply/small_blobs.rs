@@ -19,14 +19,16 @@ pub(super) async fn keep(
 
 pub(super) fn keeping(blob: &SmallBlob) -> Statement {
     Statement::new(
-        "INSERT INTO small_blobs (blob, size, committed_at, bytes) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (blob) DO UPDATE
-         SET committed_at = excluded.committed_at, bytes = excluded.bytes",
+        "INSERT INTO small_blobs (blob, size, committed_at, bytes, is_packed)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (blob) DO UPDATE SET committed_at = excluded.committed_at,
+         bytes = excluded.bytes, is_packed = excluded.is_packed",
     )
     .bind(blob.id.to_hex())
     .bind(i64::try_from(blob.bytes.len()).unwrap_or(i64::MAX))
     .bind(blob.committed_at.microseconds())
-    .bind(&blob.bytes[..])
+    .bind(blob.packed.as_deref().unwrap_or(&blob.bytes))
+    .bind(i64::from(blob.packed.is_some()))
 }
 
 pub(super) async fn remove(

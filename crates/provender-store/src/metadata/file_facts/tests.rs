@@ -5,7 +5,9 @@ use provender_domain::{
     UpstreamName, Version, Yank,
 };
 
-use super::{decode, encode};
+use super::{FileColumns, decode, encode};
+use crate::StoreError;
+use crate::metadata::read::state_name;
 
 fn bare() -> KeptFile {
     let blob = BlobId::from_bytes([7; 32]);
@@ -31,17 +33,23 @@ fn bare() -> KeptFile {
     }
 }
 
+fn decoded(of: &KeptFile, text: &str) -> Result<KeptFile, StoreError> {
+    let (name, blob) = (of.file.name.as_str(), &*of.blob.to_hex());
+    decode(&FileColumns { name, blob, state: state_name(of.state) }, text)
+}
+
 #[test]
 fn round_trips() {
     let check = |change: fn(&mut KeptFile)| {
         let mut file = bare();
         change(&mut file);
-        assert_eq!(decode(&encode(&file)).unwrap(), file);
+        assert_eq!(decoded(&file, &encode(&file)).unwrap(), file);
     };
     check(|_| {});
     check(|kept| kept.file.name = FileName::new("dé \"mo\"\u{1f600}.whl").unwrap());
     check(|kept| kept.file.version = Some(Version::new("1.0+local.1").unwrap()));
     check(|kept| kept.file.url = Some("https://upstream.example/a\"b\u{0}".to_owned()));
+    check(|kept| kept.file.digests = vec![kept.blob.digest()]);
     check(|kept| kept.file.digests = vec![kept.blob.digest(), kept.blob.digest()]);
     check(|kept| kept.file.size_bytes = Some(u64::MAX));
     check(|kept| kept.file.uploaded_at = Some(Timestamp::from_microseconds(1_750_000_000_123_456)));
@@ -68,16 +76,42 @@ fn round_trips() {
 }
 
 #[test]
+fn nothing_is_written_twice() {
+    let mut file = bare();
+    file.file.digests = vec![file.blob.digest()];
+    assert_eq!(encode(&file), "{\"r\":1}");
+}
+
+#[test]
+fn what_earlier_versions_wrote_is_read() {
+    let mut file = bare();
+    let blob = file.blob.to_hex();
+    let with = |digests: &str| {
+        format!(
+            "{{\"n\":\"demo-1.0.tar.gz\",\"d\":[{digests}],\"b\":\"{blob}\",\"r\":1,\"q\":\"present\"}}"
+        )
+    };
+    assert_eq!(decoded(&file, &with("")).unwrap(), file);
+    file.file.digests = vec![file.blob.digest()];
+    assert_eq!(decoded(&file, &with(&format!("\"sha256:{blob}\""))).unwrap(), file);
+}
+
+#[test]
 fn malformed_facts_are_an_error_and_unknown_ones_are_not() {
-    let check = |from: &str, to: &str, sound: bool| {
+    let check = |from: &str, to: &str, is_sound: bool| {
         let text = encode(&bare());
         assert!(text.contains(from), "{from} in {text}");
-        assert_eq!(decode(&text.replacen(from, to, 1)).is_ok(), sound, "{from} -> {to}");
+        let read = decoded(&bare(), &text.replacen(from, to, 1));
+        assert_eq!(read.is_ok(), is_sound, "{from} -> {to}");
     };
-    check("\"demo", "\"../demo", false);
-    check("\"present\"", "\"elsewhere\"", false);
-    check("0707", "07", false);
     check("\"d\":[]", "\"d\":[\"sha256:00\"]", false);
     check("{", "{\"later\":true,", true);
     check("{", "", false);
+    let check = |name: &str, blob: &str, state: &str| {
+        assert!(decode(&FileColumns { name, blob, state }, &encode(&bare())).is_err());
+    };
+    let blob = "07".repeat(32);
+    check("../demo", &blob, "present");
+    check("demo", &blob[2..], "present");
+    check("demo", &blob, "elsewhere");
 }

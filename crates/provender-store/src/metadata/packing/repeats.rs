@@ -1,0 +1,91 @@
+//! What stands in a text a second time, pointed to. Before each text stands one that all share, and
+//! that is not kept with them: so the first time may be there.
+//!
+//! Plain bytes and pointers in turn: bytes behind their length; how many bytes more than
+//! [`REPEAT_MIN`] to repeat, and how far back they begin.
+
+use std::sync::LazyLock;
+
+use super::{pop_number, pop_piece, push_number};
+
+/// Texts such as are kept, and nothing more than that: what is in them is of no consequence but for
+/// what it saves. Never to be changed: what was packed points into it.
+const SHARED: &[u8] = include_bytes!("shared.txt");
+/// Shortest repeat that is pointed to: a pointer takes up to four bytes, and ends what is plain.
+const REPEAT_MIN: usize = 6;
+/// How many places are remembered, by the bytes that stand there.
+const PLACES: usize = 1 << 12;
+
+/// Where the shared text has which bytes.
+static SHARED_PLACES: LazyLock<Vec<Option<usize>>> = LazyLock::new(|| {
+    let mut places = vec![None; PLACES];
+    for place in 0..=SHARED.len() - REPEAT_MIN {
+        places[slot(SHARED, place)] = Some(place);
+    }
+    places
+});
+
+/// Appends the text, pointing to what it repeats.
+pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
+    let window = [SHARED, text].concat();
+    let mut places = SHARED_PLACES.clone();
+    let (mut plain, mut place) = (SHARED.len(), SHARED.len());
+    while place + REPEAT_MIN <= window.len() {
+        let before = places[slot(&window, place)].replace(place);
+        let length = before.map_or(0, |before| common(&window, before, place));
+        let Some(before) = before.filter(|_| length >= REPEAT_MIN) else {
+            place += 1;
+            continue;
+        };
+        push_number(into, place - plain);
+        into.extend_from_slice(&window[plain..place]);
+        push_number(into, length - REPEAT_MIN);
+        push_number(into, place - before);
+        let end = place + length;
+        for place in place + 1..end.min(window.len() + 1 - REPEAT_MIN) {
+            places[slot(&window, place)] = Some(place);
+        }
+        (plain, place) = (end, end);
+    }
+    if plain < window.len() {
+        push_number(into, window.len() - plain);
+        into.extend_from_slice(&window[plain..]);
+    }
+}
+
+/// The text again; `None` where it is damaged or longer than that.
+pub(super) fn follow(mut pieces: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
+    let limit_bytes = SHARED.len().checked_add(limit_bytes)?;
+    let mut window = SHARED.to_vec();
+    while !pieces.is_empty() {
+        window.extend_from_slice(pop_piece(&mut pieces)?);
+        if pieces.is_empty() {
+            break;
+        }
+        let length = pop_number(&mut pieces)?.checked_add(REPEAT_MIN)?;
+        let distance = pop_number(&mut pieces)?;
+        let begin = window.len().checked_sub(distance).filter(|_| distance > 0)?;
+        if length > limit_bytes.checked_sub(window.len())? {
+            return None;
+        }
+        // It may repeat what it is just writing.
+        for place in begin..begin + length {
+            window.push(window[place]);
+        }
+    }
+    (window.len() <= limit_bytes).then(|| window.split_off(SHARED.len()))
+}
+
+/// Where a place is remembered, by its first bytes.
+fn slot(window: &[u8], place: usize) -> usize {
+    let first =
+        window[place..].first_chunk().expect("there are as many as the shortest repeat has");
+    // Multiplying by this odd number (Knuth) spreads the bytes over the highest bits.
+    let spread = u32::from_le_bytes(*first).wrapping_mul(2_654_435_761);
+    (spread >> (u32::BITS - PLACES.ilog2())) as usize
+}
+
+/// How many bytes are the same at both places.
+fn common(window: &[u8], before: usize, place: usize) -> usize {
+    window[before..].iter().zip(&window[place..]).take_while(|(a, b)| a == b).count()
+}

@@ -1,0 +1,1 @@
+-- Tables are kept apart from their keys there.
