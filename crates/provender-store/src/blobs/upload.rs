@@ -5,9 +5,9 @@
 //! moment it is held by one at most, and what is kept of it counts and hashes the very bytes that
 //! are in the file.
 //!
-//! Bytes are hashed where they arrive, while the processor still has them at hand, and written on
-//! another thread meanwhile: by SHA-256 alone that takes no longer than a tenth of a millisecond
-//! at a time, and half as long as it does after another processor has fetched them from memory.
+//! Bytes are hashed where they arrive, while they are in the processor's caches, and written on
+//! another thread meanwhile. The 256 KiB that are read from a socket at once take about 0.15 ms by
+//! SHA-256, and half as long again where they have to be fetched from memory first.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
