@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustix::process::Resource;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -19,7 +20,7 @@ use crate::exchange::Exchange;
 use crate::lane::Lanes;
 use crate::limits::{
     ACCEPT_PAUSE, BUFFER_BYTES, CONTROL_CONNECTIONS, HEAD_BYTES, HEAD_TIMEOUT, OPEN_FILES,
-    RESERVED_FILES, SHUTDOWN_TIMEOUT,
+    RESERVED_FILES, SHUTDOWN_TIMEOUT, UNSENT_BYTES,
 };
 use crate::place::{Occupied, Places};
 use crate::repeater::Repeater;
@@ -152,6 +153,8 @@ async fn accept(listener: &TcpListener) -> io::Result<(std::net::TcpStream, Peer
     let (stream, address) = listener.accept().await?;
     // Responses are written whole, so that holding back a last packet only delays it.
     let _ = stream.set_nodelay(true);
+    // Where it cannot be set, the kernel keeps more.
+    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
     Ok((stream.into_std()?, Peer::Network(address.ip().to_canonical())))
 }
 

@@ -83,6 +83,10 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 pub(crate) const TURN_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes asked of one `sendfile` call.
 pub(crate) const SENDFILE_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of a connection that wait in the kernel before the network can take them
+/// (`TCP_NOTSENT_LOWAT`, tcp(7)); what is on its way does not count. Megabytes would wait otherwise,
+/// of which none is in the processor's caches any more when its turn comes.
+pub(crate) const UNSENT_BYTES: u32 = 16 * 1024;
 /// Files up to this size are read rather than mapped: one call instead of four.
 pub(crate) const SMALL_FILE_BYTES: u64 = 32 * 1024;
 

@@ -13,9 +13,15 @@ use sha2::digest::{DynDigest, FixedOutput as _};
 const READ_BYTES: usize = 64 * 1024;
 
 /// SHA-256, which names blobs, and whatever else is going to be claimed.
+#[derive(Clone)]
 pub(super) struct Hashers {
     sha256: Sha256,
-    others: Vec<(Algorithm, Box<dyn DynDigest + Send + Sync>)>,
+    others: Vec<(Algorithm, Box<dyn Hasher>)>,
+}
+
+/// Any algorithm's.
+trait Hasher: DynDigest + Send + Sync {
+    fn cloned(&self) -> Box<dyn Hasher>;
 }
 
 impl Hashers {
@@ -48,6 +54,18 @@ impl fmt::Debug for Hashers {
     }
 }
 
+impl<T: DynDigest + Clone + Send + Sync + 'static> Hasher for T {
+    fn cloned(&self) -> Box<dyn Hasher> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Hasher> {
+    fn clone(&self) -> Self {
+        (**self).cloned()
+    }
+}
+
 /// Each once, but the one that is always there.
 pub(super) fn without_sha256(mut algorithms: Vec<Algorithm>) -> Vec<Algorithm> {
     algorithms.retain(|algorithm| *algorithm != Algorithm::Sha256);
@@ -70,12 +88,12 @@ pub(super) fn digests(
         .collect())
 }
 
-fn digest(algorithm: Algorithm, hasher: Box<dyn DynDigest + Send + Sync>) -> Digest {
+fn digest(algorithm: Algorithm, hasher: Box<dyn Hasher>) -> Digest {
     Digest::from_bytes(algorithm, &hasher.finalize())
         .expect("a hasher's digest has its algorithm's length")
 }
 
-fn hasher(algorithm: Algorithm) -> Box<dyn DynDigest + Send + Sync> {
+fn hasher(algorithm: Algorithm) -> Box<dyn Hasher> {
     match algorithm {
         Algorithm::Md5 => Box::new(md5::Md5::default()),
         Algorithm::Sha1 => Box::new(sha1::Sha1::default()),

@@ -2,8 +2,12 @@
 //!
 //! Each is a file in `uploads/`, named by a hash of whose it is and of its id. What its bytes hash
 //! to so far is kept in memory between two requests; after a restart the file is read once. At any
-//! moment it is held by one at most, and the bytes that are counted, hashed and in the file are the
-//! same ones.
+//! moment it is held by one at most, and what is kept of it counts and hashes the very bytes that
+//! are in the file.
+//!
+//! Bytes are hashed where they arrive, while they are in the processor's caches, and written on
+//! another thread meanwhile. The 256 KiB that are read from a socket at once take about 0.15 ms by
+//! SHA-256, and half as long again where they have to be fetched from memory first.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -38,7 +42,8 @@ const SWEEP_STEP: usize = 256;
 pub struct Upload {
     local: Arc<Local>,
     writer: Writer<UploadFile>,
-    received_bytes: u64,
+    /// Ahead of what is in the file by what is in memory.
+    received: Known,
 }
 
 /// What was removed.
@@ -63,10 +68,10 @@ impl Upload {
             Ok(hold) if hold.known.is_none() => hold,
             Ok(_) | Err(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
         };
-        let known = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
-        let hold = hold.make_file(known)?;
+        let received = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
+        let hold = hold.make_file(received.clone())?;
         let writer = Writer::new(Arc::clone(&local), hold);
-        Ok(Self { local, writer, received_bytes: 0 })
+        Ok(Self { local, writer, received })
     }
 
     pub(super) async fn resume(
@@ -79,38 +84,40 @@ impl Upload {
             Some(_) => Some(hold),
             None => blocking(move || hold.read_again()).await?,
         };
-        let Some(hold) = hold else {
+        let Some((hold, received)) =
+            hold.and_then(|hold| hold.known.clone().map(|known| (hold, known)))
+        else {
             return Ok(None);
         };
-        let received_bytes = hold.size_bytes();
         let writer = Writer::new(Arc::clone(&local), hold);
-        Ok(Some(Self { local, writer, received_bytes }))
+        Ok(Some(Self { local, writer, received }))
     }
 
-    /// Appends bytes. May return before they are hashed and written; an error then shows later.
+    /// Appends bytes. May return before they are written; an error then shows later.
     ///
     /// Dropping the future before it is done appends nothing.
     ///
     /// # Errors
     /// [`BlobError::Abandoned`] after any other error. What was written before can be resumed.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
-        let length = chunk.len() as u64;
-        self.writer.write(chunk).await?;
-        self.received_bytes += length;
+        self.writer.write(&chunk, || self.received.clone()).await?;
+        self.received.hashers.update(&chunk);
+        self.received.size_bytes += chunk.len() as u64;
         Ok(())
     }
 
     /// How many bytes there are, from all requests together.
     pub fn received_bytes(&self) -> u64 {
-        self.received_bytes
+        self.received.size_bytes
     }
 
     /// Writes what is left and lets go of the upload, until it is resumed. When this returns, the
     /// bytes survive the end of this process, though not yet a power cut. Answers how many there
     /// are.
     pub async fn pause(mut self) -> Result<u64, BlobError> {
-        self.writer.write_out().await?;
-        Ok(self.received_bytes)
+        let received_bytes = self.received.size_bytes;
+        self.writer.write_out(|| self.received).await?;
+        Ok(received_bytes)
     }
 
     /// Writes what is left and takes the file for whole. The upload is gone when the blob is
@@ -119,35 +126,30 @@ impl Upload {
         let (body, mut hold) = match self.take_small() {
             Some((hold, bytes)) => (Body::Memory(bytes), hold),
             None => {
-                let UploadFile { file, hold } = self.writer.finish().await?;
-                (small_or_file(file, hold.size_bytes()).await?, hold)
+                let UploadFile { file, hold } = self.writer.finish(self.received.clone()).await?;
+                (small_or_file(file, self.received.size_bytes).await?, hold)
             }
         };
-        let known = hold.known.take().ok_or(BlobError::Abandoned)?;
+        hold.known = None;
         let path = Some(TempPath::try_from_path(self.local.uploads().path(&hold.name))?);
-        let (id, digests) = known.hashers.finish();
-        let (size_bytes, source) = (known.size_bytes, Source::Upload(hold));
+        let (id, digests) = self.received.hashers.finish();
+        let (size_bytes, source) = (self.received.size_bytes, Source::Upload(hold));
         Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
     }
 
-    /// All bytes, hashed, where they came in the last request and are few: nothing was written to
-    /// the file then, nor need be.
+    /// All bytes, where they came in the last request and are few: nothing was written to the file
+    /// then, nor need be.
     fn take_small(&mut self) -> Option<(Hold, Bytes)> {
         if self.writer.beginning().is_none_or(|hold| hold.size_bytes() > 0) {
             return None;
         }
-        let (mut hold, bytes) = self.writer.take_small(SMALL_BLOB_BYTES)?;
-        if let Some(known) = &mut hold.known {
-            known.hashers.update(&bytes);
-            known.size_bytes = bytes.len() as u64;
-        }
-        Some((hold, bytes))
+        self.writer.take_small(SMALL_BLOB_BYTES)
     }
 
     /// Removes it.
     pub async fn cancel(mut self) -> Result<(), BlobError> {
         self.writer.forget_buffered();
-        let UploadFile { hold, .. } = self.writer.finish().await?;
+        let UploadFile { hold, .. } = self.writer.finish(self.received).await?;
         blocking(move || hold.remove().map(drop)).await
     }
 }
@@ -160,9 +162,9 @@ pub(super) struct Uploads {
     known: Mutex<HashMap<String, Option<Known>>>,
 }
 
-/// What a paused upload's bytes hash to so far.
-#[derive(Debug)]
-struct Known {
+/// What an upload's bytes hash to so far.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
     hashers: Hashers,
     size_bytes: u64,
 }
@@ -318,6 +320,7 @@ pub(super) struct UploadFile {
 
 impl Sink for UploadFile {
     type Beginning = Hold;
+    type Mark = Known;
 
     fn open(mut hold: Hold, local: &Local) -> Result<Self, BlobError> {
         let known = hold.known.take().ok_or(BlobError::Abandoned)?;
@@ -334,16 +337,13 @@ impl Sink for UploadFile {
         Ok(Self { file: Arc::new(file), hold })
     }
 
-    fn append(&mut self, local: &Local, bytes: &[u8]) -> Result<(), BlobError> {
-        let mut known = self.hold.known.take().ok_or(BlobError::Abandoned)?;
+    fn append(&mut self, local: &Local, bytes: &[u8], mark: Known) -> Result<(), BlobError> {
+        let known = self.hold.known.as_mut().ok_or(BlobError::Abandoned)?;
         let written = local.append(&self.file, known.size_bytes, bytes);
-        if written.is_ok() {
-            known.hashers.update(bytes);
-            known.size_bytes += bytes.len() as u64;
-        } else {
-            self.file.set_len(known.size_bytes)?;
+        match &written {
+            Ok(()) => *known = mark,
+            Err(_) => self.file.set_len(known.size_bytes)?,
         }
-        self.hold.known = Some(known);
         Ok(written?)
     }
 }

@@ -1,4 +1,4 @@
-//! How bytes get into a file: gathered here, hashed and written on a thread that may wait.
+//! How bytes get into a file: gathered here, written on a thread that may wait.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::local::Local;
 use crate::BlobError;
 
-/// How many bytes are gathered before a thread hashes and writes them, in bytes.
+/// How many bytes are gathered before a thread writes them, in bytes.
 ///
 /// At most two such pieces per file are in memory: one that is being written while the next one
 /// gathers. A smaller file goes to another thread once.
@@ -24,11 +24,14 @@ pub(super) trait Sink: Debug + Send + Sized + 'static {
     /// What it is made of.
     type Beginning: Debug + Send + 'static;
 
+    /// What is said of the bytes so far, with each piece of them.
+    type Mark: Send + 'static;
+
     /// Makes or opens the file.
     fn open(beginning: Self::Beginning, local: &Local) -> Result<Self, BlobError>;
 
-    /// Writes and hashes all of this, or neither.
-    fn append(&mut self, local: &Local, bytes: &[u8]) -> Result<(), BlobError>;
+    /// Writes all of this, behind which the mark is true.
+    fn append(&mut self, local: &Local, bytes: &[u8], mark: Self::Mark) -> Result<(), BlobError>;
 }
 
 /// A file that is being written.
@@ -70,17 +73,21 @@ impl<S: Sink> Writer<S> {
         self.is_eager = true;
     }
 
-    /// Appends bytes. May return before they are hashed and written; an error then shows later.
-    /// Dropping the future before it is done appends nothing.
-    pub(super) async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
+    /// Appends bytes; `mark` is said of those before them. May return before they are written; an
+    /// error then shows later. Dropping the future before it is done appends nothing.
+    pub(super) async fn write(
+        &mut self,
+        chunk: &[u8],
+        mark: impl FnOnce() -> S::Mark,
+    ) -> Result<(), BlobError> {
         let would_overflow =
             !self.buffer.is_empty() && self.buffer.len() + chunk.len() > BUFFER_BYTES;
         let is_awaited =
             self.is_eager && self.buffer.len() >= EAGER_BUFFER_BYTES && !self.is_busy();
         if would_overflow || is_awaited {
-            self.flush().await?;
+            self.flush(mark).await?;
         }
-        self.buffer.extend_from_slice(&chunk);
+        self.buffer.extend_from_slice(chunk);
         Ok(())
     }
 
@@ -90,10 +97,13 @@ impl<S: Sink> Writer<S> {
     }
 
     /// Waits until everything that was appended is in the file.
-    pub(super) async fn write_out(&mut self) -> Result<(), BlobError> {
+    pub(super) async fn write_out(
+        &mut self,
+        mark: impl FnOnce() -> S::Mark,
+    ) -> Result<(), BlobError> {
         self.settle().await?;
         if !self.buffer.is_empty() {
-            self.flush().await?;
+            self.flush(mark).await?;
             self.settle().await?;
         }
         Ok(())
@@ -118,10 +128,10 @@ impl<S: Sink> Writer<S> {
     }
 
     /// The file, with everything that was appended; an empty one is made as well.
-    pub(super) async fn finish(mut self) -> Result<S, BlobError> {
-        self.write_out().await?;
-        if matches!(self.work, Work::Fresh(_)) {
-            self.flush().await?;
+    pub(super) async fn finish(mut self, mark: S::Mark) -> Result<S, BlobError> {
+        self.settle().await?;
+        if !self.buffer.is_empty() || matches!(self.work, Work::Fresh(_)) {
+            self.flush(|| mark).await?;
             self.settle().await?;
         }
         match self.work {
@@ -135,8 +145,9 @@ impl<S: Sink> Writer<S> {
     }
 
     /// Hands the buffer to a thread, once the one before it is written.
-    async fn flush(&mut self) -> Result<(), BlobError> {
+    async fn flush(&mut self, mark: impl FnOnce() -> S::Mark) -> Result<(), BlobError> {
         let spare = self.settle().await?;
+        let mark = mark();
         let file = match std::mem::replace(&mut self.work, Work::Failed) {
             Work::Fresh(beginning) => Err(beginning),
             Work::Idle(sink) => Ok(sink),
@@ -146,7 +157,7 @@ impl<S: Sink> Writer<S> {
         let local = Arc::clone(&self.local);
         self.work = Work::Busy(tokio::task::spawn_blocking(move || {
             let mut sink = file.or_else(|beginning| S::open(beginning, &local))?;
-            sink.append(&local, &buffer)?;
+            sink.append(&local, &buffer, mark)?;
             Ok((sink, buffer))
         }));
         Ok(())
