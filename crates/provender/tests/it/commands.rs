@@ -72,8 +72,10 @@ fn a_package_from_its_publication_to_its_end() {
     assert!(yanked.contains("demo-1.0-py3-none-any.whl"), "{yanked}");
     assert_eq!((&file("1.0")["yanked"], &file("2.0")["yanked"]), (&true.into(), &false.into()));
     assert_eq!(file("1.0")["yank_reason"], "bad");
-    house.run(&["package", "unyank", "pypi", "demo", "1.0"]).ok();
+    house.run(&["package", "unyank", "pypi", "demo", "1.0", "--reason", "it was fine"]).ok();
     assert_eq!(file("1.0")["yanked"], false);
+    let told = house.run(&["events", "--kind", "unyanked"]).ok();
+    assert!(told.contains("was unyanked: it was fine"), "{told}");
 
     let name = "demo-2.0-py3-none-any.whl";
     house.run(&["package", "delete", "pypi", "demo", "--file", name, "--reason", "leak"]).ok();
