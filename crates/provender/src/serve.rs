@@ -226,7 +226,7 @@ async fn discover(given: &[GivenUpstream], origin: &str, api: &Api, announcer: A
     if ecosystems.is_empty() {
         return;
     }
-    let discovered = discovery::ask_clients(&ecosystems).await;
+    let discovered = discovery::ask_all_clients(&ecosystems).await;
     let adoption =
         Adoption { repository: FIRST_REPOSITORY, own_origins: &[origin], dry_run: false };
     let adopted = discovery::adopt(discovered, adoption, api).await;
