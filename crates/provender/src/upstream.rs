@@ -163,7 +163,8 @@ fn list(upstreams: &[Upstream]) -> String {
     table(headings, rows, "No upstream: only what is published or kept here is served.")
 }
 
-fn location(upstream: &Upstream) -> String {
+/// Where it leads.
+pub(crate) fn location(upstream: &Upstream) -> String {
     match &upstream.from_repository {
         Some(repository) => format!("repository {repository}"),
         None => or_dash(upstream.url.as_ref()),

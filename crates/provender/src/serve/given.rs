@@ -7,7 +7,6 @@ use provender_registry::FIRST_REPOSITORY;
 use provender_server::api::types::{Items, NewUpstream, NoParameters, Upstream};
 use url::Url;
 
-use super::announce::Announcer;
 use crate::api::Api;
 use crate::discovery::{Finding, Outcome, is_at, is_same, without_credentials};
 use crate::ecosystems;
@@ -53,7 +52,7 @@ impl GivenUpstream {
 /// Makes them upstreams of the first repository, in front of those that are there. One at the same
 /// URL stays as it is; one at the same host is replaced under its name, so that packages bound to
 /// it stay so.
-pub(super) async fn adopt(given: &[GivenUpstream], api: &Api, announcer: Announcer) -> Result<()> {
+pub(super) async fn adopt(given: &[GivenUpstream], api: &Api) -> Result<Vec<Finding>> {
     let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
     let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
     let first = existing.items.iter().map(|upstream| upstream.position).min().unwrap_or(0);
@@ -72,7 +71,19 @@ pub(super) async fn adopt(given: &[GivenUpstream], api: &Api, announcer: Announc
             outcome,
         });
     }
-    announcer.given(&findings)
+    Ok(findings)
+}
+
+/// The upstreams of the first repository that are not among these.
+pub(super) async fn others(given: &[Finding], api: &Api) -> Result<Vec<Upstream>> {
+    let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
+    let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
+    let is_given = |upstream: &Upstream| {
+        let mut urls =
+            given.iter().filter_map(|finding| Some((finding, Url::parse(&finding.url).ok()?)));
+        urls.any(|(finding, url)| is_at(upstream, &finding.ecosystem, &url))
+    };
+    Ok(existing.items.into_iter().filter(|upstream| !is_given(upstream)).collect())
 }
 
 async fn place(

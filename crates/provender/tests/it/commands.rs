@@ -133,6 +133,10 @@ fn upstreams_are_added_listed_and_removed() {
     let added = house.run(&[&add[..], &["--json"]].concat()).json();
     assert_eq!(added["url"], "https://upstream.example/simple/");
     assert_eq!(added["has_credentials"], true);
+    let again = ["upstream", "add", "pypi", "https://upstream.example/simple", "--name", "b"];
+    let refused = house.run(&again).failed(6);
+    let name = added["name"].as_str().unwrap();
+    assert!(refused.contains("as an upstream of pypi already") && refused.contains(name));
     house.run(&["repo", "create", "team"]).ok();
     let behind = ["upstream", "add", "pypi", "--from-repo", "main", "--repo", "team"];
     house.run(&behind).ok();
