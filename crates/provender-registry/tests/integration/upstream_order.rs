@@ -164,9 +164,9 @@ async fn one_place_is_an_upstream_once() {
         }
     };
     check("pypi", Some("https://upstream.example/simple/"), None, true).await;
-    for same in ["simple", "simple/", "a/../simple/"] {
-        check("pypi", Some(&format!("https://upstream.example/{same}")), None, false).await;
-    }
+    check("pypi", Some("https://upstream.example/simple/"), None, false).await;
+    check("pypi", Some("https://upstream.example/simple"), None, false).await;
+    check("pypi", Some("https://upstream.example/a/../simple/"), None, false).await;
     check("pypi", Some("https://user:word@UPSTREAM.example:443/simple/"), None, false).await;
     check("pypi", Some("http://upstream.example/simple/"), None, true).await;
     check("pypi", Some("https://upstream.example/other/"), None, true).await;
