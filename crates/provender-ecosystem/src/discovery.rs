@@ -15,11 +15,36 @@ pub enum ProbeSource {
         /// Where.
         path: &'static str,
     },
+    /// A file in the user's folder of settings: `XDG_CONFIG_HOME`, or `.config` in the home
+    /// directory.
+    UserSettings {
+        /// Where in it.
+        path: &'static str,
+    },
+    /// A file in one of the system's folders of settings: those of `XDG_CONFIG_DIRS`, or
+    /// `/etc/xdg`; else in `/etc`.
+    SystemSettings {
+        /// Where in it.
+        path: &'static str,
+    },
+    /// A file of the project in whose folder the program was started, or of the nearest one around
+    /// it.
+    Project {
+        /// File names, and what stands in those that count. In one folder the first counts alone.
+        files: &'static [(&'static str, &'static str)],
+    },
+    /// The file that an environment variable names.
+    NamedFile {
+        /// The variable.
+        variable: &'static str,
+    },
     /// An environment variable.
     Environment {
         /// Its name.
         variable: &'static str,
     },
+    /// The first of these where something is found.
+    FirstOf(&'static [ProbeSource]),
 }
 
 /// One question to one installed client.
@@ -29,8 +54,27 @@ pub struct Probe {
     pub client: &'static str,
     /// Where to look.
     pub source: ProbeSource,
-    /// Reads upstream URLs out of what was found there, in the order of preference. Pure, bounded.
-    pub read: fn(&str) -> Vec<String>,
+    /// Environment variables for which the client does not look there itself, where one is set to
+    /// something that is not false.
+    pub unless: &'static [&'static str],
+    /// Reads upstreams out of what was found there, in the client's own order of preference. Pure,
+    /// bounded.
+    pub read: fn(&str) -> Vec<Named>,
+}
+
+/// What a client's configuration says of an upstream. URLs are as they stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// It is asked besides the default one.
+    Extra(String),
+    /// It is asked where no other is named. The first of a client is the one it uses.
+    Default(String),
+    /// The client is told to have no default one, or what it is told cannot be understood.
+    NoDefault,
+    /// The default one that the client comes with. Counts only where nobody is told of a default.
+    BuiltIn(String),
+    /// It is asked for packages alone that are pinned to it, so it is for no others.
+    Pinned(String),
 }
 
 /// A repository as its clients reach it.

@@ -21,7 +21,7 @@ mod upstream;
 pub mod conformance;
 
 pub use detail::Detail;
-pub use discovery::{ClientSetup, Endpoint, Probe, ProbeSource};
+pub use discovery::{ClientSetup, Endpoint, Named, Probe, ProbeSource};
 pub use document::{
     AllPackagesView, Delivery, Document, PackageView, Presentation, ProblemDocument, Receipt,
     ReferrersView, Reply, TagsView, View,

@@ -212,7 +212,10 @@ pub enum Change {
         reason: Option<String>,
     },
     /// Take a yank back.
-    Unyank,
+    Unyank {
+        /// Why.
+        reason: Option<String>,
+    },
     /// Remove the bytes, leave a tombstone.
     Delete {
         /// Why.
@@ -302,7 +305,7 @@ impl Operation {
             | Self::Redirect { .. } => Scope::Read,
             Self::Publish { .. } | Self::Upload { .. } => Scope::Publish,
             Self::Change { change, .. } => match change {
-                Change::Yank { .. } | Change::Unyank | Change::Remove => Scope::Publish,
+                Change::Yank { .. } | Change::Unyank { .. } | Change::Remove => Scope::Publish,
                 Change::Delete { .. } | Change::Quarantine { .. } | Change::Release { .. } => {
                     Scope::Admin
                 }

@@ -8,7 +8,7 @@
 mod registries_conf;
 
 use provender_domain::{PackageName, Tag};
-use provender_ecosystem::{ClientSetup, Endpoint, Probe, ProbeSource};
+use provender_ecosystem::{ClientSetup, Endpoint, Named, Probe, ProbeSource};
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -20,9 +20,13 @@ pub(crate) fn probes() -> Vec<Probe> {
     let docker = |arguments, read| Probe {
         client: "docker",
         source: ProbeSource::Command { program: "docker", arguments },
+        unless: &[],
         read,
     };
-    let file = |client, path, read| Probe { client, source: ProbeSource::File { path }, read };
+    let file = |client, path, read| {
+        let source = ProbeSource::File { path };
+        Probe { client, source, unless: &[], read }
+    };
     vec![
         docker(
             &["info", "--format", "{{range .RegistryConfig.Mirrors}}{{println .}}{{end}}"],
@@ -37,12 +41,12 @@ pub(crate) fn probes() -> Vec<Probe> {
 }
 
 /// One address a line.
-fn mirrors(text: &str) -> Vec<String> {
-    distinct(text.lines().map(|line| line.trim().to_owned()))
+fn mirrors(text: &str) -> Vec<Named> {
+    extra(text.lines().map(|line| line.trim().to_owned()))
 }
 
 /// The mirrors in the settings of docker's daemon.
-fn daemon_mirrors(text: &str) -> Vec<String> {
+fn daemon_mirrors(text: &str) -> Vec<Named> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
     struct Settings {
@@ -50,15 +54,20 @@ fn daemon_mirrors(text: &str) -> Vec<String> {
         registry_mirrors: Vec<String>,
     }
     let settings = serde_json::from_str::<Settings>(text);
-    distinct(settings.map(|settings| settings.registry_mirrors).unwrap_or_default().into_iter())
+    extra(settings.map(|settings| settings.registry_mirrors).unwrap_or_default().into_iter())
 }
 
 /// The registry that docker asks where an image names none. Its address is given for version 1 of
 /// the protocol, which nobody speaks any more; the host speaks version 2 as well.
-fn compiled_in(text: &str) -> Vec<String> {
+fn compiled_in(text: &str) -> Vec<Named> {
     let address = text.trim();
     let address = address.trim_end_matches('/').trim_end_matches("/v1");
-    distinct(std::iter::once(address.to_owned()))
+    let addresses = distinct(std::iter::once(address.to_owned()));
+    addresses.into_iter().map(Named::BuiltIn).collect()
+}
+
+fn extra(candidates: impl Iterator<Item = String>) -> Vec<Named> {
+    distinct(candidates).into_iter().map(Named::Extra).collect()
 }
 
 /// Those that are web addresses, in their normal form, each once, without a slash at the end, at

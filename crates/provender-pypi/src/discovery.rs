@@ -1,143 +1,98 @@
 //! What the clients installed on this machine are configured with, and what they are told.
 //!
-//! No index's address is written here: pip and uv are asked for theirs. Indexes that somebody named
-//! come before the one that is compiled in, and extra indexes before the default one, since an extra
-//! index is usually the organisation's own and private goes first.
+//! No index's address is written here: pip and uv are asked for theirs, the compiled-in ones too.
+//! What counts is what `pip install` and `uv pip install` would use. Extra indexes come before
+//! default ones, since an extra index is usually the organisation's own and private goes first.
 
-use provender_ecosystem::{ClientSetup, Endpoint, Probe, ProbeSource};
+mod help;
+mod pip;
+mod toml;
+mod uv;
+
+use provender_ecosystem::{ClientSetup, Endpoint, Named, Probe, ProbeSource};
 use url::{Host, Url};
 
-/// Most URLs that are read out of one answer.
-const URLS_LIMIT: usize = 16;
+/// Most upstreams that are read out of one answer.
+const NAMED_LIMIT: usize = 16;
 
-/// Prints the index that is compiled into pip, unless something that was configured replaces it for
-/// pip or for uv. pip's own option parser knows all places that pip is configured in.
-const COMPILED_IN_DEFAULT: &str = "\
-import os, pathlib, re
-from pip._internal.commands import create_command
-from pip._internal.models.index import PyPI
-options, _ = create_command('download').parse_args([])
-files = [pathlib.Path(os.environ.get('XDG_CONFIG_HOME') or '~/.config').expanduser() / 'uv/uv.toml', pathlib.Path('/etc/uv/uv.toml')]
-texts = [path.read_text() for path in files if path.is_file()]
-replaced = options.index_url.rstrip('/') != PyPI.simple_url.rstrip('/') or options.no_index
-replaced |= any(os.environ.get(name) for name in ('UV_DEFAULT_INDEX', 'UV_INDEX_URL'))
-replaced |= any(re.search(r'(?m)^\\s*(index-url\\s*=|default\\s*=\\s*true)', text) for text in texts)
-if not replaced: print(PyPI.simple_url)";
+/// Set, it is the one file of settings that uv reads.
+const UV_CONFIG_FILE: &str = "UV_CONFIG_FILE";
+/// Where uv does not look for files of settings.
+const UV_LOOKS_FOR_NONE: &[&str] = &[UV_CONFIG_FILE, "UV_NO_CONFIG"];
 
-/// Where to look, in the order in which the answers are to be adopted.
+/// Where to look. Of each client what it prefers itself comes first.
 pub(crate) fn probes() -> Vec<Probe> {
-    let environment = |client, variable| Probe {
-        client,
-        source: ProbeSource::Environment { variable },
-        read: urls,
-    };
-    let pip_setting = |arguments| Probe {
-        client: "pip",
-        source: ProbeSource::Command { program: "pip", arguments },
-        read: urls,
-    };
+    let probe = |client, source, read| Probe { client, source, unless: &[], read };
+    let variable =
+        |client, variable, read| probe(client, ProbeSource::Environment { variable }, read);
     let uv_file =
-        |path| Probe { client: "uv", source: ProbeSource::File { path }, read: uv_settings };
+        |source| Probe { client: "uv", source, unless: UV_LOOKS_FOR_NONE, read: uv::settings };
     vec![
-        environment("uv", "UV_INDEX"),
-        environment("uv", "UV_EXTRA_INDEX_URL"),
-        environment("pip", "PIP_EXTRA_INDEX_URL"),
-        pip_setting(&["config", "get", "global.extra-index-url"]),
-        uv_file(".config/uv/uv.toml"),
-        uv_file("/etc/uv/uv.toml"),
-        environment("uv", "UV_DEFAULT_INDEX"),
-        environment("uv", "UV_INDEX_URL"),
-        environment("pip", "PIP_INDEX_URL"),
-        pip_setting(&["config", "get", "global.index-url"]),
-        Probe {
-            client: "pip",
-            source: ProbeSource::Command {
-                program: "python3",
-                arguments: &["-c", COMPILED_IN_DEFAULT],
-            },
-            read: urls,
-        },
+        variable("uv", "UV_INDEX", extra),
+        variable("uv", "UV_EXTRA_INDEX_URL", extra),
+        variable("pip", "PIP_EXTRA_INDEX_URL", extra),
+        variable("uv", "UV_DEFAULT_INDEX", default),
+        variable("uv", "UV_INDEX_URL", default),
+        probe("uv", ProbeSource::NamedFile { variable: UV_CONFIG_FILE }, uv::settings),
+        uv_file(ProbeSource::Project { files: &[("uv.toml", ""), ("pyproject.toml", "[tool.uv")] }),
+        uv_file(ProbeSource::UserSettings { path: "uv/uv.toml" }),
+        uv_file(ProbeSource::SystemSettings { path: "uv/uv.toml" }),
+        variable("pip", "PIP_INDEX_URL", default),
+        probe("pip", ProbeSource::FirstOf(PIP_SETTINGS), pip::settings),
+        probe("pip", ProbeSource::FirstOf(PIP_HELP), help::pip),
+        probe("uv", UV_HELP, help::uv),
     ]
 }
 
+/// Whatever pip is called here.
+const PIP_SETTINGS: &[ProbeSource] = &[
+    ProbeSource::Command { program: "pip", arguments: &["config", "list"] },
+    ProbeSource::Command { program: "pip3", arguments: &["config", "list"] },
+    ProbeSource::Command { program: "python3", arguments: &["-m", "pip", "config", "list"] },
+];
+const PIP_HELP: &[ProbeSource] = &[
+    ProbeSource::Command { program: "pip", arguments: &["install", "--help"] },
+    ProbeSource::Command { program: "pip3", arguments: &["install", "--help"] },
+    ProbeSource::Command { program: "python3", arguments: &["-m", "pip", "install", "--help"] },
+];
+const UV_HELP: ProbeSource =
+    ProbeSource::Command { program: "uv", arguments: &["pip", "install", "--help"] };
+
+fn extra(text: &str) -> Vec<Named> {
+    limited(words(text).map(|url| Named::Extra(url.to_owned())))
+}
+
+fn default(text: &str) -> Vec<Named> {
+    limited(words(text).take(1).map(|url| Named::Default(url.to_owned())))
+}
+
 /// URLs between white space; uv writes `name=` before an index that has a name.
-fn urls(text: &str) -> Vec<String> {
-    distinct(text.split_whitespace().map(|word| match word.split_once('=') {
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().map(|word| match word.split_once('=') {
         Some((name, url)) if !name.contains(':') => url,
         _ => word,
-    }))
+    })
 }
 
-/// The indexes of a `uv.toml`, read line by line: extra ones first, then the default one. uv knows
-/// `[[index]]` with `url` and `default`, and the older `index-url` and `extra-index-url`.
-fn uv_settings(text: &str) -> Vec<String> {
-    let settings = settings(text);
-    let is_default = |table: usize| {
-        settings.iter().any(|other| other.table == table && other.key == "default" && other.is_true)
-    };
-    let of = |wanted: bool| {
-        settings.iter().filter(move |setting| match setting.key {
-            "url" => setting.is_in_index && is_default(setting.table) == wanted,
-            "index" | "extra-index-url" => !wanted,
-            "index-url" => wanted,
-            _ => false,
-        })
-    };
-    distinct(of(false).chain(of(true)).flat_map(|setting| setting.texts.iter().copied()))
-}
-
-/// One `key = value` of a TOML file.
-struct Setting<'a> {
-    /// Which table it is in, counted from the top.
-    table: usize,
-    is_in_index: bool,
-    key: &'a str,
-    /// The quoted texts of its value.
-    texts: Vec<&'a str>,
-    is_true: bool,
-}
-
-fn settings(text: &str) -> Vec<Setting<'_>> {
-    let mut settings: Vec<Setting<'_>> = Vec::new();
-    let (mut table, mut is_in_index, mut in_list) = (0, false, false);
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        if in_list {
-            if let Some(setting) = settings.last_mut() {
-                setting.texts.extend(quoted(line));
-            }
-            in_list = !has_unquoted(line, ']');
-        } else if line.starts_with('[') {
-            table += 1;
-            is_in_index = line.starts_with("[[index]]");
-        } else if let Some((key, value)) = line.split_once('=') {
-            let (key, texts) = (key.trim(), quoted(value).collect());
-            let is_true = value.trim_start().starts_with("true");
-            settings.push(Setting { table, is_in_index, key, texts, is_true });
-            in_list = has_unquoted(value, '[') && !has_unquoted(value, ']');
-        }
-    }
-    settings
-}
-
-fn quoted(line: &str) -> impl Iterator<Item = &str> {
-    line.split(['"', '\'']).skip(1).step_by(2)
-}
-
-fn has_unquoted(line: &str, wanted: char) -> bool {
-    line.split(['"', '\'']).step_by(2).any(|piece| piece.contains(wanted))
-}
-
-/// Those that are web addresses, each once, at most [`URLS_LIMIT`].
-fn distinct<'a>(candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut urls: Vec<String> = Vec::new();
+/// Those at web addresses, each once, at most [`NAMED_LIMIT`]. A default elsewhere, such as a
+/// folder, is none for a server.
+fn limited(candidates: impl Iterator<Item = Named>) -> Vec<Named> {
+    let mut named: Vec<Named> = Vec::new();
     for candidate in candidates {
-        let is_web = Url::parse(candidate)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if is_web && urls.len() < URLS_LIMIT && urls.iter().all(|known| known != candidate) {
-            urls.push(candidate.to_owned());
+        let candidate = match candidate {
+            Named::Default(url) if !is_web(&url) => Named::NoDefault,
+            Named::Extra(url) | Named::Pinned(url) if !is_web(&url) => continue,
+            other => other,
+        };
+        if named.len() < NAMED_LIMIT && !named.contains(&candidate) {
+            named.push(candidate);
         }
     }
-    urls
+    named
+}
+
+fn is_web(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// Commands that work when pasted, for each client.

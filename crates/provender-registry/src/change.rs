@@ -131,7 +131,7 @@ impl Registry {
                 }
                 kept.file.yank = yank;
             }
-            Change::Unyank if kept.file.yank.is_some() => kept.file.yank = None,
+            Change::Unyank { .. } if kept.file.yank.is_some() => kept.file.yank = None,
             Change::Delete { reason } if kept.state != FileState::Deleted => {
                 kept.state = FileState::Deleted;
                 kept.state_reason.clone_from(reason);
@@ -175,7 +175,7 @@ impl Registry {
     ) -> NewEvent {
         let (kind, verb, reason) = match change {
             Change::Yank { reason } => (EventKind::Yanked, "yanked", reason.as_ref()),
-            Change::Unyank => (EventKind::Unyanked, "unyanked", None),
+            Change::Unyank { reason } => (EventKind::Unyanked, "unyanked", reason.as_ref()),
             Change::Delete { reason } => (EventKind::Deleted, "deleted", reason.as_ref()),
             Change::Remove => (EventKind::Deleted, "removed", None),
             Change::Quarantine { reason } => {
@@ -205,7 +205,7 @@ fn is_removal(change: &Change) -> bool {
 fn nothing_to_do(change: &Change) -> &'static str {
     match change {
         Change::Yank { .. } => "already yanked for this reason, or deleted",
-        Change::Unyank => "not yanked",
+        Change::Unyank { .. } => "not yanked",
         Change::Delete { .. } | Change::Remove => "already deleted",
         Change::Quarantine { .. } => "already in quarantine, or deleted",
         Change::Release { .. } => "not in quarantine",

@@ -18,6 +18,7 @@
 //! | `authority` | what its own certificate authority and logs stand on |
 //! | `cache` | rendered indexes, and when they stop being true |
 //! | `served` | kept files, remembered while they may be served |
+//! | `discovery` | what is said while upstreams are still being looked for |
 //! | `names` | namesakes: our names held against an upstream's complete list |
 //! | `garbage` | bytes that nothing refers to any more |
 //! | `admin` | repositories, tokens, accounts, issuers, names, upstreams, reports |
@@ -32,6 +33,7 @@ mod change;
 mod companion;
 mod composite;
 mod decide;
+mod discovery;
 mod error;
 mod failure;
 mod garbage;
@@ -72,6 +74,7 @@ pub use admin::status::{Status, UpstreamHealth};
 pub use admin::tokens::{CreatedToken, NewToken, TokenSummary};
 pub use admin::upstreams::{NewUpstream, UpstreamSummary};
 pub use cache::{RenderedIndex, Stale, Truth};
+pub use discovery::Discovering;
 pub use error::RegistryError;
 pub use garbage::Collected;
 pub use grant::Grant;
@@ -149,6 +152,7 @@ struct Inner {
     /// Wrong passwords lately.
     attempts: admin::accounts::Attempts,
     hashing: admin::accounts::Hashing,
+    searches: Arc<discovery::Searches>,
     started_at: Timestamp,
     is_new: bool,
     /// Keeps every other process away from the data directory.
@@ -222,6 +226,7 @@ impl Registry {
             access_key,
             attempts: admin::accounts::Attempts::default(),
             hashing: admin::accounts::Hashing::default(),
+            searches: Arc::default(),
             started_at: now,
             is_new,
             metadata,

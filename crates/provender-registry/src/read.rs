@@ -68,6 +68,17 @@ pub(crate) const DOCUMENT_LIMIT_BYTES: u64 = 16 << 20;
 impl Registry {
     /// Carries out a reading operation.
     pub async fn read(&self, authorized: Authorized<Operation>) -> Result<Answer, Problem> {
+        let Some(package) = self.sought(&authorized) else { return self.find(authorized).await };
+        let query = authorized.query(package);
+        match self.find(authorized).await {
+            Err(problem) if problem.code == ProblemCode::NotFound => {
+                Err(self.unless_sought(&query, problem).await)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn find(&self, authorized: Authorized<Operation>) -> Result<Answer, Problem> {
         match &authorized.operation {
             Operation::Index { subject, rendition } => {
                 let (subject, rendition) = (subject.clone(), *rendition);

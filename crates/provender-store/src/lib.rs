@@ -38,7 +38,7 @@ pub use faults::{FaultMode, Faults};
 pub use log_tiles::LogTiles;
 pub use metadata::{
     Account, Attestation, AttestationSource, Committed, Counts, DatabaseUrl, EventFilter, FileKey,
-    Issuer, ListingOutcome, Metadata, NamedPackage, PackageKey, PackageRow, PackedAttestation,
-    Settings, SigningKind, SigningTask, Standing, StoredKey, StoredListing, TagChange, TagRow,
-    Token, Unreferenced, Write,
+    Issuer, ListingOutcome, Metadata, Milestone, NamedPackage, PackageKey, PackageRow,
+    PackedAttestation, Settings, SigningKind, SigningTask, Standing, StoredKey, StoredListing,
+    TagChange, TagRow, Token, Unreferenced, Write,
 };

@@ -35,6 +35,7 @@ mod file_facts;
 mod identities;
 mod listing_body;
 mod log;
+mod milestones;
 mod orphans;
 mod packed;
 pub(crate) mod packing;
@@ -49,6 +50,7 @@ mod tags;
 mod url;
 mod write;
 
+pub use milestones::Milestone;
 pub use orphans::Unreferenced;
 pub use packed::PackedAttestation;
 pub use rows::{
@@ -150,6 +152,11 @@ impl Metadata {
     /// Everything small, as of one moment.
     pub async fn settings(&self) -> Result<Settings, StoreError> {
         read::settings(&mut *self.reader().await?, self.0.pools.dialect).await
+    }
+
+    /// Whether something that is done once was done.
+    pub async fn is_reached(&self, milestone: Milestone) -> Result<bool, StoreError> {
+        milestones::is_reached(&mut *self.reader().await?, milestone).await
     }
 
     /// What is known of one package's name.

@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use provender_domain::{ReferenceRole, RepositoryPolicy, TagRule};
-use provender_store::{Blobs, DatabaseUrl, Metadata, Write};
+use provender_store::{Blobs, DatabaseUrl, Metadata, Milestone, Write};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use support::{bind, blob, file_name, kept, key, moment, record, reference, repository_name, tag};
 
@@ -34,6 +34,8 @@ async fn from_before_tags() {
         let settings = metadata.settings().await.unwrap();
         assert_eq!(settings.repositories[0].name, repository_name("main"));
         assert_eq!(settings.repositories[0].policy, RepositoryPolicy::default());
+        // Nobody who has been here finds upstreams that were never asked for.
+        assert!(metadata.is_reached(Milestone::UpstreamsDiscovered).await.unwrap());
         let key = key("main", "demo");
         let put = Write::PutTag {
             key: key.clone(),

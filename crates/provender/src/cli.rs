@@ -126,7 +126,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
 async fn dispatch(command: Command, target: &Target, output: Output) -> Result<()> {
     match command {
         Command::Serve(options) => return serve::run(options, target, output).await,
-        Command::Tour(options) => return tour::run(options).await,
+        Command::Tour(options) => return tour::run(options, output).await,
         Command::Sign(options) => return sign::run(options, target, output).await,
         Command::Verify(options) => return verify::run(options, target, output).await,
         Command::Attest(options) => return attest::run(options, target, output).await,

@@ -3,25 +3,25 @@
 //! No address is compiled in: what a client is configured with, or comes with, is what its user
 //! already trusts.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+mod choice;
+mod look;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use provender_ecosystem::{Ecosystem, Probe, ProbeSource};
+use provender_ecosystem::{Ecosystem, Probe};
 use provender_server::api::types::{Items, NewUpstream, NoParameters, Upstream};
 use serde::Serialize;
-use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
 use crate::api::{Api, Refusal};
+use choice::Answer;
+use look::look;
 
 /// How long one client may take to answer.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most that is read of one answer, in bytes.
-const ANSWER_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// An upstream that a client uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(crate) struct Discovered {
     pub(crate) client: &'static str,
     /// May carry a user and a password.
     pub(crate) url: Url,
+    /// Whether the client asks it for packages alone that are pinned to it.
+    pub(crate) is_pinned: bool,
 }
 
 /// What became of one discovery. Has no secrets.
@@ -63,6 +65,9 @@ pub(crate) enum Outcome {
     Proposed,
     /// It is this server itself: the client is set up to use it.
     Ourselves,
+    /// The client asks it for packages alone that are pinned to it. An upstream is asked for all,
+    /// so it becomes none.
+    Pinned,
     /// It cannot be one.
     Refused {
         /// Why.
@@ -83,29 +88,26 @@ pub(crate) struct Adoption<'a> {
 
 /// Asks every client of these ecosystems, all at once. A client that is missing, slow or broken
 /// has nothing to say.
-pub(crate) async fn ask_clients(ecosystems: &[Arc<dyn Ecosystem>]) -> Vec<Discovered> {
+pub(crate) async fn ask_all_clients(ecosystems: &[Arc<dyn Ecosystem>]) -> Vec<Discovered> {
     let mut asking = JoinSet::new();
-    for ecosystem in ecosystems {
-        for probe in ecosystem.probes() {
-            let place = asking.len();
-            let ecosystem = ecosystem.id().to_string();
-            asking.spawn(async move { (place, ecosystem, probe, ask(probe).await) });
-        }
+    for (place, ecosystem) in ecosystems.iter().cloned().enumerate() {
+        asking.spawn(async move { (place, ask_clients(&ecosystem).await) });
+    }
+    let mut discovered = asking.join_all().await;
+    discovered.sort_by_key(|(place, _)| *place);
+    discovered.into_iter().flat_map(|(_, of_one)| of_one).collect()
+}
+
+/// Asks every client of one ecosystem, all at once.
+pub(crate) async fn ask_clients(ecosystem: &Arc<dyn Ecosystem>) -> Vec<Discovered> {
+    let mut asking = JoinSet::new();
+    for (place, probe) in ecosystem.probes().into_iter().enumerate() {
+        asking.spawn(async move { (place, ask(probe).await) });
     }
     let mut answers = asking.join_all().await;
-    answers.sort_by_key(|(place, ..)| *place);
-    let mut discovered: Vec<Discovered> = Vec::new();
-    for (_, ecosystem, probe, urls) in answers {
-        for url in urls {
-            let known =
-                |other: &Discovered| other.ecosystem == ecosystem && is_same(&other.url, &url);
-            if !discovered.iter().any(known) {
-                let ecosystem = ecosystem.clone();
-                discovered.push(Discovered { ecosystem, client: probe.client, url });
-            }
-        }
-    }
-    discovered
+    answers.sort_by_key(|(place, _)| *place);
+    let answers: Vec<Answer> = answers.into_iter().map(|(_, answer)| answer).collect();
+    choice::choose(ecosystem.id().as_str(), &answers)
 }
 
 /// Makes upstreams of what was discovered, in that order.
@@ -118,9 +120,12 @@ pub(crate) async fn adopt(
     let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
     let mut findings = Vec::new();
     for found in discovered {
+        let is_at = |upstream: &Upstream| is_at(upstream, &found.ecosystem, &found.url);
         let outcome = if is_ours(&found.url, adoption.own_origins) {
             Outcome::Ourselves
-        } else if existing.items.iter().any(|upstream| is_at(upstream, &found)) {
+        } else if found.is_pinned {
+            Outcome::Pinned
+        } else if existing.items.iter().any(is_at) {
             Outcome::Known
         } else if adoption.dry_run {
             Outcome::Proposed
@@ -149,12 +154,13 @@ async fn add(found: &Discovered, path: &[&str], api: &Api) -> Result<Outcome> {
 }
 
 /// Whether this upstream is at that URL already, whoever's credentials are sent there.
-pub(crate) fn is_at(upstream: &Upstream, found: &Discovered) -> bool {
+pub(crate) fn is_at(upstream: &Upstream, ecosystem: &str, url: &Url) -> bool {
     let at = upstream.url.as_deref().and_then(|url| Url::parse(url).ok());
-    upstream.ecosystem == found.ecosystem && at.is_some_and(|at| is_same(&at, &found.url))
+    upstream.ecosystem == ecosystem && at.is_some_and(|at| is_same(&at, url))
 }
 
-fn is_same(a: &Url, b: &Url) -> bool {
+/// Whether two URLs are one place, whatever credentials they carry.
+pub(crate) fn is_same(a: &Url, b: &Url) -> bool {
     let essence = |url: &Url| without_credentials(url).as_str().trim_end_matches('/').to_owned();
     essence(a) == essence(b)
 }
@@ -182,56 +188,21 @@ fn is_ours(url: &Url, own_origins: &[&str]) -> bool {
     own.any(|own| place(&own) == place(url))
 }
 
-async fn ask(probe: Probe) -> Vec<Url> {
-    let text = tokio::time::timeout(PROBE_TIMEOUT, look(probe.source)).await.ok().flatten();
-    let urls = text.map(|text| (probe.read)(&text)).unwrap_or_default();
-    let parsed = urls.iter().filter_map(|url| Url::parse(url).ok());
-    parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).collect()
-}
-
-async fn look(source: ProbeSource) -> Option<String> {
-    match source {
-        ProbeSource::Command { program, arguments } => printed(program, arguments).await,
-        ProbeSource::File { path } => {
-            let path = match std::env::var_os("HOME") {
-                Some(home) => PathBuf::from(home).join(path),
-                None if Path::new(path).is_absolute() => PathBuf::from(path),
-                None => return None,
-            };
-            read_limited(tokio::fs::File::open(path).await.ok()?).await
-        }
-        ProbeSource::Environment { variable } => {
-            std::env::var(variable).ok().filter(|value| !value.is_empty())
-        }
-    }
-}
-
-async fn printed(program: &str, arguments: &[&str]) -> Option<String> {
-    let mut child = tokio::process::Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .ok()?;
-    let text = read_limited(child.stdout.take()?).await?;
-    // What it printed before failing is no answer.
-    child.wait().await.ok()?.success().then_some(text)
-}
-
-async fn read_limited(source: impl tokio::io::AsyncRead + Unpin) -> Option<String> {
-    let mut bytes = Vec::new();
-    source.take(ANSWER_LIMIT_BYTES).read_to_end(&mut bytes).await.ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+async fn ask(probe: Probe) -> Answer {
+    let looking = look(probe.source);
+    let text = match probe.unless.iter().any(|variable| look::is_on(variable)) {
+        true => None,
+        false => tokio::time::timeout(PROBE_TIMEOUT, looking).await.ok().flatten(),
+    };
+    let named = text.map(|text| (probe.read)(&text)).unwrap_or_default();
+    Answer { client: probe.client, named }
 }
 
 #[cfg(test)]
 mod tests {
-    use provender_ecosystem::ProbeSource;
     use url::Url;
 
-    use super::{is_ours, is_same, look, without_credentials};
+    use super::{is_ours, is_same, without_credentials};
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -257,18 +228,5 @@ mod tests {
         assert!(!is_ours(&ours, &["http://127.0.0.1:8081"]));
         assert!(!is_ours(&ours, &["https://127.0.0.1:8080"]));
         assert!(!is_ours(&ours, &[]));
-    }
-
-    #[tokio::test]
-    async fn programs() {
-        let check = async |program, arguments, expected: Option<&str>| {
-            let printed = look(ProbeSource::Command { program, arguments }).await;
-            assert_eq!(printed.as_deref(), expected, "{program} {arguments:?}");
-        };
-        check("echo", &["a"], Some("a\n")).await;
-        check("sh", &["-c", "echo a; exit 1"], None).await;
-        check("no-such-program-anywhere", &[], None).await;
-        let absent = look(ProbeSource::File { path: "/no/such/file" }).await;
-        assert_eq!(absent, None);
     }
 }

@@ -1,19 +1,18 @@
 //! `provender serve`.
 
 mod announce;
+mod discovering;
 mod given;
 mod signals;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use provender_ecosystem::Ecosystem;
-use provender_registry::{FIRST_REPOSITORY, Registry, RegistryError};
+use provender_registry::{Registry, RegistryError};
 use provender_server::api::types::{CreatedToken, Items, NewToken, NoParameters, Token};
 use provender_server::{BindError, Server, ServerOptions};
 use tokio::net::TcpSocket;
@@ -21,12 +20,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::api::Api;
 use crate::data::{Target, control_socket};
-use crate::discovery::{self, Adoption};
 use crate::ecosystems;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::token::Lifetime;
 use announce::{Announcer, Start};
+use discovering::Discovery;
 use given::GivenUpstream;
 
 #[derive(Debug, Args)]
@@ -38,7 +37,7 @@ pub(crate) struct Options {
     /// before those that are there already, and instead of looking for that ecosystem's
     #[arg(long, value_name = "ECOSYSTEM=URL")]
     upstream: Vec<GivenUpstream>,
-    /// On the first start, don't ask the clients installed here which upstreams they use
+    /// Don't ask the clients installed here which upstreams they use, now or at a later start
     #[arg(long)]
     no_discover: bool,
     /// How clients reach this server, where it is behind a proxy, such as
@@ -74,8 +73,8 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     drop(place);
     let api = Api::Here(registry.clone());
     let announcer = Announcer::new(output);
+    let discovery = Discovery::due(&options, &registry, &api).await?;
     let token = first_token(&api).await?;
-    let is_first_start = token.is_some();
     announcer.started(&Start {
         server: &server,
         listen: options.listen,
@@ -83,12 +82,17 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
         token,
         has_public_url: options.public_url.is_some(),
     })?;
-    given::adopt(&options.upstream, &api, announcer).await?;
+    let given = given::adopt(&options.upstream, &api).await?;
+    if discovery.is_some() {
+        announcer.given(&given)?;
+    } else {
+        announcer.kept(&given, &given::others(&given, &api).await?)?;
+    }
 
     let origin = server.origin();
     let discovering = async {
-        if is_first_start && !options.no_discover {
-            discover(&options.upstream, &origin, &api, announcer).await;
+        if let Some(discovery) = discovery {
+            discovery.run(&origin, &registry, &api, announcer).await;
         }
         // The server is what this waits for, not the discovery.
         std::future::pending::<()>().await;
@@ -215,24 +219,6 @@ async fn first_token(api: &Api) -> Result<Option<CreatedToken>> {
         lifetime_seconds: Some(FIRST_TOKEN_LIFETIME_SECONDS),
     };
     api.post(&["tokens"], &new).await.map(Some)
-}
-
-/// Never fails the start: what goes wrong is said.
-async fn discover(given: &[GivenUpstream], origin: &str, api: &Api, announcer: Announcer) {
-    let is_open = |ecosystem: &Arc<dyn Ecosystem>| {
-        given.iter().all(|upstream| upstream.ecosystem != ecosystem.id().as_str())
-    };
-    let ecosystems: Vec<_> = ecosystems::all().into_iter().filter(is_open).collect();
-    if ecosystems.is_empty() {
-        return;
-    }
-    let discovered = discovery::ask_clients(&ecosystems).await;
-    let adoption =
-        Adoption { repository: FIRST_REPOSITORY, own_origins: &[origin], dry_run: false };
-    let adopted = discovery::adopt(discovered, adoption, api).await;
-    if let Err(error) = adopted.and_then(|findings| announcer.discovered(&findings)) {
-        tracing::warn!("upstreams could not be adopted: {error:#}");
-    }
 }
 
 /// As lifetimes of tokens are typed.

@@ -15,6 +15,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::exit::Failure;
+use crate::output::Output;
 use script::Script;
 use stage::Stage;
 
@@ -26,8 +27,8 @@ pub(crate) struct Options {
 }
 
 /// Walks through, and leaves nothing behind.
-pub(crate) async fn run(options: Options) -> Result<()> {
-    let script = Script::new();
+pub(crate) async fn run(options: Options, output: Output) -> Result<()> {
+    let script = Script::new(output);
     let mut stage = Stage::build(script).await?;
     let outcome = tokio::select! {
         walked = steps::walk(&mut stage, options.offline) => walked,

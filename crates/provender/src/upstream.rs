@@ -118,7 +118,7 @@ async fn add(add: Add, api: &Api, output: Output) -> Result<()> {
 }
 
 async fn discover(repo: &str, dry_run: bool, api: &Api, output: Output) -> Result<()> {
-    let discovered = discovery::ask_clients(&ecosystems::all()).await;
+    let discovered = discovery::ask_all_clients(&ecosystems::all()).await;
     let server: WhoAmI = api.get(&["whoami"], &NoParameters::default()).await?;
     let address = api.address();
     let own_origins: Vec<&str> =
@@ -142,6 +142,9 @@ pub(crate) fn describe(finding: &Finding) -> String {
         Outcome::Known => format!("{found} is an upstream already"),
         Outcome::Proposed => format!("{found} would be adopted"),
         Outcome::Ourselves => format!("{found} is this server itself"),
+        Outcome::Pinned => {
+            format!("{found} is for packages that are pinned to it alone, so it is not adopted")
+        }
         Outcome::Refused { reason } => format!("{found} cannot be adopted: {reason}"),
     }
 }
@@ -160,7 +163,8 @@ fn list(upstreams: &[Upstream]) -> String {
     table(headings, rows, "No upstream: only what is published or kept here is served.")
 }
 
-fn location(upstream: &Upstream) -> String {
+/// Where it leads.
+pub(crate) fn location(upstream: &Upstream) -> String {
     match &upstream.from_repository {
         Some(repository) => format!("repository {repository}"),
         None => or_dash(upstream.url.as_ref()),

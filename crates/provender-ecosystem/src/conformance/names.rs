@@ -3,7 +3,7 @@
 use provender_domain::{Algorithm, Digest, FileName, NamePattern, Purl};
 
 use super::{Samples, hostile_texts};
-use crate::{ClientSetup, Ecosystem, Endpoint, PurlSubject};
+use crate::{ClientSetup, Ecosystem, Endpoint, Named, PurlSubject};
 
 pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
     names(ecosystem, samples);
@@ -157,7 +157,14 @@ fn probes(ecosystem: &dyn Ecosystem) {
         let inputs = [url.to_owned(), format!("x = \"{url}\"\n").repeat(10_000)];
         for input in hostile_texts().into_iter().chain(inputs) {
             for found in (probe.read)(&input) {
-                let is_url = url::Url::parse(&found).is_ok();
+                let (Named::Extra(url)
+                | Named::Default(url)
+                | Named::BuiltIn(url)
+                | Named::Pinned(url)) = &found
+                else {
+                    continue;
+                };
+                let is_url = url::Url::parse(url).is_ok();
                 assert!(is_url, "the probe {:?} reads {found:?}, no URL", probe.source);
             }
         }

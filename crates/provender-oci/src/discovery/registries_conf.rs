@@ -1,16 +1,18 @@
 //! `registries.conf`, version 2 (containers-registries.conf(5)): as much of its TOML as says which
 //! registries are asked.
 
-use super::distinct;
+use provender_ecosystem::Named;
+
+use super::extra;
 
 /// Mirrors, then the registries that are searched for names without a host, each where the file
 /// sends it.
-pub(super) fn read(text: &str) -> Vec<String> {
+pub(super) fn read(text: &str) -> Vec<Named> {
     let settings = Settings::read(text);
     let mirrors = settings.registries.iter().filter(|registry| registry.is_mirror);
     let searched = settings.searched.iter().map(|host| settings.location(host));
     let mirrors = mirrors.map(Registry::url);
-    distinct(mirrors.chain(searched))
+    extra(mirrors.chain(searched))
 }
 
 #[derive(Default)]

@@ -1,8 +1,9 @@
-use provender_ecosystem::Endpoint;
+use provender_ecosystem::{Endpoint, Named};
 
 use super::{client_fetch, client_setup, compiled_in, daemon_mirrors, mirrors, registries_conf};
 
-fn check(read: fn(&str) -> Vec<String>, text: &str, expected: &[&str]) {
+fn check(read: fn(&str) -> Vec<Named>, text: &str, expected: &[&str]) {
+    let expected: Vec<Named> = expected.iter().map(|url| Named::Extra((*url).to_owned())).collect();
     assert_eq!(read(text), expected, "{text}");
 }
 
@@ -25,7 +26,8 @@ fn docker() {
     check(daemon_mirrors, r#"{"registry-mirrors":["file:///etc/passwd","x"]}"#, &[]);
     check(daemon_mirrors, r#"{"insecure-registries":["a"]}"#, &[]);
     check(daemon_mirrors, "not JSON", &[]);
-    check(compiled_in, "https://index.upstream.example/v1/\n", &["https://index.upstream.example"]);
+    let built_in = Named::BuiltIn("https://index.upstream.example".to_owned());
+    assert_eq!(compiled_in("https://index.upstream.example/v1/\n"), [built_in]);
     check(compiled_in, "\n", &[]);
 }
 

@@ -150,6 +150,7 @@ impl Registry {
 
 /// Whether an upstream may be added, by the settings as they are at that moment.
 fn check_target(state: &State, caller: &Caller, upstream: &Upstream) -> Result<(), Problem> {
+    check_once(state, upstream)?;
     let UpstreamTarget::Repository { repository: behind } = &upstream.target else {
         return Ok(());
     };
@@ -160,6 +161,41 @@ fn check_target(state: &State, caller: &Caller, upstream: &Upstream) -> Result<(
     let front = find(&upstream.repository)?;
     check_exposure(caller, front, find(behind)?)?;
     check_depth(state, front, behind)
+}
+
+/// Nobody is asked twice for the same: each of its names would be a namesake twice as well.
+fn check_once(state: &State, upstream: &Upstream) -> Result<(), Problem> {
+    let front = state.repository(upstream.repository.as_str());
+    let mut others = front.iter().flat_map(|front| front.upstreams_of(&upstream.ecosystem));
+    let Some(other) = others.find(|other| is_same(&other.target, &upstream.target)) else {
+        return Ok(());
+    };
+    let (repository, ecosystem) = (&upstream.repository, &upstream.ecosystem);
+    let message = match &upstream.target {
+        UpstreamTarget::Remote { url, .. } => format!(
+            "{repository} has {url} as an upstream of {ecosystem} already: {}; remove that first",
+            other.name
+        ),
+        UpstreamTarget::Repository { repository: behind } => format!(
+            "{repository} has repository {behind} as an upstream of {ecosystem} already: {}",
+            other.name
+        ),
+    };
+    Err(Problem::new(ProblemCode::Conflict, message))
+}
+
+/// Whether two lead to one place, whatever is told on the way.
+fn is_same(a: &UpstreamTarget, b: &UpstreamTarget) -> bool {
+    match (a, b) {
+        (UpstreamTarget::Remote { url: a, .. }, UpstreamTarget::Remote { url: b, .. }) => {
+            a.trim_end_matches('/') == b.trim_end_matches('/')
+        }
+        (
+            UpstreamTarget::Repository { repository: a },
+            UpstreamTarget::Repository { repository: b },
+        ) => a == b,
+        _ => false,
+    }
 }
 
 /// A private repository behind another shows its content to whoever reads the other: only who

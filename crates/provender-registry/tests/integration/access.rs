@@ -31,7 +31,7 @@ fn operations(package: &str) -> Vec<(&'static str, Operation)> {
         ("companion", get(Some("metadata"))),
         ("publish", publication()),
         ("yank", change(Change::Yank { reason: None })),
-        ("unyank", change(Change::Unyank)),
+        ("unyank", change(Change::Unyank { reason: None })),
         ("delete", change(Change::Delete { reason: None })),
         ("release", change(Change::Release { reason: None })),
         ("redirect", Operation::Redirect { location: "simple/".to_owned() }),

@@ -26,7 +26,7 @@ async fn an_index_that_did_not_change_is_the_same_bytes_in_memory() {
     assert_ne!(second, first);
     client.yank("demo", "2.0").await;
     assert_ne!(client.index("demo").await.unwrap().etag, second);
-    client.change("demo", "2.0", Change::Unyank).await.unwrap();
+    client.change("demo", "2.0", Change::Unyank { reason: None }).await.unwrap();
     assert_eq!(client.index("demo").await.unwrap().etag, second);
 }
 

@@ -238,26 +238,39 @@ async fn yanks_deletions_and_their_events() {
     assert_eq!(client.yank("demo", "1.0").await.len(), 2);
     assert_eq!(yanked().await, [yes(), yes(), no()]);
     client.install(&files[0]).await;
-    assert_eq!(client.change("demo", &files[0].file_name, Change::Unyank).await.unwrap().len(), 1);
+    let fine = Change::Unyank { reason: Some("it was fine".to_owned()) };
+    assert_eq!(client.change("demo", &files[0].file_name, fine).await.unwrap().len(), 1);
     assert_eq!(yanked().await, [no(), yes(), no()]);
     assert_eq!(client.yank("demo", &files[2].file_name).await.len(), 1);
     assert_eq!(yanked().await, [no(), yes(), yes()]);
-    assert_eq!(client.change("demo", "1.0", Change::Unyank).await.unwrap(), [&*files[1].file_name]);
-    let nothing = client.change("demo", "1.0", Change::Unyank).await;
+    assert_eq!(
+        client.change("demo", "1.0", Change::Unyank { reason: None }).await.unwrap(),
+        [&*files[1].file_name]
+    );
+    let nothing = client.change("demo", "1.0", Change::Unyank { reason: None }).await;
     assert_eq!(refused(nothing), ProblemCode::Conflict);
     assert_eq!(client.delete("demo", "1.0").await.len(), 2);
     assert_eq!(client.files("demo").await, [&*files[2].file_name]);
     let again = client.change("demo", "1.0", Change::Delete { reason: None }).await;
     assert_eq!(refused(again), ProblemCode::Conflict);
-    for change in [Change::Unyank, Change::Yank { reason: None }, Change::Release { reason: None }]
-    {
+    for change in [
+        Change::Unyank { reason: None },
+        Change::Yank { reason: None },
+        Change::Release { reason: None },
+    ] {
         assert_eq!(refused(client.change("demo", "1.0", change).await), ProblemCode::Conflict);
     }
-    let nowhere = client.change("demo", "3.0", Change::Unyank).await;
+    let nowhere = client.change("demo", "3.0", Change::Unyank { reason: None }).await;
     assert_eq!(refused(nowhere), ProblemCode::NotFound);
     let told = message(client.file("demo", &files[0].file_name).await);
     assert!(told.contains("a secret in it"), "{told}");
-    let counted = tally(&registry.record().await);
+    let record = registry.record().await;
+    let of_kind = |kind| record.iter().filter(move |event| event.event.kind == kind);
+    let taken_back: Vec<_> =
+        of_kind(EventKind::Unyanked).map(|event| event.event.message.as_str()).collect();
+    let [first, second] = taken_back[..] else { panic!("{taken_back:?}") };
+    assert!(first.ends_with("was unyanked: it was fine") && second.ends_with("was unyanked"));
+    let counted = tally(&record);
     let expected =
         [("deleted", 2), ("initialized", 1), ("published", 3), ("unyanked", 2), ("yanked", 3)];
     assert_eq!(counted, expected.into());

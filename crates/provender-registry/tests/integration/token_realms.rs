@@ -64,7 +64,12 @@ async fn realms_that_make_no_sense() {
         };
         let added = registry.registry.add_upstream(&registry.operator(), upstream).await;
         match (added, expected) {
-            (Ok(added), Some(origin)) => assert_eq!(added.token_realm.as_deref(), Some(origin)),
+            (Ok(added), Some(origin)) => {
+                assert_eq!(added.token_realm.as_deref(), Some(origin));
+                let (operator, name) = (registry.operator(), added.name.as_str());
+                let removed = registry.registry.remove_upstream(&operator, "main", "pypi", name);
+                removed.await.unwrap();
+            }
             (Err(problem), None) => assert_eq!(problem.code, ProblemCode::InvalidRequest),
             (other, _) => panic!("{url} {realm}: {other:?}"),
         }

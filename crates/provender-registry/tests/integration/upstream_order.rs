@@ -1,6 +1,6 @@
 //! Several upstreams: the first that has a name wins, and keeps it.
 
-use provender_domain::{EventKind, Origin, ProblemCode};
+use provender_domain::{EventKind, Origin, ProblemCode, Visibility};
 use provender_registry::NewUpstream;
 use provender_testing::Answer;
 use provender_testing::python::{Distribution, PythonUpstream, WheelBuilder};
@@ -138,4 +138,44 @@ async fn an_upstream_added_again_under_an_old_name_starts_afresh() {
     assert_eq!(refused(registry.main().index("demo").await), ProblemCode::NotFound);
     registry.add_upstream("main", "up", &second.index_url()).await;
     assert_eq!(registry.main().files("demo").await, ["demo-2.0-py3-none-any.whl"]);
+}
+
+#[tokio::test]
+async fn one_place_is_an_upstream_once() {
+    let registry = TestRegistry::open().await;
+    for name in ["front", "behind"] {
+        registry.repository(name, Visibility::Public).await;
+    }
+    let add = async |ecosystem: &str, url: Option<&str>, from_repository: Option<&str>| {
+        let upstream = NewUpstream {
+            repository: "front".to_owned(),
+            ecosystem: ecosystem.to_owned(),
+            url: url.map(str::to_owned),
+            from_repository: from_repository.map(str::to_owned),
+            ..NewUpstream::default()
+        };
+        registry.registry.add_upstream(&registry.operator(), upstream).await
+    };
+    let check = async |ecosystem, url, from_repository, is_new: bool| {
+        let added = add(ecosystem, url, from_repository).await;
+        match is_new {
+            true => assert!(added.is_ok(), "{added:?}"),
+            false => assert_eq!(refused(added), ProblemCode::Conflict, "{url:?}"),
+        }
+    };
+    check("pypi", Some("https://upstream.example/simple/"), None, true).await;
+    check("pypi", Some("https://upstream.example/simple/"), None, false).await;
+    check("pypi", Some("https://upstream.example/simple"), None, false).await;
+    check("pypi", Some("https://upstream.example/a/../simple/"), None, false).await;
+    check("pypi", Some("https://user:word@UPSTREAM.example:443/simple/"), None, false).await;
+    check("pypi", Some("http://upstream.example/simple/"), None, true).await;
+    check("pypi", Some("https://upstream.example/other/"), None, true).await;
+    check("oci", Some("https://upstream.example/simple/"), None, true).await;
+    check("pypi", None, Some("behind"), true).await;
+    check("pypi", None, Some("behind"), false).await;
+    check("oci", None, Some("behind"), true).await;
+    // Once it is removed, it may come back.
+    let (operator, name) = (registry.operator(), "upstream.example");
+    registry.registry.remove_upstream(&operator, "front", "pypi", name).await.unwrap();
+    check("pypi", Some("https://upstream.example/simple/"), None, true).await;
 }

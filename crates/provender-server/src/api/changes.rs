@@ -20,7 +20,8 @@ pub(super) async fn unyank(
     place: InRepository,
     Json(change): Json<Change>,
 ) -> Result<Found<ChangedFiles>, Problem> {
-    make(context, place, change, Becomes::Unyank).await
+    let becomes = Becomes::Unyank { reason: change.reason.clone() };
+    make(context, place, change, becomes).await
 }
 
 pub(super) async fn delete(

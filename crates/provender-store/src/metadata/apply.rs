@@ -6,7 +6,7 @@ use provender_domain::{EcosystemId, FileName, FileState, RepositoryName};
 use sqlx::AnyConnection;
 use sqlx::error::ErrorKind;
 
-use super::{FileKey, PackageKey, StoredKey, Write};
+use super::{FileKey, PackageKey, StoredKey, Write, milestones};
 use crate::StoreError;
 
 pub(super) mod at_once;
@@ -68,6 +68,7 @@ pub(super) async fn apply(
             listings::forget(connection, repository, ecosystem, name).await?;
             settings::remove_upstream(connection, repository, ecosystem, name).await
         }
+        Write::Reach { milestone, at } => milestones::reach(connection, *milestone, *at).await,
         Write::CreateToken(token) => settings::create_token(connection, token).await,
         Write::RevokeToken { id, at } => settings::revoke_token(connection, id, *at).await,
         Write::BindName { key, origin, at } => {

@@ -45,6 +45,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("schema/0006-sqlite.sql"),
         postgres: include_str!("schema/0006-postgres.sql"),
     },
+    Migration {
+        portable: include_str!("schema/0007.sql"),
+        sqlite: include_str!("schema/0007-sqlite.sql"),
+        postgres: include_str!("schema/0007-postgres.sql"),
+    },
 ];
 
 /// Serializes migrations of several servers that start at once; any number will do.

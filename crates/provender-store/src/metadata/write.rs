@@ -11,7 +11,8 @@ use provender_tlog::Settlement;
 use crate::blobs::SmallBlob;
 
 use super::{
-    Account, FileKey, Issuer, PackageKey, PackedAttestation, SigningKind, StoredListing, Token,
+    Account, FileKey, Issuer, Milestone, PackageKey, PackedAttestation, SigningKind, StoredListing,
+    Token,
 };
 
 /// One change of the metadata.
@@ -54,6 +55,13 @@ pub enum Write {
         ecosystem: String,
         /// Which.
         name: UpstreamName,
+    },
+    /// Notes that something is done that is done once; done already, it stays so since then.
+    Reach {
+        /// What.
+        milestone: Milestone,
+        /// When.
+        at: Timestamp,
     },
     /// Keeps a token. `Exists` if its id is taken.
     CreateToken(Token),

@@ -4,7 +4,7 @@ use provender_domain::{
     NamePattern, OwnedName, Repository, RepositoryPolicy, Scope, SignatureRule, TagRule,
     TextPattern, TokenId, Upstream, UpstreamTarget, Visibility,
 };
-use provender_store::{Account, Issuer, Metadata, StoreError, Token, Write};
+use provender_store::{Account, Issuer, Metadata, Milestone, StoreError, Token, Write};
 
 use crate::support::{moment, repository, repository_name, upstream_name};
 
@@ -46,6 +46,12 @@ pub(crate) async fn all(metadata: &Metadata) {
     check(Write::AddUpstream(upstream("nowhere", "x", 0)), Err("missing repository")).await;
     check(remove_upstream("gone"), Ok(())).await;
     check(remove_upstream("gone"), Err("missing upstream")).await;
+    let discovered = Milestone::UpstreamsDiscovered;
+    assert!(!metadata.is_reached(discovered).await.unwrap());
+    for at in [3, 4] {
+        check(Write::Reach { milestone: discovered, at: moment(at) }, Ok(())).await;
+    }
+    assert!(metadata.is_reached(discovered).await.unwrap());
     check(Write::CreateToken(token("t2", 6)), Ok(())).await;
     check(Write::CreateToken(token("t1", 5)), Ok(())).await;
     check(Write::CreateToken(token("t1", 5)), Err("exists token")).await;

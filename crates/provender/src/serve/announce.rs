@@ -7,12 +7,12 @@ use anyhow::Result;
 use provender_ecosystem::{ClientSetup, Endpoint};
 use provender_registry::FIRST_REPOSITORY;
 use provender_server::Server;
-use provender_server::api::types::CreatedToken;
+use provender_server::api::types::{CreatedToken, Upstream};
 use serde_json::json;
 
 use crate::discovery::Finding;
-use crate::output::{Output, Style, moment, print};
-use crate::upstream::describe;
+use crate::output::{Output, Style, moment, print, printable};
+use crate::upstream::{describe, location};
 
 /// Says what is going on.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +63,35 @@ impl Announcer {
         self.findings(findings, "")
     }
 
+    /// Upstreams that the command line named, and those that are there beside them, where none are
+    /// looked for any more.
+    pub(super) fn kept(self, given: &[Finding], others: &[Upstream]) -> Result<()> {
+        if self.output.json {
+            self.given(given)?;
+            for upstream in others {
+                let line = json!({
+                    "fact": "upstream",
+                    "ecosystem": upstream.ecosystem,
+                    "url": upstream.url,
+                    "from_repository": upstream.from_repository,
+                    "outcome": "kept",
+                    "upstream": upstream.name,
+                });
+                print(&format!("{line}\n"))?;
+            }
+            return Ok(());
+        }
+        if self.output.quiet {
+            return Ok(());
+        }
+        let others = others.iter().map(|upstream| {
+            let (ecosystem, name) = (&upstream.ecosystem, &upstream.name);
+            format!("{ecosystem}: {} ({name})", printable(&location(upstream)))
+        });
+        let lines = given.iter().map(describe).chain(others).collect();
+        self.upstreams(lines, "None; add one with: provender upstream add")
+    }
+
     /// Upstreams that the clients installed here use.
     pub(super) fn discovered(self, findings: &[Finding]) -> Result<()> {
         self.findings(
@@ -83,12 +112,15 @@ impl Announcer {
         if self.output.quiet || (findings.is_empty() && nothing.is_empty()) {
             return Ok(());
         }
-        let mut lines = vec![self.style.bold("Upstreams of main")];
-        lines.extend(findings.iter().map(|finding| format!("  {}", describe(finding))));
-        if findings.is_empty() {
-            lines.push(format!("  {nothing}"));
+        self.upstreams(findings.iter().map(describe).collect(), nothing)
+    }
+
+    fn upstreams(self, mut lines: Vec<String>, nothing: &str) -> Result<()> {
+        if lines.is_empty() {
+            lines.push(nothing.to_owned());
         }
-        print(&format!("{}\n\n", lines.join("\n")))
+        let heading = self.style.bold("Upstreams of main");
+        print(&format!("{heading}\n  {}\n\n", lines.join("\n  ")))
     }
 
     fn started_as_text(self, start: &Start<'_>) -> String {

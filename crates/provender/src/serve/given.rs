@@ -7,11 +7,12 @@ use provender_registry::FIRST_REPOSITORY;
 use provender_server::api::types::{Items, NewUpstream, NoParameters, Upstream};
 use url::Url;
 
-use super::announce::Announcer;
 use crate::api::Api;
-use crate::discovery::{Discovered, Finding, Outcome, is_at, without_credentials};
+use crate::discovery::{Finding, Outcome, is_at, is_same, without_credentials};
+use crate::ecosystems;
 
-/// `ECOSYSTEM=URL`.
+/// `ECOSYSTEM=URL`. All that can be wrong with one is found while the command line is read, before
+/// anything is opened or made.
 #[derive(Debug, Clone)]
 pub(crate) struct GivenUpstream {
     pub(super) ecosystem: String,
@@ -27,22 +28,42 @@ impl FromStr for GivenUpstream {
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err("the URL begins with http:// or https:// and names a host".to_owned());
         }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("the URL has no query and no fragment".to_owned());
+        }
+        let ecosystems = ecosystems::all();
+        let mut known = ecosystems.iter().map(|ecosystem| ecosystem.id().as_str());
+        if !known.any(|known| known == ecosystem) {
+            let known: Vec<_> =
+                ecosystems.iter().map(|ecosystem| ecosystem.id().to_string()).collect();
+            let known = known.join(", ");
+            return Err(format!("there is no ecosystem {ecosystem:?}; there are {known}"));
+        }
         Ok(Self { ecosystem: ecosystem.to_owned(), url })
+    }
+}
+
+impl GivenUpstream {
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.ecosystem == other.ecosystem && is_same(&self.url, &other.url)
     }
 }
 
 /// Makes them upstreams of the first repository, in front of those that are there. One at the same
 /// URL stays as it is; one at the same host is replaced under its name, so that packages bound to
 /// it stay so.
-pub(super) async fn adopt(given: &[GivenUpstream], api: &Api, announcer: Announcer) -> Result<()> {
+pub(super) async fn adopt(given: &[GivenUpstream], api: &Api) -> Result<Vec<Finding>> {
     let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
     let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
     let first = existing.items.iter().map(|upstream| upstream.position).min().unwrap_or(0);
     let mut position = first - i64::try_from(given.len())?;
     let mut findings = Vec::new();
-    for upstream in given {
+    for (count, upstream) in given.iter().enumerate() {
         position += 1;
-        let outcome = place(upstream, position - 1, &existing.items, api).await?;
+        let outcome = match given[..count].iter().any(|earlier| earlier.is_same_as(upstream)) {
+            true => Outcome::Known,
+            false => place(upstream, position - 1, &existing.items, api).await?,
+        };
         findings.push(Finding {
             ecosystem: upstream.ecosystem.clone(),
             client: "--upstream",
@@ -50,7 +71,19 @@ pub(super) async fn adopt(given: &[GivenUpstream], api: &Api, announcer: Announc
             outcome,
         });
     }
-    announcer.given(&findings)
+    Ok(findings)
+}
+
+/// The upstreams of the first repository that are not among these.
+pub(super) async fn others(given: &[Finding], api: &Api) -> Result<Vec<Upstream>> {
+    let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
+    let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
+    let is_given = |upstream: &Upstream| {
+        let mut urls =
+            given.iter().filter_map(|finding| Some((finding, Url::parse(&finding.url).ok()?)));
+        urls.any(|(finding, url)| is_at(upstream, &finding.ecosystem, &url))
+    };
+    Ok(existing.items.into_iter().filter(|upstream| !is_given(upstream)).collect())
 }
 
 async fn place(
@@ -60,19 +93,17 @@ async fn place(
     api: &Api,
 ) -> Result<Outcome> {
     let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
-    let wanted = Discovered {
-        ecosystem: given.ecosystem.clone(),
-        client: "--upstream",
-        url: given.url.clone(),
-    };
     let has_credentials = !given.url.username().is_empty() || given.url.password().is_some();
-    if existing.iter().any(|upstream| is_at(upstream, &wanted)) && !has_credentials {
+    let same_url = existing.iter().find(|upstream| is_at(upstream, &given.ecosystem, &given.url));
+    if same_url.is_some() && !has_credentials {
         return Ok(Outcome::Known);
     }
-    let same_host = existing.iter().find(|upstream| {
-        let url = upstream.url.as_deref().and_then(|url| Url::parse(url).ok());
-        upstream.ecosystem == given.ecosystem
-            && url.is_some_and(|url| url.host() == given.url.host())
+    let same_host = same_url.or_else(|| {
+        existing.iter().find(|upstream| {
+            let url = upstream.url.as_deref().and_then(|url| Url::parse(url).ok());
+            upstream.ecosystem == given.ecosystem
+                && url.is_some_and(|url| url.host() == given.url.host())
+        })
     });
     if let Some(old) = same_host {
         let path = ["repositories", FIRST_REPOSITORY, "upstreams", &old.ecosystem, &old.name];
@@ -112,7 +143,9 @@ mod tests {
             }
         };
         check("pypi=http://127.0.0.1:1/simple", Ok(("pypi", "http://127.0.0.1:1/simple")));
-        check("pypi=https://upstream.example/?a=b", Ok(("pypi", "https://upstream.example/?a=b")));
+        check("pypi=https://upstream.example/?a=b", Err("no query"));
+        check("pypi=https://upstream.example/#a", Err("no fragment"));
+        check("nonesuch=http://upstream.example", Err("no ecosystem \"nonesuch\"; there are pypi"));
         check("https://upstream.example/", Err("ECOSYSTEM=URL"));
         check("pypi=upstream.example", Err("is no URL"));
         check("pypi=file:///x", Err("http://"));

@@ -1,60 +1,78 @@
-//! What the tour says.
+//! What the tour says: for people as text, for programs as one JSON object per line.
 
-use crate::output::{Style, print, printable};
+use serde_json::{Value, json};
+
+use crate::output::{Output, Style, print, printable};
 
 /// Says things. What cannot be said any more (a closed pipe) is not missed: the steps go on and
 /// are cleaned up after.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Script {
     style: Style,
+    output: Output,
 }
 
 impl Script {
-    pub(super) fn new() -> Self {
-        Self { style: Style::of_stdout() }
+    pub(super) fn new(output: Output) -> Self {
+        Self { style: Style::of_stdout(), output }
     }
 
     /// The heading of a step.
     pub(super) fn step(self, number: u8, title: &str) {
-        line(&format!("\n{}", self.style.bold(&format!("{number}. {title}"))));
+        let text = || format!("\n{}", self.style.bold(&format!("{number}. {title}")));
+        self.tell("step", &json!({ "number": number, "title": title }), text);
     }
 
     /// A command that is about to be run.
     pub(super) fn command(self, command: &str) {
-        line(&format!("  {} {}", self.style.dim("$"), self.style.bold(command)));
+        let text = || format!("  {} {}", self.style.dim("$"), self.style.bold(command));
+        self.tell("command", &json!({ "command": command }), text);
     }
 
     /// What a command printed; long lines are broken between words.
-    pub(super) fn output(self, text: &str) {
-        for piece in text.lines().flat_map(wrapped) {
-            line(&format!("    {}", self.style.dim(&printable(&piece))));
+    pub(super) fn output(self, printed: &str) {
+        let text = || {
+            let pieces = printed.lines().flat_map(wrapped);
+            let lines = pieces.map(|piece| format!("    {}", self.style.dim(&printable(&piece))));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        if !printed.trim().is_empty() {
+            self.tell("output", &json!({ "text": printed }), text);
         }
     }
 
     /// Something was shown to be so.
-    pub(super) fn shown(self, text: &str) {
-        line(&format!("  {} {text}", self.style.green("✓")));
+    pub(super) fn shown(self, what: &str) {
+        let text = || format!("  {} {what}", self.style.green("✓"));
+        self.tell("shown", &json!({ "text": what }), text);
+    }
+
+    /// A paragraph.
+    pub(super) fn say(self, paragraph: &str) {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        self.tell("remark", &json!({ "text": words.join(" ") }), || paragraph.to_owned());
     }
 
     pub(super) fn farewell(self) {
-        line(&format!("\n{}", self.style.bold("What to do next")));
-        say(
-            "  provender serve              start for good: it prints how to point each client at it\n  \
+        let heading = self.style.bold("What to do next");
+        let next = "  provender serve              start for good: it prints how to point each client at it\n  \
              provender own add --help     name what is yours, before anybody else does\n  \
              provender token create       let somebody publish\n  \
              provender events --follow    see what happens\n\n\
-             The server of this tour, and all that it kept, is gone.",
-        );
+             The server of this tour, and all that it kept, is gone.";
+        self.tell("done", &json!({}), || format!("\n{heading}\n{next}"));
     }
-}
 
-/// A paragraph.
-pub(super) fn say(text: &str) {
-    line(text);
-}
-
-fn line(text: &str) {
-    let _ = print(&format!("{text}\n"));
+    fn tell(self, fact: &str, fields: &Value, text: impl FnOnce() -> String) {
+        let line = if self.output.json {
+            let mut line = fields.clone();
+            line["fact"] = json!(fact);
+            line.to_string()
+        } else {
+            text()
+        };
+        let _ = print(&format!("{line}\n"));
+    }
 }
 
 /// Where output is broken, in characters.

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, ensure};
 use super::clients::Publisher;
 use super::index::Index;
 use super::relay::Relay;
-use super::script::say;
 use super::stage::Stage;
 use crate::ecosystems::TOURED;
 
@@ -36,8 +35,10 @@ impl Source {
 
 pub(super) async fn walk(stage: &mut Stage, offline: bool) -> Result<()> {
     let script = stage.script;
-    say("This tour starts a Provender of its own in a temporary directory, and does with it what \
-         you\nwould do, with the real clients. It leaves nothing behind.");
+    script.say(
+        "This tour starts a Provender of its own in a temporary directory, and does with it what \
+         you\nwould do, with the real clients. It leaves nothing behind.",
+    );
     script.step(1, "Start");
     let source = start(stage, offline).await?;
     let package = match source {
@@ -60,7 +61,7 @@ pub(super) async fn walk(stage: &mut Stage, offline: bool) -> Result<()> {
     namesake(stage).await?;
     script.step(7, "It is all written down");
     stage.type_command(&["events", "--limit", "12"]).await?;
-    say("  Who did what, when, from where and why. Nothing is ever taken out again.");
+    script.say("  Who did what, when, from where and why. Nothing is ever taken out again.");
     Ok(())
 }
 
@@ -72,7 +73,9 @@ async fn start(stage: &mut Stage, offline: bool) -> Result<Source> {
         match start_with_real_upstream(stage).await? {
             Ok(relay) => return Ok(Source::Real(relay)),
             Err(why) => {
-                say(&format!("  {why}. The rest of the tour uses a small upstream of its own."));
+                script.say(&format!(
+                    "  {why}. The rest of the tour uses a small upstream of its own."
+                ));
                 stage.strike_server().await;
             }
         }
@@ -134,7 +137,9 @@ async fn install(stage: &Stage, package: &str) -> Result<usize> {
 async fn survive(stage: &Stage, source: Source, package: &str, kept: usize) -> Result<()> {
     let script = stage.script;
     source.cut().await;
-    say("  The server's only way to its upstream is closed now. An empty cache, another folder:");
+    script.say(
+        "  The server's only way to its upstream is closed now. An empty cache, another folder:",
+    );
     pip_install(stage, "second", package).await?;
     let listed = stage.run_command(&["events", "--kind", "mirrored", "--limit", "1000"]).await?;
     ensure!(listed.lines().count() == kept, "files came in although the upstream was cut off");
@@ -159,7 +164,8 @@ async fn publish(stage: &Stage, publisher: &Publisher) -> Result<PathBuf> {
         }
         Publisher::Uv => format!("uv publish --publish-url {url} {}", wheel.name),
         Publisher::Script => {
-            say("  Neither twine nor uv is installed here, so a few lines of Python upload:");
+            script
+                .say("  Neither twine nor uv is installed here, so a few lines of Python upload:");
             format!("python3 upload.py {url} {}", wheel.name)
         }
     };
@@ -177,7 +183,7 @@ async fn publish(stage: &Stage, publisher: &Publisher) -> Result<PathBuf> {
 /// Nobody who published did anything for it; whoever has the file can ask.
 async fn why(stage: &Stage, file: &Path) -> Result<()> {
     let script = stage.script;
-    say(
+    script.say(
         "  Nobody signed anything in this tour, and no key was made by hand. Whoever has the file:",
     );
     let path = file.to_str().context("the temporary directory has no name that can be typed")?;
@@ -194,7 +200,7 @@ async fn namesake(stage: &Stage) -> Result<()> {
     let script = stage.script;
     let fake = stage.clients.build(PRIVATE_PACKAGE, "99.0", "the impostor").await?;
     let public = Index::open(vec![fake]).await?;
-    say(
+    script.say(
         "  A public index of the tour's own has an impostor now. What pip does by itself with both:",
     );
     let simple = format!("{}/simple/", stage.endpoint());
@@ -211,7 +217,7 @@ async fn namesake(stage: &Stage) -> Result<()> {
         .shown(&format!("it takes version {version}, the impostor: that is dependency confusion"));
 
     public.forget();
-    say(
+    script.say(
         "  The same index as an upstream of Provender, which may compare its list of names with ours:",
     );
     let add = ["upstream", "add", TOURED, &public.url(), "--name", "public", "--watch-names"];

@@ -72,8 +72,10 @@ fn a_package_from_its_publication_to_its_end() {
     assert!(yanked.contains("demo-1.0-py3-none-any.whl"), "{yanked}");
     assert_eq!((&file("1.0")["yanked"], &file("2.0")["yanked"]), (&true.into(), &false.into()));
     assert_eq!(file("1.0")["yank_reason"], "bad");
-    house.run(&["package", "unyank", "pypi", "demo", "1.0"]).ok();
+    house.run(&["package", "unyank", "pypi", "demo", "1.0", "--reason", "it was fine"]).ok();
     assert_eq!(file("1.0")["yanked"], false);
+    let told = house.run(&["events", "--kind", "unyanked"]).ok();
+    assert!(told.contains("was unyanked: it was fine"), "{told}");
 
     let name = "demo-2.0-py3-none-any.whl";
     house.run(&["package", "delete", "pypi", "demo", "--file", name, "--reason", "leak"]).ok();
@@ -131,6 +133,10 @@ fn upstreams_are_added_listed_and_removed() {
     let added = house.run(&[&add[..], &["--json"]].concat()).json();
     assert_eq!(added["url"], "https://upstream.example/simple/");
     assert_eq!(added["has_credentials"], true);
+    let again = ["upstream", "add", "pypi", "https://upstream.example/simple", "--name", "b"];
+    let refused = house.run(&again).failed(6);
+    let name = added["name"].as_str().unwrap();
+    assert!(refused.contains("as an upstream of pypi already") && refused.contains(name));
     house.run(&["repo", "create", "team"]).ok();
     let behind = ["upstream", "add", "pypi", "--from-repo", "main", "--repo", "team"];
     house.run(&behind).ok();

@@ -29,6 +29,22 @@ fn wrong_usage() {
 }
 
 #[test]
+fn a_wrong_upstream_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data_text = data.to_str().unwrap();
+    let check = |upstream: &str, part: &str| {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--data", data_text];
+        let message = run(&[&serve[..], &["--upstream", upstream]].concat()).failed(2);
+        assert!(message.contains(part), "{upstream}: {message}");
+        assert!(!data.exists(), "{upstream}: a directory and its token were made");
+    };
+    check("nonesuch=http://upstream.example/", "no ecosystem");
+    check("pypi=http://upstream.example/?a=b", "no query");
+    check("pypi=file:///srv", "begins with http");
+}
+
+#[test]
 fn nobody_there() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("none");

@@ -4,6 +4,7 @@
 
 mod commands;
 mod containers;
+mod discovery;
 mod errors;
 mod help;
 mod instance;

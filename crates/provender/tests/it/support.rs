@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use provender_testing::python::WheelBuilder;
 use serde_json::Value;
@@ -76,32 +78,48 @@ struct Running {
     process: Child,
     url: String,
     first_token: Option<String>,
+    /// What it tells once it is known how to use it.
+    facts: Receiver<Value>,
 }
+
+/// How long a test waits for a fact.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl House {
     /// Starts a server on a new data directory.
     pub(crate) fn start(more: &[&str]) -> Self {
-        let mut house = Self { folder: tempfile::tempdir().unwrap(), server: None };
+        let mut house = Self::empty();
         house.serve(more);
         house
+    }
+
+    /// No server has run here yet.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), server: None }
     }
 
     pub(crate) fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }
 
-    /// Starts a server, which must not run yet.
+    /// Starts a server, which must not run yet and asks no clients.
     pub(crate) fn serve(&mut self, more: &[&str]) {
+        self.serve_by(provender(), &[&["--no-discover"], more].concat());
+    }
+
+    /// Starts a server, which must not run yet, with this environment.
+    pub(crate) fn serve_by(&mut self, mut provender: Command, more: &[&str]) {
         assert!(self.server.is_none());
-        let mut process = provender()
-            .args(["serve", "--listen", "127.0.0.1:0", "--no-discover", "--json", "--data"])
+        let mut process = provender
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"])
             .arg(self.data())
             .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut running = Running { process, url: String::new(), first_token: None };
+        let (tell, facts) = std::sync::mpsc::channel();
+        let mut running = Running { process, url: String::new(), first_token: None, facts };
         // The first client is told of when everything before it is.
         loop {
             let line = lines.next().expect("the server tells how to use it").unwrap();
@@ -115,7 +133,13 @@ impl House {
             }
         }
         // Read on, so that the server is never kept from writing.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || {
+            for line in lines {
+                let fact = line.ok().and_then(|line| serde_json::from_str(&line).ok());
+                // Nobody may be listening any more.
+                let _ = fact.map(|fact: Value| tell.send(fact));
+            }
+        });
         self.server = Some(running);
     }
 
@@ -125,6 +149,17 @@ impl House {
         let id = running.process.id().to_string();
         assert!(Command::new("kill").arg(&id).status().unwrap().success());
         running.process.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// The next fact of this kind that the server tells.
+    pub(crate) fn next_fact(&self, kind: &str) -> Value {
+        let facts = &self.server.as_ref().expect("a server runs").facts;
+        loop {
+            let fact = facts.recv_timeout(PATIENCE).expect("the server tells this in time");
+            if fact["fact"] == kind {
+                return fact;
+            }
+        }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -171,6 +206,19 @@ impl House {
 
     /// Sends a request whose head lacks only what is the same for all; returns status and body.
     pub(crate) fn exchange(&self, head: &str, body: &[u8]) -> (u16, String) {
+        let (head, body) = self.send(head, body);
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body)
+    }
+
+    /// The head, in lower case but for its first line, and the body of the answer to such a request.
+    pub(crate) fn whole_answer(&self, head: &str) -> (String, String) {
+        let (head, body) = self.send(head, b"");
+        let (first, fields) = head.split_once("\r\n").unwrap();
+        (format!("{first}\r\n{}", fields.to_ascii_lowercase()), body)
+    }
+
+    fn send(&self, head: &str, body: &[u8]) -> (String, String) {
         let address = self.url().strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         let head = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n");
@@ -178,9 +226,8 @@ impl House {
         stream.write_all(body).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        (status, body.to_owned())
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
     }
 }
 
