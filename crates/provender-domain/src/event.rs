@@ -84,6 +84,8 @@ pub enum EventKind {
     Namesake,
     /// Red flag: another upstream than the one a name is bound to offers that name.
     OriginConflict,
+    /// Red flag: an upstream led to an address that this server does not go to.
+    AddressRefused,
     /// Red flag: somebody, or an upstream, would have moved a tag where tags are immutable.
     ImmutableTagMoved,
     /// A file could not be fetched from an upstream; told once for each file and hour.
@@ -102,7 +104,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -141,6 +143,7 @@ impl EventKind {
         Self::ArchiveRefused,
         Self::Namesake,
         Self::OriginConflict,
+        Self::AddressRefused,
         Self::ImmutableTagMoved,
         Self::FetchFailed,
         Self::UpstreamFailing,
@@ -191,6 +194,7 @@ impl EventKind {
             Self::ArchiveRefused => "archive-refused",
             Self::Namesake => "namesake",
             Self::OriginConflict => "origin-conflict",
+            Self::AddressRefused => "address-refused",
             Self::ImmutableTagMoved => "immutable-tag-moved",
             Self::FetchFailed => "fetch-failed",
             Self::UpstreamFailing => "upstream-failing",
@@ -208,7 +212,9 @@ impl EventKind {
             | Self::UpstreamChanged
             | Self::ArchiveRefused
             | Self::ImmutableTagMoved => Some(Severity::High),
-            Self::Namesake | Self::OriginConflict | Self::SigningFailing => Some(Severity::Medium),
+            Self::Namesake | Self::OriginConflict | Self::AddressRefused | Self::SigningFailing => {
+                Some(Severity::Medium)
+            }
             Self::NameClaimed | Self::FetchFailed | Self::UpstreamFailing => Some(Severity::Low),
             _ => None,
         }

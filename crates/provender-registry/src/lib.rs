@@ -11,7 +11,8 @@
 //! | `read` | indexes and files out |
 //! | `resolve` | the view of one package: here, or the first upstream that has it |
 //! | `decide` | facts → verdict |
-//! | `listing`, `mirror`, `companion`, `failure` | what comes in from upstreams, and what does not |
+//! | `listing`, `mirror`, `companion` | what comes in from upstreams |
+//! | `failure`, `fetch_problem`, `oversized`, `refused_address` | what does not, what its clients are told, and what others |
 //! | `publish`, `change` | what comes in from people |
 //! | `attestation` | what publishers attest: verified, then kept |
 //! | `signing` | what this server attests of all that comes in |
@@ -34,6 +35,7 @@ mod composite;
 mod decide;
 mod error;
 mod failure;
+mod fetch_problem;
 mod garbage;
 mod grant;
 mod head;
@@ -43,9 +45,11 @@ mod maintenance;
 mod mirror;
 mod names;
 mod options;
+mod oversized;
 mod publish;
 mod read;
 mod referrers;
+mod refused_address;
 mod remote;
 mod resolve;
 mod retention;

@@ -83,8 +83,12 @@ enum Phase {
         /// The files among them whose bodies broke, by hash; fewer than `failures_max`.
         broken: Vec<u64>,
     },
-    Open { until: Instant },
-    Probing { under_way: bool },
+    Open {
+        until: Instant,
+    },
+    Probing {
+        under_way: bool,
+    },
 }
 
 impl Breaker {
