@@ -14,6 +14,7 @@
 //! | `listing`, `mirror`, `companion` | what comes in from upstreams |
 //! | `failure`, `fetch_problem`, `oversized`, `refused_address` | what does not, what its clients are told, and what others |
 //! | `publish`, `change` | what comes in from people |
+//! | `refusal` | what of it does not |
 //! | `attestation` | what publishers attest: verified, then kept |
 //! | `signing` | what this server attests of all that comes in |
 //! | `authority` | what its own certificate authority and logs stand on |
@@ -49,6 +50,7 @@ mod oversized;
 mod publish;
 mod read;
 mod referrers;
+mod refusal;
 mod refused_address;
 mod remote;
 mod resolve;
