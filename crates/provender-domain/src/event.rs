@@ -98,13 +98,15 @@ pub enum EventKind {
     SigningFailing,
     /// What should be signed is signed again.
     SigningRecovered,
+    /// Red flag: there was no space to store anything; recorded once there is.
+    StorageFull,
     /// Retention rules were applied and garbage was collected by the clock.
     Maintained,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -150,6 +152,7 @@ impl EventKind {
         Self::UpstreamRecovered,
         Self::SigningFailing,
         Self::SigningRecovered,
+        Self::StorageFull,
         Self::Maintained,
     ];
 
@@ -201,6 +204,7 @@ impl EventKind {
             Self::UpstreamRecovered => "upstream-recovered",
             Self::SigningFailing => "signing-failing",
             Self::SigningRecovered => "signing-recovered",
+            Self::StorageFull => "storage-full",
             Self::Maintained => "maintained",
         }
     }
@@ -212,9 +216,11 @@ impl EventKind {
             | Self::UpstreamChanged
             | Self::ArchiveRefused
             | Self::ImmutableTagMoved => Some(Severity::High),
-            Self::Namesake | Self::OriginConflict | Self::AddressRefused | Self::SigningFailing => {
-                Some(Severity::Medium)
-            }
+            Self::Namesake
+            | Self::OriginConflict
+            | Self::AddressRefused
+            | Self::SigningFailing
+            | Self::StorageFull => Some(Severity::Medium),
             Self::NameClaimed | Self::FetchFailed | Self::UpstreamFailing => Some(Severity::Low),
             _ => None,
         }

@@ -22,6 +22,7 @@
 //! | `served` | kept files, remembered while they may be served |
 //! | `names` | namesakes: our names held against an upstream's complete list |
 //! | `garbage` | bytes that nothing refers to any more |
+//! | `space` | whether there is room to write, and who is told that there was none |
 //! | `admin` | repositories, tokens, accounts, issuers, names, upstreams, reports |
 
 mod access;
@@ -58,6 +59,7 @@ mod retention;
 mod served;
 mod signature;
 mod signing;
+mod space;
 mod state;
 mod statements;
 mod stream;
@@ -157,6 +159,8 @@ struct Inner {
     hashing: admin::accounts::Hashing,
     started_at: Timestamp,
     is_new: bool,
+    /// Since when there has been no room to write.
+    fullness: space::Fullness,
     /// Keeps every other process away from the data directory.
     _lock: std::fs::File,
 }
@@ -230,6 +234,7 @@ impl Registry {
             hashing: admin::accounts::Hashing::default(),
             started_at: now,
             is_new,
+            fullness: space::Fullness::default(),
             metadata,
             blobs,
             origin,
@@ -244,6 +249,7 @@ impl Registry {
         registry.renew_trust_in_background();
         registry.sign_in_background();
         registry.maintain_in_background();
+        registry.watch_space_in_background();
         Ok(registry)
     }
 

@@ -19,11 +19,11 @@ const OVERSIZED_LIMIT: usize = 4096;
 
 /// Such files, and what was told of each.
 #[derive(Default)]
-pub(crate) struct Oversized(Mutex<HashMap<MirrorKey, Found>>);
+pub(crate) struct Oversized(Mutex<HashMap<MirrorKey, Remembered>>);
 
-struct Found {
+struct Remembered {
     upstream: UpstreamName,
-    found_at: Timestamp,
+    since: Timestamp,
     problem: Problem,
 }
 
@@ -50,7 +50,7 @@ impl Registry {
         let (key, now) = (errand.key(), self.now());
         let mut known = self.inner.mirrors.oversized.lock();
         let found = known.get(&key)?;
-        let is_over = now.since(found.found_at) >= OVERSIZED_INTERVAL;
+        let is_over = now.since(found.since) >= OVERSIZED_INTERVAL;
         if is_over || found.upstream != errand.upstream.name {
             known.remove(&key);
             return None;
@@ -66,9 +66,9 @@ impl Registry {
             return;
         }
         let public = format!("{}; it is not asked for again within the hour", problem.public);
-        let found = Found {
+        let found = Remembered {
             upstream: errand.upstream.name.clone(),
-            found_at: self.now(),
+            since: self.now(),
             problem: Problem { public, ..problem.clone() },
         };
         let mut known = self.inner.mirrors.oversized.lock();
@@ -80,7 +80,7 @@ impl Registry {
 }
 
 impl Oversized {
-    fn lock(&self) -> MutexGuard<'_, HashMap<MirrorKey, Found>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<MirrorKey, Remembered>> {
         self.0.lock().expect("nothing panics while it holds this lock")
     }
 }
