@@ -84,6 +84,8 @@ pub enum EventKind {
     Namesake,
     /// Red flag: another upstream than the one a name is bound to offers that name.
     OriginConflict,
+    /// Red flag: an upstream led to an address that this server does not go to.
+    AddressRefused,
     /// Red flag: somebody, or an upstream, would have moved a tag where tags are immutable.
     ImmutableTagMoved,
     /// A file could not be fetched from an upstream; told once for each file and hour.
@@ -96,13 +98,15 @@ pub enum EventKind {
     SigningFailing,
     /// What should be signed is signed again.
     SigningRecovered,
+    /// Red flag: there was no space to store anything; recorded once there is.
+    StorageFull,
     /// Retention rules were applied and garbage was collected by the clock.
     Maintained,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 47] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -141,12 +145,14 @@ impl EventKind {
         Self::ArchiveRefused,
         Self::Namesake,
         Self::OriginConflict,
+        Self::AddressRefused,
         Self::ImmutableTagMoved,
         Self::FetchFailed,
         Self::UpstreamFailing,
         Self::UpstreamRecovered,
         Self::SigningFailing,
         Self::SigningRecovered,
+        Self::StorageFull,
         Self::Maintained,
     ];
 
@@ -191,12 +197,14 @@ impl EventKind {
             Self::ArchiveRefused => "archive-refused",
             Self::Namesake => "namesake",
             Self::OriginConflict => "origin-conflict",
+            Self::AddressRefused => "address-refused",
             Self::ImmutableTagMoved => "immutable-tag-moved",
             Self::FetchFailed => "fetch-failed",
             Self::UpstreamFailing => "upstream-failing",
             Self::UpstreamRecovered => "upstream-recovered",
             Self::SigningFailing => "signing-failing",
             Self::SigningRecovered => "signing-recovered",
+            Self::StorageFull => "storage-full",
             Self::Maintained => "maintained",
         }
     }
@@ -208,7 +216,11 @@ impl EventKind {
             | Self::UpstreamChanged
             | Self::ArchiveRefused
             | Self::ImmutableTagMoved => Some(Severity::High),
-            Self::Namesake | Self::OriginConflict | Self::SigningFailing => Some(Severity::Medium),
+            Self::Namesake
+            | Self::OriginConflict
+            | Self::AddressRefused
+            | Self::SigningFailing
+            | Self::StorageFull => Some(Severity::Medium),
             Self::NameClaimed | Self::FetchFailed | Self::UpstreamFailing => Some(Severity::Low),
             _ => None,
         }

@@ -63,7 +63,8 @@ impl Stores {
 #[async_trait]
 impl LogStores for Stores {
     async fn tiles(&self, name: &str) -> Result<Arc<dyn TileStore>, StorageError> {
-        let tiles = LogTiles::open(&self.root.join(name)).await;
+        let (root, space) = (self.root.join(name), self.metadata.space());
+        let tiles = LogTiles::open_telling(&root, space).await;
         let tiles = tiles.map_err(|error| StorageError::new("the tiles of a log", error))?;
         self.opened.lock().expect("nothing panics while it holds this list").push(tiles.clone());
         Ok(Arc::new(tiles))

@@ -12,8 +12,8 @@ use provender_upstream::Document;
 use url::Url;
 
 use crate::error::{blob_problem, store_problem};
+use crate::fetch_problem::fetch_problem;
 use crate::mirror::Errand;
-use crate::remote::fetch_problem;
 use crate::resolve::Query;
 use crate::{Caller, Registry};
 
@@ -54,7 +54,7 @@ impl Registry {
         if matches!(upstream.target, UpstreamTarget::Repository { .. }) {
             return self.companion_by_file(query, file, kind, upstream, caller).await;
         }
-        let id = self.fetch_companion(companion, upstream).await?;
+        let id = self.fetch_companion(query, file, companion, upstream).await?;
         if let Some(kept) = kept {
             self.remember_companion(query, &kept.file.name, kind, id).await?;
         }
@@ -166,6 +166,8 @@ impl Registry {
 
     async fn fetch_companion(
         &self,
+        query: &Query,
+        file: &File,
         companion: &Companion,
         upstream: &Upstream,
     ) -> Result<BlobId, Problem> {
@@ -174,13 +176,14 @@ impl Registry {
         let url =
             companion.url.as_deref().and_then(|url| Url::parse(url).ok()).ok_or_else(missing)?;
         let limit = self.inner.tuning.companion_limit_bytes;
-        let document = self
-            .inner
-            .remotes
-            .client
-            .document(&remote, &url, "*/*", None, limit)
-            .await
-            .map_err(|error| fetch_problem(upstream, &error))?;
+        let document =
+            self.inner.remotes.client.document(&remote, &url, "*/*", None, limit).await.map_err(
+                |error| {
+                    let (package, file) = (Some(&query.package), Some(&file.name));
+                    self.tell_of_refused_address(upstream, package, file, &error);
+                    fetch_problem(upstream, &error)
+                },
+            )?;
         let Document::Modified(page) = document else {
             return Err(missing());
         };

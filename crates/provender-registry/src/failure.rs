@@ -1,33 +1,41 @@
 //! Files that could not be fetched: told once for each file and hour, however many clients try.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use provender_domain::{EventKind, Problem, ProblemCode, Timestamp};
 
 use crate::Registry;
-use crate::mirror::{Errand, MirrorKey};
+use crate::mirror::Errand;
 
-/// How long the same file's failure is not told of again.
-const FAILURE_INTERVAL: Duration = Duration::from_hours(1);
-/// Failures remembered; when there are more, all are forgotten and may be told again.
-const FAILURES_LIMIT: usize = 4096;
+/// How long the same is not told of again.
+const TELLING_INTERVAL: Duration = Duration::from_hours(1);
+/// How much is remembered of what was told; when there is more, all is forgotten and may be told
+/// again.
+const TOLD_LIMIT: usize = 4096;
 
-/// Failures told of lately.
-#[derive(Default)]
-pub(crate) struct Failures(Mutex<HashMap<MirrorKey, Timestamp>>);
+/// What was told of lately.
+pub(crate) struct Lately<K>(Mutex<HashMap<K, Timestamp>>);
 
-impl Failures {
-    fn is_news(&self, key: MirrorKey, now: Timestamp) -> bool {
+impl<K> Default for Lately<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Lately<K> {
+    /// Whether it was not told of for an hour; it is from now on.
+    pub(crate) fn is_news(&self, what: K, now: Timestamp) -> bool {
         let mut told = self.0.lock().expect("nothing panics while it holds this lock");
-        if told.get(&key).is_some_and(|at| now.since(*at) < FAILURE_INTERVAL) {
+        if told.get(&what).is_some_and(|at| now.since(*at) < TELLING_INTERVAL) {
             return false;
         }
-        if told.len() >= FAILURES_LIMIT {
+        if told.len() >= TOLD_LIMIT {
             told.clear();
         }
-        told.insert(key, now);
+        told.insert(what, now);
         true
     }
 }

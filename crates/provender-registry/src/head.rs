@@ -11,7 +11,6 @@ use provender_upstream::{Class, Remote};
 
 use crate::mirror::Errand;
 use crate::read::no_such_file;
-use crate::remote::fetch_problem;
 use crate::resolve::Query;
 use crate::{Caller, Registry};
 
@@ -119,11 +118,7 @@ impl Registry {
             Ok(None) => Ok(Said::Nothing),
             // Addresses to which a client is sent may be good for GET alone.
             Err(error) if matches!(error.class(), Class::Status(_)) => Ok(Said::Unclear),
-            Err(error) => {
-                let problem = fetch_problem(upstream, &error);
-                self.upstream_failed(upstream, &problem);
-                Err(problem)
-            }
+            Err(error) => Err(self.upstream_failed(upstream, &errand.query.package, &error)),
         }
     }
 }

@@ -11,8 +11,10 @@
 //! | `read` | indexes and files out |
 //! | `resolve` | the view of one package: here, or the first upstream that has it |
 //! | `decide` | facts → verdict |
-//! | `listing`, `mirror`, `companion`, `failure` | what comes in from upstreams, and what does not |
+//! | `listing`, `mirror`, `companion` | what comes in from upstreams |
+//! | `failure`, `fetch_problem`, `oversized`, `refused_address` | what does not, what its clients are told, and what others |
 //! | `publish`, `change` | what comes in from people |
+//! | `refusal` | what of it does not |
 //! | `attestation` | what publishers attest: verified, then kept |
 //! | `signing` | what this server attests of all that comes in |
 //! | `authority` | what its own certificate authority and logs stand on |
@@ -21,6 +23,7 @@
 //! | `discovery` | what is said while upstreams are still being looked for |
 //! | `names` | namesakes: our names held against an upstream's complete list |
 //! | `garbage` | bytes that nothing refers to any more |
+//! | `space` | whether there is room to write, and who is told that there was none |
 //! | `admin` | repositories, tokens, accounts, issuers, names, upstreams, reports |
 
 mod access;
@@ -36,6 +39,7 @@ mod decide;
 mod discovery;
 mod error;
 mod failure;
+mod fetch_problem;
 mod garbage;
 mod grant;
 mod head;
@@ -45,15 +49,19 @@ mod maintenance;
 mod mirror;
 mod names;
 mod options;
+mod oversized;
 mod publish;
 mod read;
 mod referrers;
+mod refusal;
+mod refused_address;
 mod remote;
 mod resolve;
 mod retention;
 mod served;
 mod signature;
 mod signing;
+mod space;
 mod state;
 mod statements;
 mod stream;
@@ -155,6 +163,8 @@ struct Inner {
     searches: Arc<discovery::Searches>,
     started_at: Timestamp,
     is_new: bool,
+    /// Since when there has been no room to write.
+    fullness: space::Fullness,
     /// Keeps every other process away from the data directory.
     _lock: std::fs::File,
 }
@@ -229,6 +239,7 @@ impl Registry {
             searches: Arc::default(),
             started_at: now,
             is_new,
+            fullness: space::Fullness::default(),
             metadata,
             blobs,
             origin,
@@ -243,6 +254,7 @@ impl Registry {
         registry.renew_trust_in_background();
         registry.sign_in_background();
         registry.maintain_in_background();
+        registry.watch_space_in_background();
         Ok(registry)
     }
 

@@ -14,7 +14,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::error::store_problem;
-use crate::remote::{fetch_problem, is_nothing_for_nobody};
+use crate::remote::is_nothing_for_nobody;
 use crate::{Caller, Registry};
 
 /// What one upstream says of one package.
@@ -196,11 +196,7 @@ impl Registry {
                 self.upstream_answered(upstream);
                 Ok(Document::Missing { status: 401 })
             }
-            Err(error) => {
-                let problem = fetch_problem(upstream, &error);
-                self.upstream_failed(upstream, &problem);
-                Err(problem)
-            }
+            Err(error) => Err(self.upstream_failed(upstream, &question.key.package, &error)),
         }
     }
 

@@ -12,14 +12,16 @@ use provender_ecosystem::{
     ReferenceRole, UpstreamRequest,
 };
 use provender_store::{Blob, PackageKey, StoreError, Unverified, Verified, VerifyError, Write};
-use provender_upstream::{SingleFlight, Wanted};
+use provender_upstream::{FetchError, SingleFlight, Wanted};
 use tokio::sync::Semaphore;
 
 use crate::error::{blob_problem, store_problem};
-use crate::failure::Failures;
+use crate::failure::Lately;
+use crate::fetch_problem::fetch_problem;
 use crate::listing::shared_problem;
-use crate::read::{DOCUMENT_LIMIT_BYTES, no_such_file};
-use crate::remote::{fetch_problem, is_nothing_for_nobody};
+use crate::oversized::Oversized;
+use crate::read::no_such_file;
+use crate::remote::is_nothing_for_nobody;
 use crate::resolve::{Entry, Query, without_doubles};
 use crate::signature::EVIDENCE;
 use crate::signing::{CHECKS, Check, Task};
@@ -39,15 +41,21 @@ pub(crate) struct Mirrors {
     slots: Arc<Semaphore>,
     /// Those of them that clients are sent meanwhile.
     pub(crate) streams: Streams,
-    /// Those that could not be fetched.
-    pub(crate) failures: Failures,
+    /// Those of which it was told that they could not be fetched.
+    pub(crate) failures: Lately<MirrorKey>,
+    pub(crate) oversized: Oversized,
 }
 
 impl Mirrors {
     pub(crate) fn new(concurrent_fetches: usize) -> Self {
         let slots = Arc::new(Semaphore::new(concurrent_fetches));
-        let (streams, failures) = (Streams::default(), Failures::default());
-        Self { flights: SingleFlight::new(), slots, streams, failures }
+        Self {
+            flights: SingleFlight::new(),
+            slots,
+            streams: Streams::default(),
+            failures: Lately::default(),
+            oversized: Oversized::default(),
+        }
     }
 }
 
@@ -221,6 +229,9 @@ impl Registry {
     }
 
     async fn fetch_and_keep(&self, errand: Errand) -> Result<KeptFile, Problem> {
+        if let Some(problem) = self.known_to_be_oversized(&errand) {
+            return Err(problem);
+        }
         let slots = self.inner.mirrors.slots.clone();
         let _slot = slots.acquire_owned().await.map_err(|error| Problem::internal(&error))?;
         let broadcast = Broadcast::begin(&self.inner.mirrors.streams, errand.key());
@@ -259,12 +270,7 @@ impl Registry {
             .as_deref()
             .and_then(|url| url::Url::parse(url).ok())
             .ok_or_else(|| Problem::not_found("the upstream lists this file without a URL"))?;
-        let limit = self.inner.tuning.file_limit_bytes;
-        let limit = errand.file.size_bytes.map_or(limit, |size_bytes| size_bytes.min(limit));
-        let limit = match errand.query.ecosystem.delivery(&errand.file.name) {
-            Delivery::FromMemory => limit.min(DOCUMENT_LIMIT_BYTES),
-            Delivery::AfterKept | Delivery::WhileFetched => limit,
-        };
+        let limit = self.listed_size(errand).unwrap_or_else(|| self.size_limit(errand));
         let access = errand.request.as_ref().and_then(|request| request.access.as_deref());
         let failed = |error| {
             if is_nothing_for_nobody(upstream, access, &error) {
@@ -272,6 +278,8 @@ impl Registry {
             }
             let problem = fetch_problem(upstream, &error);
             self.tell_of_failed_fetch(errand, &problem);
+            let (package, file) = (Some(&errand.query.package), Some(&errand.file.name));
+            self.tell_of_refused_address(upstream, package, file, &error);
             problem
         };
         let client = &self.inner.remotes.client;
@@ -286,7 +294,15 @@ impl Registry {
         if errand.is_content() {
             broadcast.open(staging.tail(), download.content_length());
         }
-        while let Some(chunk) = download.chunk().await.map_err(failed)? {
+        let broken = |error| {
+            let is_too_large = matches!(error, FetchError::TooLarge { .. });
+            let problem = failed(error);
+            if is_too_large {
+                self.remember_oversized(errand, &problem);
+            }
+            problem
+        };
+        while let Some(chunk) = download.chunk().await.map_err(broken)? {
             staging.write(chunk).await.map_err(|error| blob_problem(&error))?;
         }
         staging.finish().await.map_err(|error| blob_problem(&error))

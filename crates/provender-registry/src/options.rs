@@ -60,6 +60,8 @@ pub struct Tuning {
     /// How often retention rules are applied and garbage is collected; `None`: when somebody says
     /// so.
     pub maintenance_interval: Option<Duration>,
+    /// How often it is tried whether there is room again, where a write found no space.
+    pub space_interval: Duration,
     /// How often our names are held against complete lists, where that is turned on.
     pub names_interval: Duration,
     /// How long an upstream may take to answer, and to go on answering.
@@ -84,6 +86,7 @@ impl Default for Tuning {
             index_cache_bytes: 48 << 20,
             listing_cache_files: 50_000,
             maintenance_interval: None,
+            space_interval: Duration::from_secs(5),
             names_interval: Duration::from_hours(6),
             upstream_timeouts: Timeouts::default(),
             upstream_breaker: BreakerOptions::default(),

@@ -84,17 +84,16 @@ impl Registry {
             Operation::Publish { framing: Framing::Whole { .. }, .. } => {
                 let mut form = form.clone();
                 form.fields.push((Form::SHA256.to_owned(), blob.id().to_hex()));
-                operation.ecosystem.read_publication(&form)?
+                operation.ecosystem.read_publication(&form)
             }
-            _ => operation.ecosystem.read_publication(form)?,
+            _ => operation.ecosystem.read_publication(form),
         };
+        let publication = publication
+            .inspect_err(|problem| self.tell_of_unread_publication(operation, form, problem))?;
         let outcome = self.admit(operation, &publication, blob).await;
-        if let Err(problem) = &outcome
-            && is_worth_telling(problem.code)
-        {
-            self.record_refusal(operation, &publication, problem);
-        }
-        outcome
+        outcome.inspect_err(|problem| {
+            self.tell_of_refused_publication(operation, &publication, problem);
+        })
     }
 
     async fn admit(
@@ -395,22 +394,6 @@ impl Registry {
         }
         event
     }
-
-    fn record_refusal(
-        &self,
-        operation: &Authorized<Operation>,
-        publication: &Publication,
-        problem: &Problem,
-    ) {
-        let key = operation.key(&publication.package);
-        let message = format!("{} was refused: {}", publication.file, problem.public);
-        let kind = EventKind::PublicationRefused;
-        let mut event = self.package_event(kind, &operation.caller, &key, message);
-        event.file = Some(publication.file.clone());
-        event.version.clone_from(&publication.version);
-        event.detail.set_text("code", problem.code.as_str());
-        self.record_in_background(event);
-    }
 }
 
 fn check_origin_of(
@@ -448,17 +431,6 @@ fn is_there_already(
         }
         Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
     }
-}
-
-/// Refusals that somebody should know of; a lack of rights has an event of its own.
-fn is_worth_telling(code: ProblemCode) -> bool {
-    matches!(
-        code,
-        ProblemCode::Conflict
-            | ProblemCode::InvalidPackage
-            | ProblemCode::DigestMismatch
-            | ProblemCode::TooLarge
-    )
 }
 
 /// Which publication is signed.

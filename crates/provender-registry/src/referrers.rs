@@ -18,7 +18,7 @@ use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::{blob_problem, store_problem};
 use crate::read::DOCUMENT_LIMIT_BYTES;
-use crate::remote::{fetch_problem, is_nothing_for_nobody};
+use crate::remote::is_nothing_for_nobody;
 use crate::resolve::Query;
 
 /// Most entries of a list under a tag that are looked for.
@@ -154,7 +154,9 @@ impl Registry {
         let remote = self.remote_of(upstream)?.expect("every other target is remote");
         let ecosystem = &query.ecosystem;
         for request in ecosystem.upstream_referrers(remote.base(), &query.package, of) {
-            let Some(page) = self.upstream_document(&request, upstream, &remote).await? else {
+            let Some(page) =
+                self.upstream_document(&query.package, &request, upstream, &remote).await?
+            else {
                 continue;
             };
             let document = UpstreamDocument {
@@ -180,6 +182,7 @@ impl Registry {
     /// A small document of an upstream, whole; `None` where it has none.
     pub(crate) async fn upstream_document(
         &self,
+        package: &PackageName,
         request: &UpstreamRequest,
         upstream: &Arc<Upstream>,
         remote: &Remote,
@@ -200,11 +203,7 @@ impl Registry {
                 self.upstream_answered(upstream);
                 Ok(None)
             }
-            Err(error) => {
-                let problem = fetch_problem(upstream, &error);
-                self.upstream_failed(upstream, &problem);
-                Err(problem)
-            }
+            Err(error) => Err(self.upstream_failed(upstream, package, &error)),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use provender_domain::{EventKind, Problem, ProblemCode, Timestamp, Upstream, UpstreamTarget};
+use provender_domain::{
+    EventKind, NewEvent, PackageName, Problem, ProblemCode, Timestamp, Upstream, UpstreamTarget,
+};
 use provender_ecosystem::UpstreamRequest;
 use provender_upstream::{
     BreakerOptions, Class, Client, ClientOptions, Credentials, FetchError, Fields, Head,
@@ -14,6 +16,9 @@ use provender_upstream::{
 use url::Url;
 
 use crate::Registry;
+use crate::failure::Lately;
+use crate::fetch_problem::fetch_problem;
+use crate::refused_address::RefusedAddress;
 
 /// The one client, and which upstreams are failing as far as events have said.
 pub(crate) struct Remotes {
@@ -21,16 +26,18 @@ pub(crate) struct Remotes {
     /// Tells this process apart from every other; part of the `User-Agent` that it sends.
     mark: String,
     failing: Mutex<HashSet<UpstreamKey>>,
+    /// The addresses that it was last told of that we did not go to.
+    pub(crate) refused_addresses: Lately<RefusedAddress>,
     /// When it was last told of an upstream that it sends nonsense.
     nonsense: Mutex<HashMap<UpstreamKey, Timestamp>>,
 }
 
 /// Repository, ecosystem and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct UpstreamKey(String, String, String);
+pub(crate) struct UpstreamKey(String, String, String);
 
 impl UpstreamKey {
-    fn of(upstream: &Upstream) -> Self {
+    pub(crate) fn of(upstream: &Upstream) -> Self {
         let repository = upstream.repository.to_string();
         Self(repository, upstream.ecosystem.clone(), upstream.name.to_string())
     }
@@ -45,7 +52,13 @@ impl Remotes {
         let mark = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
         let user_agent = format!("provender/{} ({mark})", env!("CARGO_PKG_VERSION"));
         let client = Client::new(ClientOptions { breaker, user_agent, ..ClientOptions::default() });
-        Self { client, mark, failing: Mutex::default(), nonsense: Mutex::default() }
+        Self {
+            client,
+            mark,
+            failing: Mutex::default(),
+            refused_addresses: Lately::default(),
+            nonsense: Mutex::default(),
+        }
     }
 
     /// Whether a request with this `User-Agent` is one of our own: we are our own upstream, and
@@ -120,47 +133,6 @@ pub(crate) fn is_nothing_for_nobody(
     is_nobody && access.is_some() && is_refusal
 }
 
-/// What a failure to fetch is to a client: which upstream and what sort, no addresses.
-pub(crate) fn fetch_problem(upstream: &Upstream, error: &FetchError) -> Problem {
-    let name = &upstream.name;
-    let (code, message) = match error.class() {
-        Class::Stalled => {
-            (ProblemCode::UpstreamTimeout, format!("upstream {name} did not answer in time"))
-        }
-        Class::Unreachable => {
-            (ProblemCode::UpstreamFailed, format!("upstream {name} cannot be reached"))
-        }
-        Class::Status(status) => {
-            (ProblemCode::UpstreamFailed, format!("upstream {name} answered with status {status}"))
-        }
-        Class::Missing => {
-            (ProblemCode::NotFound, format!("upstream {name} lists this file but no longer has it"))
-        }
-        Class::Limit => {
-            let message = format!("upstream {name} sent more than this server takes");
-            (ProblemCode::UpstreamFailed, message)
-        }
-        Class::Policy => {
-            let message =
-                format!("upstream {name} leads to an address that this server does not go to");
-            (ProblemCode::UpstreamFailed, message)
-        }
-        Class::Suspended => {
-            let message = format!("upstream {name} has been failing and is left alone for a while");
-            (ProblemCode::UpstreamFailed, message)
-        }
-        _ => (
-            ProblemCode::UpstreamFailed,
-            format!("upstream {name} sent an answer that makes no sense"),
-        ),
-    };
-    let problem = Problem::new(code, message).because(error);
-    match error.retry_after() {
-        Some(delay) => problem.retry_after(delay),
-        None => problem,
-    }
-}
-
 impl Registry {
     /// The remote registry behind an upstream, with what the operator allowed of it; `None` for
     /// another repository of this server.
@@ -196,13 +168,24 @@ impl Registry {
         Ok(Some(remote))
     }
 
-    /// Tells once that an upstream began to fail.
-    pub(crate) fn upstream_failed(&self, upstream: &Upstream, problem: &Problem) {
+    /// What a client is told whose question about a package an upstream failed to answer. Tells once
+    /// that the upstream began to fail; that it led to an address that we do not go to is no failure
+    /// of it, and told by itself.
+    pub(crate) fn upstream_failed(
+        &self,
+        upstream: &Upstream,
+        package: &PackageName,
+        error: &FetchError,
+    ) -> Problem {
+        let problem = fetch_problem(upstream, error);
         tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);
-        if self.inner.remotes.note(upstream, true) {
+        if error.refused_target().is_some() {
+            self.tell_of_refused_address(upstream, Some(package), None, error);
+        } else if self.inner.remotes.note(upstream, true) {
             let message = format!("{}; what is kept is served on", problem.public);
             self.record_upstream_event(EventKind::UpstreamFailing, upstream, message);
         }
+        problem
     }
 
     /// Tells, once in a while, that an upstream sends what makes no sense.
@@ -223,10 +206,20 @@ impl Registry {
     }
 
     fn record_upstream_event(&self, kind: EventKind, upstream: &Upstream, message: String) {
+        self.record_in_background(self.upstream_event(kind, upstream, message));
+    }
+
+    /// An event about an upstream.
+    pub(crate) fn upstream_event(
+        &self,
+        kind: EventKind,
+        upstream: &Upstream,
+        message: String,
+    ) -> NewEvent {
         let mut event = self.event(kind, &crate::Caller::system(), message);
         event.repository = Some(upstream.repository.clone());
         event.ecosystem = Some(upstream.ecosystem.clone());
         event.detail.set_text("upstream", upstream.name.as_str());
-        self.record_in_background(event);
+        event
     }
 }

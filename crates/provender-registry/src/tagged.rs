@@ -18,7 +18,6 @@ use provender_upstream::Remote;
 use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::store_problem;
-use crate::remote::fetch_problem;
 use crate::resolve::{Query, bound_origin};
 use crate::{Caller, Registry};
 
@@ -138,18 +137,20 @@ impl Registry {
         upstream: &Arc<Upstream>,
         remote: &Remote,
     ) -> Result<Option<FileName>, Problem> {
-        let ecosystem = &query.ecosystem;
-        let Some(request) = ecosystem.upstream_tag(remote.base(), &query.package, tag) else {
+        let (ecosystem, package) = (&query.ecosystem, &query.package);
+        let Some(request) = ecosystem.upstream_tag(remote.base(), package, tag) else {
             return Ok(None);
         };
-        let digest = match self.head_digest(&request, upstream, remote).await? {
+        let digest = match self.head_digest(package, &request, upstream, remote).await? {
             Answered::Missing => return Ok(None),
             Answered::Digest(digest) => digest,
             // It does not say so in the head: the bytes tell.
-            Answered::Unsaid => match self.document_digest(&request, upstream, remote).await? {
-                Some(digest) => digest,
-                None => return Ok(None),
-            },
+            Answered::Unsaid => {
+                match self.document_digest(package, &request, upstream, remote).await? {
+                    Some(digest) => digest,
+                    None => return Ok(None),
+                }
+            }
         };
         let file = ecosystem.tagged_file(&digest).ok_or_else(|| {
             let message = format!(
@@ -163,6 +164,7 @@ impl Registry {
 
     async fn head_digest(
         &self,
+        package: &PackageName,
         request: &UpstreamRequest,
         upstream: &Arc<Upstream>,
         remote: &Remote,
@@ -174,22 +176,19 @@ impl Registry {
                 Ok(digest.map_or(Answered::Unsaid, Answered::Digest))
             }
             Ok(None) => Ok(Answered::Missing),
-            Err(error) => {
-                let problem = fetch_problem(upstream, &error);
-                self.upstream_failed(upstream, &problem);
-                Err(problem)
-            }
+            Err(error) => Err(self.upstream_failed(upstream, package, &error)),
         }
     }
 
     async fn document_digest(
         &self,
+        package: &PackageName,
         request: &UpstreamRequest,
         upstream: &Arc<Upstream>,
         remote: &Remote,
     ) -> Result<Option<Digest>, Problem> {
         use sha2::Digest as _;
-        let page = self.upstream_document(request, upstream, remote).await?;
+        let page = self.upstream_document(package, request, upstream, remote).await?;
         Ok(page.map(|page| {
             let hash: [u8; 32] = sha2::Sha256::digest(&page.body).into();
             provender_domain::BlobId::from_bytes(hash).digest()

@@ -23,15 +23,23 @@ struct Known {
     status: Option<Arc<Status>>,
 }
 
-/// `{"status":"ok"}` with 200, or `{"status":"failing"}` with 503.
+/// `{"status":"ok"}` with 200, or `{"status":"failing"}` with 503. Where there is no space to store
+/// anything it is `{"status":"storage-full"}`, with 200: what is kept is served.
 pub(crate) async fn health(server: &Server) -> Response<Body> {
-    let (status, body) = match current(server).await {
-        Some(_) => (StatusCode::OK, "{\"status\":\"ok\"}\n"),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"failing\"}\n"),
-    };
+    let (status, body) = words(current(server).await.as_deref());
     let mut response = plain(body, "application/json");
     *response.status_mut() = status;
     response
+}
+
+fn words(status: Option<&Status>) -> (StatusCode, &'static str) {
+    match status {
+        Some(Status { storage_full_since: Some(_), .. }) => {
+            (StatusCode::OK, "{\"status\":\"storage-full\"}\n")
+        }
+        Some(_) => (StatusCode::OK, "{\"status\":\"ok\"}\n"),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"failing\"}\n"),
+    }
 }
 
 /// Counters in the text format of Prometheus. They name no repository, package or upstream, so
@@ -93,8 +101,36 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::{Health, Known};
+    use provender_domain::Timestamp;
+    use provender_registry::Status;
+
+    use super::{Health, Known, words};
     use crate::limits::HEALTH_INTERVAL;
+
+    #[test]
+    fn what_is_said() {
+        let now = Timestamp::from_microseconds(0);
+        let well = Status {
+            version: "1",
+            started_at: now,
+            repositories: 1,
+            packages: 0,
+            files: 0,
+            bytes: 0,
+            events: 1,
+            signing_pending: 0,
+            storage_full_since: None,
+            upstreams: Vec::new(),
+        };
+        let full = Status { storage_full_since: Some(now), ..well.clone() };
+        let check = |status: Option<&Status>, code: u16, word: &str| {
+            let (said, body) = words(status);
+            assert_eq!((said.as_u16(), body), (code, &*format!("{{\"status\":\"{word}\"}}\n")));
+        };
+        check(Some(&well), 200, "ok");
+        check(Some(&full), 200, "storage-full");
+        check(None, 503, "failing");
+    }
 
     #[test]
     fn one_caller_asks_anew_while_the_others_go_on() {

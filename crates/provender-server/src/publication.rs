@@ -37,10 +37,12 @@ pub(crate) async fn publish(
     if let Framing::Whole { limit_bytes } = framing
         && body.declared_bytes().is_some_and(|bytes| bytes > limit_bytes)
     {
-        return Err(archive_too_large(limit_bytes));
+        let problem = archive_too_large(limit_bytes);
+        server.registry().tell_of_unread_publication(&authorized, &form, &problem);
+        return Err(problem);
     }
     let mut staging = server.registry().stage(&authorized).await?;
-    let mut chunks = Chunks { body: body.take(), server: server.clone() };
+    let mut chunks = Chunks { body: body.take(), server: server.clone(), is_broken: false };
     let read = match framing {
         Framing::Multipart { file_field } => {
             read_multipart(headers, &mut chunks, file_field, &mut form, &mut staging).await
@@ -49,7 +51,13 @@ pub(crate) async fn publish(
     };
     // An epilogue is nobody's, but a connection that is to be used again has to be read to its end.
     drain::discard(chunks.body);
-    read?;
+    if let Err(problem) = read {
+        // Who hung up was not refused.
+        if !chunks.is_broken {
+            server.registry().tell_of_unread_publication(&authorized, &form, &problem);
+        }
+        return Err(problem);
+    }
     let blob = staging.finish().await.map_err(|error| blob_problem(&error))?;
     finish(server, authorized, recipient, form, blob).await
 }
@@ -224,6 +232,8 @@ where
 struct Chunks {
     body: RequestBody,
     server: Server,
+    /// Whether it did not come to its end.
+    is_broken: bool,
 }
 
 impl Stream for Chunks {
@@ -238,7 +248,10 @@ impl Stream for Chunks {
                         return Poll::Ready(Some(Ok(data)));
                     }
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Err(error)) => {
+                    self.is_broken = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
                 None => return Poll::Ready(None),
             }
         }

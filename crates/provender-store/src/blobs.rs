@@ -84,8 +84,8 @@ impl Blobs {
     /// Opens the blobs below this directory, making directories (mode 0700) as needed, emptying
     /// `staging/` of what a crash left, and checking that it can write.
     pub async fn open(root: &Path, metadata: Metadata) -> Result<Self, BlobError> {
-        let root = root.to_owned();
-        let local = blocking(move || Local::open(&root)).await?;
+        let (root, space) = (root.to_owned(), metadata.space().clone());
+        let local = blocking(move || Local::open(&root, &space)).await?;
         Ok(Self { local: Arc::new(local), metadata, recent: Arc::new(Recent::new()) })
     }
 

@@ -113,7 +113,7 @@ impl From<sqlx::Error> for StoreError {
 /// index of `SQLite`'s log fails to grow for no other reason; `disk_full` of `PostgreSQL`.
 const FULL_CODES: [&str; 3] = ["13", "4874", "53100"];
 
-fn is_full(error: &sqlx::Error) -> bool {
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => is_full_disk(error),
         sqlx::Error::Database(error) => {
@@ -123,7 +123,7 @@ fn is_full(error: &sqlx::Error) -> bool {
     }
 }
 
-fn is_full_disk(error: &io::Error) -> bool {
+pub(crate) fn is_full_disk(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 

@@ -26,6 +26,7 @@ mod error;
 mod faults;
 mod log_tiles;
 mod metadata;
+mod space;
 mod steps;
 
 pub use blobs::{
@@ -42,3 +43,4 @@ pub use metadata::{
     PackedAttestation, Settings, SigningKind, SigningTask, Standing, StoredKey, StoredListing,
     TagChange, TagRow, Token, Unreferenced, Write,
 };
+pub use space::Space;

@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 
 use self::directories::Directories;
 use self::place::Place;
-use crate::BlobError;
 use crate::steps::Steps;
+use crate::{BlobError, Space};
 
 mod directories;
 mod place;
@@ -44,8 +44,13 @@ impl LogTiles {
     ///
     /// The directory belongs to one process alone; the caller sees to that.
     pub async fn open(root: &Path) -> Result<Self, BlobError> {
-        let root = root.to_owned();
-        let opened = spawn_blocking(move || Tiles::open(root)).await;
+        Self::open_telling(root, &Space::default()).await
+    }
+
+    /// The same; a write that finds no space tells `space`.
+    pub async fn open_telling(root: &Path, space: &Space) -> Result<Self, BlobError> {
+        let (root, space) = (root.to_owned(), space.clone());
+        let opened = spawn_blocking(move || Tiles::open(root, &space)).await;
         let tiles = opened.unwrap_or_else(|error| Err(io::Error::other(error)))?;
         Ok(Self(Arc::new(tiles)))
     }
@@ -88,8 +93,8 @@ impl TileStore for LogTiles {
 }
 
 impl Tiles {
-    fn open(root: PathBuf) -> io::Result<Self> {
-        let steps = Steps::default();
+    fn open(root: PathBuf, space: &Space) -> io::Result<Self> {
+        let steps = Steps::telling(space);
         let directories = Directories::make_root(&root, &steps)?;
         let staging = root.join(STAGING);
         directories::make(&staging)?;

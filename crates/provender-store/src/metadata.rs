@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 use self::commit::{LogMember, Member, Writer};
 use self::connect::{Pools, Reader};
 use self::url::Address;
-use crate::StoreError;
 use crate::steps::Steps;
+use crate::{Space, StoreError};
 
 mod apply;
 mod at_rest;
@@ -81,6 +81,7 @@ struct Shared {
     /// What else is done as long as this lives.
     beside: Mutex<JoinSet<()>>,
     last_event: watch::Receiver<i64>,
+    space: Space,
     #[cfg(feature = "faults")]
     steps: Steps,
 }
@@ -104,7 +105,8 @@ impl Metadata {
         let (last_event, watching) = watch::channel(last);
         let (commits, waiting_commits) = mpsc::channel(QUEUE_LIMIT);
         let (log, waiting_log) = mpsc::channel(LOG_QUEUE_LIMIT);
-        let steps = Steps::default();
+        let space = Space::default();
+        let steps = Steps::telling(&space);
         let writer = Writer {
             dialect: pools.dialect,
             pool: pools.writer.clone(),
@@ -124,6 +126,7 @@ impl Metadata {
             writer: Mutex::new(Some(writer)),
             beside: Mutex::new(beside),
             last_event: watching,
+            space,
             #[cfg(feature = "faults")]
             steps,
         })))
@@ -274,6 +277,12 @@ impl Metadata {
     /// How much there is, from running totals: as cheap as one row.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         read::counts(&mut *self.reader().await?).await
+    }
+
+    /// Where writes tell that they found no space: those of this database, and of the blobs that
+    /// were opened with it.
+    pub fn space(&self) -> &Space {
+        &self.0.space
     }
 
     /// Waits for commits under way, then closes every connection. Later calls on any clone answer

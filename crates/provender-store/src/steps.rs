@@ -1,24 +1,67 @@
-//! The durable steps of both stores, where tests inject faults.
+//! The durable steps of both stores: where a full disk is seen, and where tests inject faults.
 
 use std::io;
 
-/// Runs durable steps; with the feature `faults`, makes one of them fail.
+use crate::error::{is_full, is_full_disk};
+use crate::{Space, StoreError};
+
+/// Runs durable steps, and tells where one found no space; with the feature `faults`, makes one of
+/// them fail.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Steps {
+    space: Space,
     #[cfg(feature = "faults")]
     faults: std::sync::Arc<std::sync::Mutex<crate::Faults>>,
 }
 
-#[cfg(not(feature = "faults"))]
 impl Steps {
+    /// Steps that tell this of a full disk.
+    pub(crate) fn telling(space: &Space) -> Self {
+        Self {
+            space: space.clone(),
+            #[cfg(feature = "faults")]
+            faults: std::sync::Arc::default(),
+        }
+    }
+
     /// Runs a step of the file system.
-    #[expect(clippy::unused_self, reason = "the feature `faults` asks it")]
     pub(crate) fn file<T>(&self, step: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        step()
+        self.run(step).inspect_err(|error| {
+            if is_full_disk(error) {
+                self.space.ran_out();
+            }
+        })
     }
 
     /// Runs a step of the database.
     pub(crate) async fn sql(
+        &self,
+        step: impl Future<Output = Result<(), sqlx::Error>>,
+    ) -> Result<(), sqlx::Error> {
+        self.run_sql(step).await.inspect_err(|error| {
+            if is_full(error) {
+                self.space.ran_out();
+            }
+        })
+    }
+
+    /// Tells of a failure before such a step.
+    pub(crate) fn failed(&self, error: &StoreError) {
+        if matches!(error, StoreError::Full(_)) {
+            self.space.ran_out();
+        }
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+impl Steps {
+    #[expect(clippy::unused_self, reason = "the feature `faults` asks it")]
+    fn run<T>(&self, step: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        step()
+    }
+
+    #[expect(clippy::unused_self, reason = "the feature `faults` asks it")]
+    async fn run_sql(
         &self,
         step: impl Future<Output = Result<(), sqlx::Error>>,
     ) -> Result<(), sqlx::Error> {
@@ -33,7 +76,7 @@ impl Steps {
     }
 
     /// Runs a step of the file system, unless a fault is due.
-    pub(crate) fn file<T>(&self, step: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    fn run<T>(&self, step: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         use crate::FaultMode::{AfterPersisted, BeforePersisted};
         let fault = self.current().begin();
         match fault {
@@ -44,7 +87,7 @@ impl Steps {
     }
 
     /// Runs a step of the database, unless a fault is due.
-    pub(crate) async fn sql(
+    async fn run_sql(
         &self,
         step: impl Future<Output = Result<(), sqlx::Error>>,
     ) -> Result<(), sqlx::Error> {

@@ -19,6 +19,8 @@ use crate::{FetchError, Pass, Timeouts};
 /// It keeps the origin's slot until it is dropped, and tells the breaker how it ended.
 pub(crate) struct Body {
     response: Response,
+    /// What was asked for, before redirects.
+    asked: Url,
     url: Url,
     origin: Arc<Origin>,
     expected: Option<u64>,
@@ -56,7 +58,7 @@ impl Body {
         deadline: Option<Instant>,
         limit_bytes: u64,
     ) -> Result<Self, FetchError> {
-        let Arrived { response, url, origin, pass, slot } = arrived;
+        let Arrived { response, asked, url, origin, pass, slot } = arrived;
         let announced = response.headers().get(CONTENT_LENGTH);
         let expected = announced.and_then(|value| value.to_str().ok()?.parse().ok());
         if expected.is_some_and(|bytes| bytes > limit_bytes) {
@@ -64,6 +66,7 @@ impl Body {
         }
         Ok(Self {
             response,
+            asked,
             url,
             origin,
             expected,
@@ -110,7 +113,7 @@ impl Body {
             Err(error) => {
                 self.end = End::Failed;
                 if let Some(pass) = self.pass.take().filter(|_| error.is_failure()) {
-                    self.origin.report_failure(pass, error, None);
+                    self.origin.report_broken_body(pass, error, &self.asked);
                 }
             }
         }

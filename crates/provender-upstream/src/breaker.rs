@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use url::Url;
 
 /// Failures in a row after which an upstream is left alone.
 const FAILURES_MAX: u32 = 5;
@@ -54,9 +55,16 @@ pub enum BreakerState {
 /// servers do not come back at once. After the pause one request goes through as a probe: its
 /// success closes the breaker, its failure opens it again. A failure that came with a
 /// `Retry-After` opens it at once, for that long.
+///
+/// A body that breaks after a good head says more about its file than about the upstream: the same
+/// file counts once among the failures in a row, however often it is asked for. So one broken file
+/// closes nobody's way to the others, and an upstream that cuts off whatever is asked for is left
+/// alone all the same.
 #[derive(Debug)]
 pub struct Breaker {
     options: BreakerOptions,
+    /// Seeded at random: no upstream can choose addresses that count as one.
+    files: RandomState,
     inner: Mutex<Inner>,
 }
 
@@ -70,17 +78,24 @@ struct Inner {
 
 #[derive(Debug)]
 enum Phase {
-    Closed { failures: u32 },
-    Open { until: Instant },
-    Probing { under_way: bool },
+    Closed {
+        failures: u32,
+        /// The files among them whose bodies broke, by hash; fewer than `failures_max`.
+        broken: Vec<u64>,
+    },
+    Open {
+        until: Instant,
+    },
+    Probing {
+        under_way: bool,
+    },
 }
 
 impl Breaker {
     /// A breaker that lets requests through.
     pub fn new(options: BreakerOptions) -> Arc<Self> {
-        let phase = Phase::Closed { failures: 0 };
-        let inner = Mutex::new(Inner { phase, pauses: 0, openings_total: 0 });
-        Arc::new(Self { options, inner })
+        let inner = Mutex::new(Inner { phase: Phase::closed(), pauses: 0, openings_total: 0 });
+        Arc::new(Self { options, files: RandomState::new(), inner })
     }
 
     /// Asks to make a request.
@@ -112,7 +127,7 @@ impl Breaker {
     /// What the breaker thinks now.
     pub fn state(&self) -> BreakerState {
         match self.lock().phase {
-            Phase::Closed { failures } => BreakerState::Closed { failures },
+            Phase::Closed { failures, .. } => BreakerState::Closed { failures },
             Phase::Probing { .. } => BreakerState::Probing,
             Phase::Open { until } => {
                 let retry_after = until.saturating_duration_since(Instant::now());
@@ -136,21 +151,29 @@ impl Breaker {
     fn succeeded(&self, probe: bool) {
         let mut inner = self.lock();
         if probe || matches!(inner.phase, Phase::Closed { .. }) {
-            inner.phase = Phase::Closed { failures: 0 };
+            inner.phase = Phase::closed();
             inner.pauses = 0;
         }
     }
 
-    fn failed(&self, probe: bool, retry_after: Option<Duration>) {
+    /// `file` is said where a body broke.
+    fn failed(&self, probe: bool, retry_after: Option<Duration>, file: Option<&Url>) {
+        let file = file.map(|file| self.files.hash_one(file.as_str()));
         let mut inner = self.lock();
-        let failures = match inner.phase {
-            Phase::Closed { failures } => failures + 1,
+        let failures_in_row = match &mut inner.phase {
+            Phase::Closed { broken, .. } if file.is_some_and(|file| broken.contains(&file)) => {
+                return;
+            }
+            Phase::Closed { failures, broken } => {
+                *failures += 1;
+                broken.extend(file);
+                *failures
+            }
             Phase::Probing { .. } | Phase::Open { .. } if probe => self.options.failures_max,
             // A request from before the pause: what it says is known already.
             Phase::Probing { .. } | Phase::Open { .. } => return,
         };
-        if failures < self.options.failures_max && retry_after.is_none() {
-            inner.phase = Phase::Closed { failures };
+        if failures_in_row < self.options.failures_max && retry_after.is_none() {
             return;
         }
         let pause = match retry_after {
@@ -176,6 +199,12 @@ impl Breaker {
     }
 }
 
+impl Phase {
+    const fn closed() -> Self {
+        Self::Closed { failures: 0, broken: Vec::new() }
+    }
+}
+
 /// Leave to make one request, and the duty to tell how it went.
 ///
 /// Dropped without a word, it says nothing about the upstream.
@@ -197,7 +226,14 @@ impl Pass {
     /// The upstream failed; it may have said for how long it wants to be left alone.
     pub fn fail(mut self, retry_after: Option<Duration>) {
         self.told = true;
-        self.breaker.failed(self.probe, retry_after);
+        self.breaker.failed(self.probe, retry_after, None);
+    }
+
+    /// The answer began well, and its body broke. `file` is what was asked for: where redirects
+    /// led may be another address each time.
+    pub fn break_off(mut self, file: &Url) {
+        self.told = true;
+        self.breaker.failed(self.probe, None, Some(file));
     }
 
     /// An answer has begun. That settles a probe; for other requests its end decides.

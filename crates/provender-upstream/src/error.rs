@@ -278,6 +278,17 @@ impl FetchError {
         }
     }
 
+    /// Where the upstream led and we did not go: the host, or what stands for it in an address that
+    /// has none. `None` for every other condition.
+    pub fn refused_target(&self) -> Option<String> {
+        match self {
+            Self::Scheme { url } | Self::Downgrade { url } => Some(url.host_or_scheme()),
+            Self::PrivateAddress { host, .. } => Some(host.clone()),
+            Self::Token { source, .. } => source.refused_target(),
+            _ => None,
+        }
+    }
+
     /// Whether this speaks against the upstream's health, so that its breaker should know.
     pub(crate) fn is_failure(&self) -> bool {
         match self.class() {
@@ -365,6 +376,15 @@ fn of(expected: Option<u64>) -> String {
 /// A URL as it may be shown: without credentials, query and fragment, which may hold secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
+
+impl PublicUrl {
+    fn host_or_scheme(&self) -> String {
+        let url = Url::parse(&self.0).ok();
+        let host = url.as_ref().and_then(Url::host_str).filter(|host| !host.is_empty());
+        let scheme = || self.0.split_inclusive(':').next().unwrap_or_default();
+        host.unwrap_or_else(scheme).to_owned()
+    }
+}
 
 impl From<&Url> for PublicUrl {
     fn from(url: &Url) -> Self {

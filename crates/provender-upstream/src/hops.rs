@@ -47,6 +47,8 @@ pub(crate) enum Showing {
 /// An answer that is not a redirect and not a failure of the upstream. Its body is still to come.
 pub(crate) struct Arrived {
     pub(crate) response: Response,
+    /// What was asked for, before redirects.
+    pub(crate) asked: Url,
     pub(crate) url: Url,
     pub(crate) origin: Arc<Origin>,
     pub(crate) pass: Pass,
@@ -84,12 +86,13 @@ impl Network {
     pub(crate) async fn follow(&self, ask: &Ask<'_>, url: &Url) -> Result<Arrived, FetchError> {
         let mut url = url.clone();
         strip(&mut url);
+        let asked = url.clone();
         let mut secure = ask.remote.base().scheme() == "https";
         let mut seen: Vec<Url> = Vec::new();
         loop {
             check(ask, &url, secure)?;
             secure = url.scheme() == "https";
-            let arrived = self.hop(ask, &url).await?;
+            let arrived = self.hop(ask, &asked, &url).await?;
             if !is_redirect(arrived.response.status()) {
                 return Ok(arrived);
             }
@@ -108,7 +111,7 @@ impl Network {
     }
 
     /// One request and the head of its answer; statuses of failure are errors.
-    async fn hop(&self, ask: &Ask<'_>, url: &Url) -> Result<Arrived, FetchError> {
+    async fn hop(&self, ask: &Ask<'_>, asked: &Url, url: &Url) -> Result<Arrived, FetchError> {
         let origin = self.origins.of(url);
         let mut pass = origin.breaker.enter().map_err(|retry_after| FetchError::Suspended {
             origin: origin.name.clone(),
@@ -132,7 +135,8 @@ impl Network {
             return Err(error);
         }
         pass.begin();
-        Ok(Arrived { response, url: url.clone(), origin, pass, slot })
+        let (asked, url) = (asked.clone(), url.clone());
+        Ok(Arrived { response, asked, url, origin, pass, slot })
     }
 
     /// Sends the request, once more where that is right.

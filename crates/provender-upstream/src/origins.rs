@@ -134,8 +134,17 @@ impl Origin {
         error: &FetchError,
         retry_after: Option<Duration>,
     ) {
+        self.report(error, || pass.fail(retry_after));
+    }
+
+    /// Tells the breaker that the body of what was asked for as `file` broke.
+    pub(crate) fn report_broken_body(&self, pass: Pass, error: &FetchError, file: &Url) {
+        self.report(error, || pass.break_off(file));
+    }
+
+    fn report(&self, error: &FetchError, tell: impl FnOnce()) {
         let before = self.breaker.openings_total();
-        pass.fail(retry_after);
+        tell();
         if self.breaker.openings_total() > before {
             tracing::warn!(origin = %self.name, %error, "the upstream is left alone for a while");
         }

@@ -24,6 +24,10 @@ fn describe(status: &Status, runs: bool) -> String {
         format!("files         {} ({})", status.files, size(status.bytes)),
         format!("events        {}", status.events),
     ];
+    let full = status.storage_full_since;
+    lines.extend(
+        full.map(|since| format!("storage       is full since {}; make room", moment(since))),
+    );
     let upstreams = status.upstreams.iter();
     lines.extend(upstreams.map(|it| format!("upstream      {} is {}", it.origin, it.state)));
     lines.join("\n")

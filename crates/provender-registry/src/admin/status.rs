@@ -26,6 +26,8 @@ pub struct Status {
     pub events: u64,
     /// Attestations that are still to be signed.
     pub signing_pending: u64,
+    /// Since when there has been no space to store anything; `None` while there is.
+    pub storage_full_since: Option<Timestamp>,
     /// The origins of upstreams that were asked since the start.
     pub upstreams: Vec<UpstreamHealth>,
 }
@@ -68,6 +70,7 @@ impl Registry {
             bytes,
             events,
             signing_pending,
+            storage_full_since: self.inner.fullness.since(),
             upstreams: upstreams.collect(),
         })
     }

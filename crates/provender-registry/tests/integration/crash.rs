@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use provender_domain::ProblemCode;
+use provender_domain::{EventKind, ProblemCode, Severity};
 use provender_testing::python::{Distribution, PythonUpstream};
 use tempfile::TempDir;
 
@@ -198,9 +198,18 @@ async fn a_full_disk_says_so_and_serves_on() {
     registry.clock.advance(minutes(11));
     assert_eq!(client.files("kept").await.len(), 1);
     assert_eq!(client.files("theirs").await.len(), 1);
+    let full_since = async || registry.registry.status().await.unwrap().storage_full_since;
+    assert!(full_since().await.is_some());
+    assert_eq!(registry.events_of(EventKind::StorageFull, 0).await.len(), 0);
     disk.make_room();
+    let told = registry.events_of(EventKind::StorageFull, 1).await;
+    assert_eq!(told[0].severity, Some(Severity::Medium));
+    assert!(told[0].event.detail.text("since").is_some());
+    while full_since().await.is_some() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     client.publish(&ours).await.unwrap();
     client.install(&theirs).await;
     registry.assert_sound().await;
-    registry.registry.close().await;
+    registry.assert_recorded(&[(EventKind::StorageFull, 1)]).await;
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use provender_domain::{EventKind, Problem, ProblemCode};
+use provender_domain::{EventKind, Problem, ProblemCode, Severity};
 use provender_registry::NewUpstream;
 use provender_testing::python::{PythonFile, PythonUpstream};
 use provender_testing::{Answer, FakeUpstream};
@@ -32,21 +32,31 @@ async fn files() {
     let body = demo.bytes.clone();
     let length = body.len() as u64;
     let ok = || Answer::ok(body.clone());
-    let nonsense = "makes no sense";
     let silent = "did not answer in time";
-    let more = "sent more than this server takes";
+    let more = "bytes that are taken of it";
     let forbidden = "leads to an address that this server does not go to";
+    let cut = format!("cut its answer off after 10 bytes of {length}");
     let cases = [
         ("never answers", ok().stalling(), UpstreamTimeout, silent),
         ("stalls", ok().stalling_after(10), UpstreamTimeout, silent),
-        ("cut off", ok().truncated_after(10), UpstreamFailed, nonsense),
-        ("cut off in chunks", ok().chunked().truncated_after(10), UpstreamFailed, nonsense),
+        ("cut off", ok().truncated_after(10), UpstreamFailed, &cut),
+        (
+            "cut off in chunks",
+            ok().chunked().truncated_after(10),
+            UpstreamFailed,
+            "cut its answer off after 10 bytes, before its end",
+        ),
         ("reset", ok().reset_after(10), UpstreamFailed, ""),
-        ("reset at once", ok().reset(), UpstreamFailed, "cannot be reached"),
-        ("says it is longer", ok().claiming_length(length + 9), UpstreamFailed, ""),
+        ("reset at once", ok().reset(), UpstreamFailed, "cannot be reached: the connection broke"),
+        ("says it is longer", ok().claiming_length(length + 9), UpstreamFailed, more),
         ("without end", Answer::zeros(10 << 30), UpstreamFailed, more),
         ("without end, in chunks", Answer::zeros(10 << 30).chunked(), UpstreamFailed, more),
-        ("gzip, unasked", Answer::gzip_bomb(1 << 20), UpstreamFailed, nonsense),
+        (
+            "gzip, unasked",
+            Answer::gzip_bomb(1 << 20),
+            UpstreamFailed,
+            "encoded its answer as nobody asked for",
+        ),
         ("not found", Answer::status(404), ProblemCode::NotFound, "no longer has it"),
         ("gone", Answer::status(410), ProblemCode::NotFound, "no longer has it"),
         ("forbidden", Answer::status(403), UpstreamFailed, "status 403"),
@@ -57,10 +67,15 @@ async fn files() {
             "in a circle",
             Answer::redirect(format!("/files/{}", demo.file_name)),
             UpstreamFailed,
-            nonsense,
+            "redirects in a circle",
         ),
-        ("to nowhere", Answer::status(302), UpstreamFailed, nonsense),
-        ("to a file", Answer::redirect("file:///etc/passwd"), UpstreamFailed, forbidden),
+        ("to nowhere", Answer::status(302), UpstreamFailed, "redirects to nowhere"),
+        (
+            "to a file",
+            Answer::redirect("file:///etc/passwd"),
+            UpstreamFailed,
+            "leads to an address that is neither http nor https",
+        ),
         ("to this machine", Answer::redirect("http://127.0.0.1:1/x"), UpstreamFailed, forbidden),
         (
             "by a name of it",
@@ -121,19 +136,30 @@ async fn indexes() {
     let slow = Duration::from_millis(300);
     let nonsense = "makes no sense";
     let silent = "did not answer in time";
-    let more = "sent more than this server takes";
+    let more = "sent more than the 262144 bytes that are taken of it";
     let forbidden = "leads to an address that this server does not go to";
+    let cut = "cut its answer off after 10 bytes of 55";
     let cases = [
         ("never answers", honest().stalling(), UpstreamTimeout, silent),
         ("stalls", honest().stalling_after(10), UpstreamTimeout, silent),
         ("drips", honest().dripping(1, slow), UpstreamTimeout, silent),
-        ("cut off", honest().truncated_after(10), UpstreamFailed, nonsense),
-        ("says it is longer", honest().claiming_length(999), UpstreamFailed, ""),
+        ("cut off", honest().truncated_after(10), UpstreamFailed, cut),
+        ("says it is longer", honest().claiming_length(999), UpstreamFailed, "bytes of 999"),
         ("giant", Answer::zeros(DOCUMENT_LIMIT_BYTES + 1), UpstreamFailed, more),
         ("giant, in chunks", Answer::zeros(10 << 30).chunked(), UpstreamFailed, more),
         ("gzip bomb", Answer::gzip_bomb(1 << 30), UpstreamFailed, more),
-        ("no gzip", honest().header("Content-Encoding", "gzip"), UpstreamFailed, nonsense),
-        ("brotli", honest().header("Content-Encoding", "br"), UpstreamFailed, nonsense),
+        (
+            "no gzip",
+            honest().header("Content-Encoding", "gzip"),
+            UpstreamFailed,
+            "cannot be decompressed",
+        ),
+        (
+            "brotli",
+            honest().header("Content-Encoding", "br"),
+            UpstreamFailed,
+            "encoded its answer as nobody asked for",
+        ),
         ("no JSON", page("{"), UpstreamFailed, nonsense),
         ("deep", page(&"[".repeat(200_000)), UpstreamFailed, nonsense),
         ("too new", page(r#"{"meta":{"api-version":"2.0"},"files":[]}"#), UpstreamFailed, nonsense),
@@ -144,9 +170,9 @@ async fn indexes() {
             nonsense,
         ),
         ("no HTTP", Answer::raw("hello"), UpstreamFailed, ""),
-        ("in a circle", Answer::redirect("/simple/demo/"), UpstreamFailed, nonsense),
-        ("to nowhere", Answer::status(301), UpstreamFailed, nonsense),
-        ("to this machine", Answer::redirect("http://localhost:1/"), UpstreamFailed, ""),
+        ("in a circle", Answer::redirect("/simple/demo/"), UpstreamFailed, "redirects in a circle"),
+        ("to nowhere", Answer::status(301), UpstreamFailed, "redirects to nowhere"),
+        ("to this machine", Answer::redirect("http://localhost:1/"), UpstreamFailed, forbidden),
         ("to the network", Answer::redirect("http://10.0.0.1/"), UpstreamFailed, forbidden),
         ("limits us", Answer::status(429).header("Retry-After", "7"), UpstreamFailed, "status 429"),
     ];
@@ -165,8 +191,59 @@ async fn indexes() {
             upstream.fake().remove("/simple/demo/");
             registry.main().install(&demo).await;
         }
-        registry.assert_recorded(&[(EventKind::UpstreamFailing, 1)]).await;
+        let refused = usize::from(message == forbidden);
+        let told =
+            [(EventKind::UpstreamFailing, 1 - refused), (EventKind::AddressRefused, refused)];
+        registry.assert_recorded(&told).await;
     }
+}
+
+#[tokio::test]
+async fn each_address_that_is_not_gone_to_is_told_whatever_else_an_upstream_does() {
+    let upstream = PythonUpstream::start();
+    let fake = upstream.fake();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    fake.on(&upstream.file_path(&demo.file_name), Answer::redirect("http://localhost:1/x"));
+    fake.on("/simple/circle/", Answer::redirect("/simple/circle/"));
+    fake.on("/simple/cloud/", Answer::redirect("http://169.254.169.254/latest/"));
+    fake.on("/simple/other/", Answer::redirect("http://169.254.169.254/latest/"));
+    fake.on("/simple/file/", Answer::redirect("file:///etc/passwd"));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    for package in ["circle", "cloud", "cloud", "other", "file"] {
+        client.index(package).await.expect_err(package);
+    }
+    for _ in 0..2 {
+        client.file("demo", &demo.file_name).await.expect_err("it is at this machine");
+    }
+    let told = registry.events_of(EventKind::AddressRefused, 4).await;
+    let expected = [
+        ("cloud", None, "169.254.169.254"),
+        ("other", None, "169.254.169.254"),
+        ("file", None, "file:"),
+        ("demo", Some(&*demo.file_name), "localhost"),
+    ];
+    for (package, file, target) in expected {
+        let is_it = |event: &&provender_domain::Event| {
+            event.event.package.as_ref().is_some_and(|found| found.as_str() == package)
+        };
+        let event = told.iter().find(is_it).expect(package);
+        assert_eq!(event.severity, Some(Severity::Medium), "{package}");
+        let event = &event.event;
+        assert_eq!(event.file.as_ref().map(AsRef::as_ref), file, "{package}");
+        assert_eq!(event.detail.text("target"), Some(target), "{package}");
+        assert_eq!(event.detail.text("upstream"), Some("up"), "{package}");
+        assert!(event.message.contains(target), "{}", event.message);
+    }
+    registry.clock.advance(minutes(61));
+    client.index("cloud").await.expect_err("an hour later it is told anew");
+    let told = [
+        (EventKind::AddressRefused, 5),
+        (EventKind::UpstreamFailing, 1),
+        (EventKind::FetchFailed, 1),
+    ];
+    registry.assert_recorded(&told).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -311,6 +388,39 @@ async fn a_file_beyond_the_limit_is_refused_before_it_is_fetched_where_its_size_
     upstream.add(file.clone());
     let registry = TestRegistry::mirroring(&upstream).await;
     let problem = registry.main().file("demo", &file.file_name).await.unwrap_err();
-    assert_problem(&problem, ProblemCode::UpstreamFailed, "more than this server takes", "large");
+    assert_problem(&problem, ProblemCode::UpstreamFailed, "bytes that are taken of it", "large");
     assert_harmless(&registry, "large").await;
+}
+
+#[tokio::test]
+async fn a_file_of_unlisted_size_that_is_too_large_is_not_pulled_again_for_an_hour() {
+    let upstream = PythonUpstream::start();
+    let (demo, other) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    for file in [&demo, &other] {
+        upstream.add(file.clone());
+    }
+    // A page in HTML says no sizes.
+    let links = [&demo, &other].map(|file| {
+        let (name, sha) = (&file.file_name, file.sha256_hex());
+        format!(r#"<a href="/files/{name}#sha256={sha}">{name}</a>"#)
+    });
+    upstream.fake().on("/simple/demo/", Answer::html(links.concat()));
+    let path = upstream.file_path(&demo.file_name);
+    upstream.fake().on(&path, Answer::zeros(FILE_LIMIT_BYTES + 1).chunked());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let client = registry.main();
+    for _ in 0..3 {
+        let problem = client.file("demo", &demo.file_name).await.unwrap_err();
+        let message = format!("sent more than the {FILE_LIMIT_BYTES} bytes");
+        assert_problem(&problem, ProblemCode::UpstreamFailed, &message, "unlisted");
+        assert_eq!(problem.retry_after, None, "clients would sit and wait for it");
+    }
+    assert_eq!(upstream.fake().hits(&path), 1);
+    assert_harmless(&registry, "unlisted").await;
+    client.install(&other).await;
+    upstream.fake().remove(&path);
+    registry.clock.advance(minutes(59));
+    client.file("demo", &demo.file_name).await.unwrap_err();
+    registry.clock.advance(minutes(2));
+    client.install(&demo).await;
 }

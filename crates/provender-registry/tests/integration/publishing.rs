@@ -141,6 +141,7 @@ async fn archives_that_contradict_themselves_are_refused() {
         ("bomb", bent(ZipBuilder::new().bomb("demo/zeros", 80 << 20)), InvalidPackage),
     ];
     let registry = TestRegistry::open().await;
+    let refusals = cases.len();
     for (what, found, code) in cases {
         let problem = registry.main().publish(&found).await.expect_err(what);
         assert_eq!(problem.code, code, "{what}: {problem:?}");
@@ -149,6 +150,16 @@ async fn archives_that_contradict_themselves_are_refused() {
     }
     assert!(registry.kept().await.is_empty());
     assert_eq!(registry.main().catalogue().await, [""; 0]);
+    let told = registry.events_of(EventKind::PublicationRefused, refusals).await;
+    let of_file = |name: &str| {
+        let mut events = told.iter().map(|event| &event.event);
+        events.find(|event| event.file.as_ref().is_some_and(|file| file.as_str() == name))
+    };
+    let event = of_file("other-1.0-py3-none-any.whl").expect("the form says another name");
+    assert_eq!(event.detail.text("code"), Some("invalid-request"));
+    assert_eq!(event.repository.as_ref().unwrap().as_str(), "main");
+    assert!(event.message.starts_with("other-1.0-py3-none-any.whl was refused: "));
+    registry.assert_recorded(&[(EventKind::PublicationRefused, refusals)]).await;
 }
 
 #[tokio::test]

@@ -76,6 +76,7 @@ fn tuning() -> Tuning {
         document_limit_bytes: DOCUMENT_LIMIT_BYTES,
         file_limit_bytes: FILE_LIMIT_BYTES,
         companion_limit_bytes: 64 << 10,
+        space_interval: Duration::from_millis(100),
         upstream_timeouts: Timeouts {
             response: Duration::from_millis(500),
             stall: Duration::from_millis(500),

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provender_domain::{Scope, Visibility};
+use provender_domain::{EventKind, Scope, Visibility};
 use provender_registry::{NewToken, Options, Registry};
 use provender_server::{Server, ServerOptions};
+use provender_store::EventFilter;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -128,6 +129,25 @@ impl TestServer {
     /// Files that are being written and belong to nobody yet.
     pub(crate) fn staged_files(&self) -> usize {
         std::fs::read_dir(self.data.path().join("data/staging")).unwrap().count()
+    }
+
+    /// How many publications were refused, as soon as these are recorded; that is done in the
+    /// background.
+    pub(crate) async fn refusals(&self, at_least: usize) -> usize {
+        let filter = || EventFilter {
+            kinds: vec![EventKind::PublicationRefused],
+            limit: u32::MAX,
+            ..EventFilter::default()
+        };
+        let operator = self.registry.operator();
+        for _ in 0..500 {
+            let found = self.registry.events(&operator, filter()).await.unwrap().len();
+            if found >= at_least {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{at_least} refusals are not recorded")
     }
 
     /// Asks the server to stop and waits until it has.

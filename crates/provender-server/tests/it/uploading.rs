@@ -100,6 +100,7 @@ async fn a_malformed_form_is_refused_with_its_reason() {
     check(&twice, 400, "exactly one file").await;
     assert_eq!(server.staged_files(), 0);
     assert_eq!(server.get("/main/demo/pkg/", &[]).await.status, 404);
+    assert_eq!(server.refusals(5).await, 5);
     server.stop().await;
 }
 
@@ -127,6 +128,7 @@ async fn a_client_that_disconnects_leaves_nothing() {
     }
     assert_eq!(server.staged_files(), 0);
     assert_eq!(server.get("/main/demo/pkg/", &[]).await.status, 404);
+    assert_eq!(server.refusals(0).await, 0, "who hangs up was not refused");
     server.stop().await;
 }
 

@@ -23,8 +23,8 @@ use tempfile::TempPath;
 use super::blob::{Body, Staged};
 use super::upload::Uploads;
 use super::{BlobFacts, OpenBlob};
-use crate::BlobError;
 use crate::steps::Steps;
+use crate::{BlobError, Space};
 
 /// Smaller pieces are left to the end: a file that consists of one is written out at once anyway.
 const WRITE_OUT_FROM_BYTES: usize = 512 * 1024;
@@ -44,7 +44,7 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn open(root: &Path) -> Result<Self, BlobError> {
+    pub(super) fn open(root: &Path, space: &Space) -> Result<Self, BlobError> {
         let blobs = root.join("blobs");
         let (staging, uploads) = (root.join("staging"), root.join("uploads"));
         make_directories(root, &blobs, &[&staging, &uploads])?;
@@ -52,7 +52,8 @@ impl Local {
         let store = LocalFileSystem::new_with_prefix(&blobs)?;
         let turns = std::iter::repeat_with(Mutex::default).take(SHARDS).collect();
         let uploads = Uploads::new(uploads);
-        let local = Self { blobs, staging, uploads, store, turns, steps: Steps::default() };
+        let steps = Steps::telling(space);
+        let local = Self { blobs, staging, uploads, store, turns, steps };
         let (mut file, _path) = local.create_staged()?;
         file.write_all(b"can this be written?")?;
         Ok(local)

@@ -162,6 +162,7 @@ impl Writer {
             None => self.pool.acquire().await?,
         };
         let outcomes = self.transact(&mut connection, group).await;
+        let outcomes = outcomes.inspect_err(|error| self.steps.failed(error));
         if !outcomes.as_ref().is_ok_and(Outcomes::leave_the_connection_healthy) {
             // It may still believe itself in a transaction that is no more.
             let _ = connection.close().await;

@@ -108,3 +108,36 @@ async fn late_news_change_nothing() {
     late_failure.fail(Some(Duration::from_secs(9)));
     assert_eq!((breaker.state(), breaker.openings_total()), (open, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_breaks_off_counts_once() {
+    let file = |number: usize| -> Url {
+        format!("https://upstream.example/{number}").parse().expect("a URL")
+    };
+    let check = |broken: &[usize], expected| {
+        let breaker = Breaker::new(OPTIONS);
+        for number in broken {
+            breaker.enter().expect("a pass").break_off(&file(*number));
+        }
+        let failures = match breaker.state() {
+            BreakerState::Closed { failures } => Some(failures),
+            _ => None,
+        };
+        assert_eq!(failures, expected, "{broken:?}");
+    };
+    check(&[1, 1, 1, 1, 1, 1], Some(1));
+    check(&[1, 2, 1, 2, 1, 2], Some(2));
+    check(&[1, 1, 2, 2, 3], None);
+
+    let breaker = Breaker::new(OPTIONS);
+    for _ in 0..10 {
+        breaker.enter().expect("a pass").break_off(&file(1));
+        breaker.enter().expect("a pass").break_off(&file(2));
+        breaker.enter().expect("a pass").succeed();
+    }
+    breaker.enter().expect("a pass").break_off(&file(1));
+    breaker.enter().expect("a pass").break_off(&file(2));
+    assert_eq!(breaker.state(), BreakerState::Closed { failures: 2 });
+    fail(&breaker);
+    assert!(matches!(breaker.state(), BreakerState::Open { .. }), "with other failures it adds up");
+}

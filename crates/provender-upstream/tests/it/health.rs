@@ -1,5 +1,6 @@
 //! Breakers, retries, and how many connections there are.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use provender_testing::{Answer, FakeUpstream};
@@ -45,8 +46,51 @@ async fn failures_open_the_breaker() {
     check(Answer::status(429), "/c").await;
     check(Answer::ok("hi").stalling(), "/d").await;
     check(Answer::ok("hi").reset(), "/e").await;
-    check(Answer::ok("hi there").truncated_after(2), "/f").await;
-    check(Answer::ok("hi there").stalling_after(2), "/g").await;
+}
+
+/// One file that breaks off is no reason to leave all others alone; many in a row are.
+#[tokio::test]
+async fn bodies_that_break_count_once_for_each_file() {
+    let check = async |answer: Answer| {
+        let bench = quick();
+        bench.fake.on("/broken", answer.clone());
+        bench.fake.on("/well", Answer::ok("hi"));
+        for _ in 0..6 {
+            assert_ne!(bench.refusal("/broken").await.class(), Class::Suspended);
+            bench.file("/broken").await.expect_err("it is broken");
+        }
+        assert_eq!(bench.fake.hits("/broken"), 12);
+        let base = bench.remote.base();
+        assert_eq!(bench.client.state(base), BreakerState::Closed { failures: 1 });
+        assert_eq!(bench.page("/well").await.body, "hi");
+        assert_eq!(bench.client.state(base), BreakerState::Closed { failures: 0 });
+        for path in ["/a", "/b", "/c"] {
+            bench.fake.on(path, answer.clone());
+            bench.file(path).await.expect_err("it is broken");
+        }
+        assert_condition(&bench.refusal("/well").await, "Suspended");
+    };
+    check(Answer::ok("hi there").truncated_after(2)).await;
+    check(Answer::ok("hi there").chunked().truncated_after(2)).await;
+    check(Answer::ok("hi there").reset_after(2)).await;
+    check(Answer::ok("hi there").stalling_after(2)).await;
+    check(Answer::zeros(100_000).dripping(1, Duration::from_millis(20))).await;
+}
+
+/// Upstreams that sign addresses send us to another one each time.
+#[tokio::test]
+async fn a_broken_file_behind_a_redirect_is_known_by_what_was_asked_for() {
+    let bench = quick();
+    let signatures = AtomicU32::new(0);
+    bench.fake.on_request("/file", move |_| {
+        let signature = signatures.fetch_add(1, Ordering::Relaxed);
+        Answer::redirect(format!("/storage?signature={signature}"))
+    });
+    bench.fake.on("/storage", Answer::ok("hi there").truncated_after(2));
+    for _ in 0..6 {
+        assert_condition(&bench.file("/file").await.expect_err("it is broken"), "Truncated");
+    }
+    assert_eq!(bench.fake.hits("/storage"), 6);
 }
 
 #[tokio::test]

@@ -41,6 +41,10 @@ pub struct Status {
     pub events: u64,
     /// How many attestations are still to be signed.
     pub signing_pending: u64,
+    /// Since when there has been no space to store anything.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::moment_if_any")]
+    pub storage_full_since: Option<Timestamp>,
     /// The upstreams that were asked since the start.
     pub upstreams: Vec<UpstreamHealth>,
 }
@@ -69,6 +73,7 @@ impl From<provender_registry::Status> for Status {
             bytes: status.bytes,
             events: status.events,
             signing_pending: status.signing_pending,
+            storage_full_since: status.storage_full_since,
             upstreams: upstreams.collect(),
         }
     }
