@@ -120,16 +120,6 @@ pub(crate) fn publication(data: &[u8]) {
     }
 }
 
-/// The settings of installed clients give addresses of the web.
-pub(crate) fn probe(data: &[u8]) {
-    let text = String::from_utf8_lossy(data);
-    for probe in Oci.probes() {
-        for url in (probe.read)(&text) {
-            assert!(url.starts_with("http://") || url.starts_with("https://"), "{url:?}");
-        }
-    }
-}
-
 fn is_field(text: &str) -> bool {
     text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }

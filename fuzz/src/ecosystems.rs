@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use provender_domain::{FileName, Listing, PackageName, Problem, ProblemCode};
 use provender_ecosystem::{
-    Ecosystem, Headers, Method, Operation, PackageView, Path, RequestHead, UpstreamDocument, View,
+    Ecosystem, Headers, Method, Named, Operation, PackageView, Path, RequestHead, UpstreamDocument,
+    View,
 };
 use provender_oci::Oci;
 use provender_pypi::Pypi;
@@ -186,5 +187,27 @@ struct SameValue<'a>(&'a str);
 impl Headers for SameValue<'_> {
     fn field(&self, _: &str) -> Option<&str> {
         (!self.0.is_empty()).then_some(self.0)
+    }
+}
+
+/// What an installed client says of its upstreams. Addresses stand there as somebody wrote them; it
+/// is only the containers' clients that name hosts, of which addresses are made.
+pub(crate) fn probe(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for probe in Pypi.probes() {
+        let found = (probe.read)(&text);
+        assert_eq!((probe.read)(&text), found);
+    }
+    for probe in Oci.probes() {
+        for named in (probe.read)(&text) {
+            let url = match named {
+                Named::Extra(url)
+                | Named::Default(url)
+                | Named::BuiltIn(url)
+                | Named::Pinned(url) => url,
+                Named::NoDefault => continue,
+            };
+            assert!(url.starts_with("http://") || url.starts_with("https://"), "{url:?}");
+        }
     }
 }

@@ -1,4 +1,0 @@
-#![no_main]
-//! Feeds the target `oci_probe`; see `provender_fuzz`.
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| provender_fuzz::run("oci_probe", data));
