@@ -4,7 +4,7 @@ use base64::Engine as _;
 use provender_domain::Scope;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::TestServer;
+use crate::support::{TestServer, form};
 
 #[tokio::test]
 async fn problems_are_told_in_the_dialect_of_the_url() {
@@ -60,6 +60,47 @@ async fn a_private_repository_is_indistinguishable_from_none() {
                 assert!(answer.status >= 400, "{spelling}/{path}: {}", answer.text());
             }
         }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_publishes_nowhere_else_however_the_path_is_spelled() {
+    let server = TestServer::start().await;
+    let foreign = server.token(Scope::Publish, Some("main")).await;
+    let body = form("pkg", "file", b"x");
+    let spellings = [
+        "secret",
+        "s%65cret",
+        "%73%65%63%72%65%74",
+        "secret%2f",
+        "%2fsecret",
+        "secret%2fdemo",
+        "secret/.",
+        "secret/%2e",
+        "main/../secret",
+        "main/%2e%2e/secret",
+        "main%2f..%2fsecret",
+        "main%00/secret",
+        "/secret",
+        "SECRET",
+        "secret;main",
+        "secret?/main",
+        "secret#/main",
+    ];
+    for spelling in spellings {
+        let head = server.publication_head(spelling, body.len(), &foreign, "");
+        let mut client = server.connect().await;
+        // Some are refused before their body is read.
+        let _ = client.try_send(&[head.as_bytes(), &body].concat()).await;
+        let answer = client.answer(true).await;
+        assert!((400..500).contains(&answer.status), "{spelling}: {}", answer.text());
+    }
+    for repository in ["secret", "main"] {
+        let path = format!("/{repository}/demo/pkg/file");
+        let bearer = format!("Bearer {}", server.token);
+        let answer = server.get(&path, &[("Authorization", &bearer)]).await;
+        assert_eq!(answer.status, 404, "{repository}");
     }
     server.stop().await;
 }
