@@ -192,16 +192,7 @@ impl Bundle {
 
 impl LogEntry {
     /// Reads a log's answer: Rekor's `TransparencyLogEntry` in protobuf's JSON.
-    pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
-        if bytes.len() > BUNDLE_LIMIT_BYTES {
-            return Err(BundleError::TooLarge { bytes: bytes.len() });
-        }
-        let json: LogEntryJson = serde_json::from_slice(bytes).map_err(BundleError::Malformed)?;
-        json.try_into()
-    }
-
-    /// The same from parsed JSON.
-    pub(crate) fn from_value(value: serde_json::Value) -> Result<Self, BundleError> {
+    pub fn from_value(value: serde_json::Value) -> Result<Self, BundleError> {
         let json: LogEntryJson = serde_json::from_value(value).map_err(BundleError::Malformed)?;
         json.try_into()
     }

@@ -74,8 +74,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Those at web addresses, each once, at most [`NAMED_LIMIT`]. A default elsewhere, such as a
-/// folder, is none for a server.
+/// Those at web addresses, each once, at most [`NAMED_LIMIT`] and the first default: without it the
+/// one that the client comes with would be taken. A default elsewhere, such as a folder, is none for
+/// a server.
 fn limited(candidates: impl Iterator<Item = Named>) -> Vec<Named> {
     let mut named: Vec<Named> = Vec::new();
     for candidate in candidates {
@@ -84,7 +85,10 @@ fn limited(candidates: impl Iterator<Item = Named>) -> Vec<Named> {
             Named::Extra(url) | Named::Pinned(url) if !is_web(&url) => continue,
             other => other,
         };
-        if named.len() < NAMED_LIMIT && !named.contains(&candidate) {
+        let is_default = |named: &Named| matches!(named, Named::Default(_) | Named::NoDefault);
+        let has_room =
+            named.len() < NAMED_LIMIT || (is_default(&candidate) && !named.iter().any(is_default));
+        if has_room && !named.contains(&candidate) {
             named.push(candidate);
         }
     }

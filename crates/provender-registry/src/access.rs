@@ -1,8 +1,7 @@
 //! Who is calling, and the proof that they may do what they ask.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use provender_domain::{
@@ -15,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::Registry;
+use crate::failure::Lately;
 use crate::grant::{self, Opened};
 use crate::head::Extent;
 use crate::state::{RepositoryState, State};
@@ -437,13 +437,13 @@ impl Registry {
 
 /// How long the same denial is not told again: a client that retries must not fill the record.
 const DENIAL_INTERVAL: Duration = Duration::from_mins(1);
-/// Denials remembered; when there are more, all are forgotten and may be told again.
-const DENIALS_LIMIT: usize = 4096;
-
 /// Denials told of lately.
-#[derive(Default)]
-pub(crate) struct Denials {
-    told: Mutex<HashMap<Denial, Timestamp>>,
+pub(crate) struct Denials(Lately<Denial>);
+
+impl Default for Denials {
+    fn default() -> Self {
+        Self(Lately::within(DENIAL_INTERVAL))
+    }
 }
 
 /// Who was refused what, where.
@@ -464,15 +464,7 @@ impl Denials {
     ) -> bool {
         let denial =
             Denial { actor: caller.actor().to_string(), repository: repository.cloned(), scope };
-        let mut told = self.told.lock().expect("nothing panics while it holds this lock");
-        if told.get(&denial).is_some_and(|at| now.since(*at) < DENIAL_INTERVAL) {
-            return false;
-        }
-        if told.len() >= DENIALS_LIMIT {
-            told.clear();
-        }
-        told.insert(denial, now);
-        true
+        self.0.is_news(denial, now)
     }
 }
 

@@ -12,7 +12,6 @@ use provender_upstream::Document;
 use url::Url;
 
 use crate::error::{blob_problem, store_problem};
-use crate::fetch_problem::fetch_problem;
 use crate::mirror::Errand;
 use crate::resolve::Query;
 use crate::{Caller, Registry};
@@ -66,8 +65,7 @@ impl Registry {
     /// once, then kept.
     async fn own_provenance(&self, query: &Query, kept: &KeptFile) -> Result<BlobId, Problem> {
         let name = &kept.file.name;
-        let attestations = self.inner.metadata.attestations_of_file(&query.key(), name).await;
-        let attestations = attestations.map_err(|error| store_problem(&error))?;
+        let attestations = self.attestations_of(&query.key(), name).await?;
         let attested: Vec<Attested> = attestations
             .into_iter()
             .filter(|attestation| attestation.source == AttestationSource::Ours)
@@ -176,15 +174,11 @@ impl Registry {
         let url =
             companion.url.as_deref().and_then(|url| Url::parse(url).ok()).ok_or_else(missing)?;
         let limit = self.inner.tuning.companion_limit_bytes;
-        let document =
-            self.inner.remotes.client.document(&remote, &url, "*/*", None, limit).await.map_err(
-                |error| {
-                    let (package, file) = (Some(&query.package), Some(&file.name));
-                    self.tell_of_refused_address(upstream, package, file, &error);
-                    fetch_problem(upstream, &error)
-                },
-            )?;
-        let Document::Modified(page) = document else {
+        let client = &self.inner.remotes.client;
+        let document = client.document(&remote, &url, "*/*", None, limit).await;
+        let (package, name) = (Some(&query.package), Some(&file.name));
+        let failed = |error| self.failed_to_fetch(upstream, package, name, &error);
+        let Document::Modified(page) = document.map_err(failed)? else {
             return Err(missing());
         };
         let digests: Vec<_> = companion.digest.iter().cloned().collect();

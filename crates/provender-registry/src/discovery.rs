@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use provender_domain::{EcosystemId, Origin, PackageName, Problem, ProblemCode, UpstreamTarget};
-use provender_ecosystem::{Operation, Subject};
+use provender_ecosystem::Operation;
 use provender_store::{Milestone, Write};
 
 use crate::access::Authorized;
@@ -22,15 +23,25 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Of which ecosystems upstreams are being looked for, and by how many.
 #[derive(Debug, Default)]
-pub(crate) struct Searches(Mutex<HashMap<EcosystemId, usize>>);
+pub(crate) struct Searches {
+    of: Mutex<HashMap<EcosystemId, usize>>,
+    /// Spares whoever reads the lock: there are some in a server's first seconds alone.
+    are_any: AtomicBool,
+}
 
 impl Searches {
-    fn lock(&self) -> MutexGuard<'_, HashMap<EcosystemId, usize>> {
-        self.0.lock().expect("nobody panics while holding it")
+    fn change(&self, change: impl FnOnce(&mut HashMap<EcosystemId, usize>)) {
+        let mut of = self.lock();
+        change(&mut of);
+        self.are_any.store(!of.is_empty(), Ordering::Release);
     }
 
     fn are_under_way(&self, ecosystem: EcosystemId) -> bool {
-        self.lock().contains_key(&ecosystem)
+        self.are_any.load(Ordering::Acquire) && self.lock().contains_key(&ecosystem)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EcosystemId, usize>> {
+        self.of.lock().expect("nobody panics while holding it")
     }
 }
 
@@ -43,13 +54,14 @@ pub struct Discovering {
 
 impl Drop for Discovering {
     fn drop(&mut self) {
-        let mut searches = self.searches.lock();
-        if let Some(count) = searches.get_mut(&self.ecosystem) {
-            *count -= 1;
-            if *count == 0 {
-                searches.remove(&self.ecosystem);
+        self.searches.change(|of| {
+            if let Some(count) = of.get_mut(&self.ecosystem) {
+                *count -= 1;
+                if *count == 0 {
+                    of.remove(&self.ecosystem);
+                }
             }
-        }
+        });
     }
 }
 
@@ -73,7 +85,7 @@ impl Registry {
     /// known here, or belongs here, is answered as ever.
     pub fn discovering(&self, ecosystem: EcosystemId) -> Discovering {
         let searches = self.inner.searches.clone();
-        *searches.lock().entry(ecosystem).or_default() += 1;
+        searches.change(|of| *of.entry(ecosystem).or_default() += 1);
         Discovering { searches, ecosystem }
     }
 
@@ -83,17 +95,8 @@ impl Registry {
         &self,
         authorized: &'a Authorized<Operation>,
     ) -> Option<&'a PackageName> {
-        let package = match &authorized.operation {
-            Operation::Index { subject, .. } => match subject {
-                Subject::Catalogue => return None,
-                Subject::Package(package)
-                | Subject::Tags { package, .. }
-                | Subject::Referrers { package, .. } => package,
-            },
-            Operation::File { package, .. } | Operation::Tagged { package, .. } => package,
-            _ => return None,
-        };
-        self.inner.searches.are_under_way(authorized.ecosystem.id()).then_some(package)
+        let is_sought = self.inner.searches.are_under_way(authorized.ecosystem.id());
+        authorized.operation.package().filter(|_| is_sought)
     }
 
     /// What is said instead of "not found" while an upstream may turn up that has it.

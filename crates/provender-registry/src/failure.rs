@@ -1,4 +1,4 @@
-//! Files that could not be fetched: told once for each file and hour, however many clients try.
+//! What is told once in a while, however often it happens; among it, files that could not be fetched.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,26 +10,36 @@ use provender_domain::{EventKind, Problem, ProblemCode, Timestamp};
 use crate::Registry;
 use crate::mirror::Errand;
 
-/// How long the same is not told of again.
+/// How long the same is not told of again where nothing else is said.
 const TELLING_INTERVAL: Duration = Duration::from_hours(1);
 /// How much is remembered of what was told; when there is more, all is forgotten and may be told
 /// again.
 const TOLD_LIMIT: usize = 4096;
 
 /// What was told of lately.
-pub(crate) struct Lately<K>(Mutex<HashMap<K, Timestamp>>);
+pub(crate) struct Lately<K> {
+    interval: Duration,
+    told: Mutex<HashMap<K, Timestamp>>,
+}
 
 impl<K> Default for Lately<K> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self::within(TELLING_INTERVAL)
+    }
+}
+
+impl<K> Lately<K> {
+    /// The same is not told of again for so long.
+    pub(crate) fn within(interval: Duration) -> Self {
+        Self { interval, told: Mutex::default() }
     }
 }
 
 impl<K: Eq + Hash> Lately<K> {
-    /// Whether it was not told of for an hour; it is from now on.
+    /// Whether it was not told of for that long; it is from now on.
     pub(crate) fn is_news(&self, what: K, now: Timestamp) -> bool {
-        let mut told = self.0.lock().expect("nothing panics while it holds this lock");
-        if told.get(&what).is_some_and(|at| now.since(*at) < TELLING_INTERVAL) {
+        let mut told = self.told.lock().expect("nothing panics while it holds this lock");
+        if told.get(&what).is_some_and(|at| now.since(*at) < self.interval) {
             return false;
         }
         if told.len() >= TOLD_LIMIT {

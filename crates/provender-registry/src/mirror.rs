@@ -17,7 +17,6 @@ use tokio::sync::Semaphore;
 
 use crate::error::{blob_problem, store_problem};
 use crate::failure::Lately;
-use crate::fetch_problem::fetch_problem;
 use crate::listing::shared_problem;
 use crate::oversized::Oversized;
 use crate::read::no_such_file;
@@ -276,10 +275,9 @@ impl Registry {
             if is_nothing_for_nobody(upstream, access, &error) {
                 return no_such_file(&errand.query, &errand.file.name);
             }
-            let problem = fetch_problem(upstream, &error);
-            self.tell_of_failed_fetch(errand, &problem);
             let (package, file) = (Some(&errand.query.package), Some(&errand.file.name));
-            self.tell_of_refused_address(upstream, package, file, &error);
+            let problem = self.failed_to_fetch(upstream, package, file, &error);
+            self.tell_of_failed_fetch(errand, &problem);
             problem
         };
         let client = &self.inner.remotes.client;

@@ -16,7 +16,6 @@ use provender_upstream::Document;
 use serde::Serialize;
 
 use crate::error::store_problem;
-use crate::fetch_problem::fetch_problem;
 use crate::state::RepositoryState;
 use crate::{Caller, Registry};
 
@@ -135,10 +134,7 @@ impl Registry {
         let limit = self.inner.tuning.catalogue_limit_bytes;
         let client = &self.inner.remotes.client;
         let document = client.document(&remote, &request.url, request.accept, None, limit).await;
-        let document = document.map_err(|error| {
-            self.tell_of_refused_address(upstream, None, None, &error);
-            fetch_problem(upstream, &error)
-        });
+        let document = document.map_err(|error| self.failed_to_fetch(upstream, None, None, &error));
         let Document::Modified(page) = document? else {
             let message = format!("upstream {} has no complete list of names", upstream.name);
             return Err(Problem::new(ProblemCode::UpstreamFailed, message));

@@ -138,7 +138,7 @@ impl Registry {
         kept: &KeptFile,
         publication: &Publication,
     ) -> Result<(), Problem> {
-        let attestations = self.attestations_of(key, kept).await?;
+        let attestations = self.attestations_of(key, &kept.file.name).await?;
         check_kept_already(publication, &attestations)?;
         let is_evidence = kept.file.attributes.0.contains_key(EVIDENCE);
         if is_evidence || attestations.iter().any(is_release) {
@@ -149,7 +149,7 @@ impl Registry {
         queued.map_err(|error| store_problem(&error))?;
         // The background may have signed it since it was looked for, and have ended the task that
         // was queued then.
-        if self.attestations_of(key, kept).await?.iter().any(is_release) {
+        if self.attestations_of(key, &kept.file.name).await?.iter().any(is_release) {
             let ended = self.inner.metadata.commit(vec![task.end()], Vec::new()).await;
             return match ended {
                 Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
@@ -159,12 +159,13 @@ impl Registry {
         self.sign(task, kept).await
     }
 
-    async fn attestations_of(
+    /// What is attested of a file, oldest first.
+    pub(crate) async fn attestations_of(
         &self,
         key: &PackageKey,
-        kept: &KeptFile,
+        file: &FileName,
     ) -> Result<Vec<Attestation>, Problem> {
-        let attestations = self.inner.metadata.attestations_of_file(key, &kept.file.name).await;
+        let attestations = self.inner.metadata.attestations_of_file(key, file).await;
         attestations.map_err(|error| store_problem(&error))
     }
 

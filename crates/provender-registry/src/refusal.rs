@@ -1,6 +1,6 @@
 //! Publications that were refused: whoever may publish here, and did not, leaves a trace.
 
-use provender_domain::{EventKind, FileName, Problem, ProblemCode};
+use provender_domain::{EventKind, FileName, NewEvent, Problem, ProblemCode};
 use provender_ecosystem::{Form, Operation, Publication};
 
 use crate::Registry;
@@ -16,17 +16,12 @@ impl Registry {
         publication: &Publication,
         problem: &Problem,
     ) {
-        if !is_refusal(problem.code) {
-            return;
-        }
-        let key = operation.key(&publication.package);
-        let message = format!("{} was refused: {}", publication.file, problem.public);
-        let kind = EventKind::PublicationRefused;
-        let mut event = self.package_event(kind, &operation.caller, &key, message);
-        event.file = Some(publication.file.clone());
-        event.version.clone_from(&publication.version);
-        event.detail.set_text("code", problem.code.as_str());
-        self.record_in_background(event);
+        let what = publication.file.as_str();
+        self.tell_of_refusal(operation, what, problem, |event| {
+            event.package = Some(publication.package.clone());
+            event.file = Some(publication.file.clone());
+            event.version.clone_from(&publication.version);
+        });
     }
 
     /// The same of one that was refused before it was understood: its form is malformed or
@@ -38,17 +33,29 @@ impl Registry {
         form: &Form,
         problem: &Problem,
     ) {
+        let name = form.file_name.as_deref().filter(|name| !name.is_empty());
+        let what = name.map_or_else(|| "a publication".to_owned(), shown);
+        self.tell_of_refusal(operation, &what, problem, |event| {
+            event.package = operation.operation.package().cloned();
+            event.file = name.and_then(|name| FileName::new(name).ok());
+        });
+    }
+
+    fn tell_of_refusal(
+        &self,
+        operation: &Authorized<Operation>,
+        what: &str,
+        problem: &Problem,
+        describe: impl FnOnce(&mut NewEvent),
+    ) {
         if !is_refusal(problem.code) {
             return;
         }
-        let name = form.file_name.as_deref().filter(|name| !name.is_empty());
-        let what = name.map_or_else(|| "a publication".to_owned(), shown);
         let message = format!("{what} was refused: {}", problem.public);
         let mut event = self.event(EventKind::PublicationRefused, &operation.caller, message);
         event.repository = Some(operation.repository().clone());
         event.ecosystem = Some(operation.ecosystem.id().to_string());
-        event.package = operation.operation.package().cloned();
-        event.file = name.and_then(|name| FileName::new(name).ok());
+        describe(&mut event);
         event.detail.set_text("code", problem.code.as_str());
         self.record_in_background(event);
     }

@@ -5,6 +5,7 @@ use provender_domain::{EventKind, FileName, PackageName, Problem, Upstream};
 use provender_upstream::FetchError;
 
 use crate::Registry;
+use crate::fetch_problem::fetch_problem;
 use crate::remote::UpstreamKey;
 
 /// What is told once an hour: the upstream, what was asked for, and where it led.
@@ -16,10 +17,22 @@ pub(crate) struct RefusedAddress {
 }
 
 impl Registry {
-    /// Tells that an upstream led to an address that we do not go to, when it was asked about a
-    /// package or for one of its files, where that was not told lately. Nothing, where `error` is
-    /// another failure.
-    pub(crate) fn tell_of_refused_address(
+    /// What a client is told of a failure to fetch. Where it is that the upstream led to an address
+    /// that we do not go to, when it was asked about a package or for one of its files, that is told
+    /// of by itself.
+    pub(crate) fn failed_to_fetch(
+        &self,
+        upstream: &Upstream,
+        package: Option<&PackageName>,
+        file: Option<&FileName>,
+        error: &FetchError,
+    ) -> Problem {
+        self.tell_of_refused_address(upstream, package, file, error);
+        fetch_problem(upstream, error)
+    }
+
+    /// Nothing, where `error` is another failure, or where that was told lately.
+    fn tell_of_refused_address(
         &self,
         upstream: &Upstream,
         package: Option<&PackageName>,

@@ -1,12 +1,11 @@
 //! Upstreams as the client for them sees them, and what its failures are to ours.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use provender_domain::{
-    EventKind, NewEvent, PackageName, Problem, ProblemCode, Timestamp, Upstream, UpstreamTarget,
+    EventKind, NewEvent, PackageName, Problem, ProblemCode, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::UpstreamRequest;
 use provender_upstream::{
@@ -17,7 +16,6 @@ use url::Url;
 
 use crate::Registry;
 use crate::failure::Lately;
-use crate::fetch_problem::fetch_problem;
 use crate::refused_address::RefusedAddress;
 
 /// The one client, and which upstreams are failing as far as events have said.
@@ -28,8 +26,9 @@ pub(crate) struct Remotes {
     failing: Mutex<HashSet<UpstreamKey>>,
     /// The addresses that it was last told of that we did not go to.
     pub(crate) refused_addresses: Lately<RefusedAddress>,
-    /// When it was last told of an upstream that it sends nonsense.
-    nonsense: Mutex<HashMap<UpstreamKey, Timestamp>>,
+    /// The upstreams of which it was told lately that they send nonsense: one bad page among good
+    /// ones is asked for again and again.
+    nonsense: Lately<UpstreamKey>,
 }
 
 /// Repository, ecosystem and name.
@@ -43,10 +42,6 @@ impl UpstreamKey {
     }
 }
 
-/// How long the same upstream's nonsense is not told of again: one bad page among good ones is
-/// asked for again and again.
-const NONSENSE_INTERVAL: Duration = Duration::from_hours(1);
-
 impl Remotes {
     pub(crate) fn new(breaker: BreakerOptions) -> Self {
         let mark = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
@@ -57,7 +52,7 @@ impl Remotes {
             mark,
             failing: Mutex::default(),
             refused_addresses: Lately::default(),
-            nonsense: Mutex::default(),
+            nonsense: Lately::default(),
         }
     }
 
@@ -76,17 +71,6 @@ impl Remotes {
         let key = UpstreamKey::of(upstream);
         let mut failing = self.failing.lock().expect("nothing panics while it holds this lock");
         if fails { failing.insert(key) } else { failing.remove(&key) }
-    }
-
-    /// Remembers that an upstream sent nonsense; `true` where that was not told lately.
-    fn note_nonsense(&self, upstream: &Upstream, now: Timestamp) -> bool {
-        let mut told = self.nonsense.lock().expect("nothing panics while it holds this lock");
-        let key = UpstreamKey::of(upstream);
-        let is_news = told.get(&key).is_none_or(|at| now.since(*at) >= NONSENSE_INTERVAL);
-        if is_news {
-            told.insert(key, now);
-        }
-        is_news
     }
 }
 
@@ -177,11 +161,9 @@ impl Registry {
         package: &PackageName,
         error: &FetchError,
     ) -> Problem {
-        let problem = fetch_problem(upstream, error);
+        let problem = self.failed_to_fetch(upstream, Some(package), None, error);
         tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);
-        if error.refused_target().is_some() {
-            self.tell_of_refused_address(upstream, Some(package), None, error);
-        } else if self.inner.remotes.note(upstream, true) {
+        if error.refused_target().is_none() && self.inner.remotes.note(upstream, true) {
             let message = format!("{}; what is kept is served on", problem.public);
             self.record_upstream_event(EventKind::UpstreamFailing, upstream, message);
         }
@@ -191,7 +173,7 @@ impl Registry {
     /// Tells, once in a while, that an upstream sends what makes no sense.
     pub(crate) fn upstream_sent_nonsense(&self, upstream: &Upstream, problem: &Problem) {
         tracing::warn!(upstream = %upstream.name, cause = problem.internal, "{}", problem.public);
-        if self.inner.remotes.note_nonsense(upstream, self.now()) {
+        if self.inner.remotes.nonsense.is_news(UpstreamKey::of(upstream), self.now()) {
             let message = format!("{}; what is kept is served on", problem.public);
             self.record_upstream_event(EventKind::UpstreamFailing, upstream, message);
         }

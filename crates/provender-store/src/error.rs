@@ -113,7 +113,7 @@ impl From<sqlx::Error> for StoreError {
 /// index of `SQLite`'s log fails to grow for no other reason; `disk_full` of `PostgreSQL`.
 const FULL_CODES: [&str; 3] = ["13", "4874", "53100"];
 
-pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+fn is_full(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => is_full_disk(error),
         sqlx::Error::Database(error) => {

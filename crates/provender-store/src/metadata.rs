@@ -95,8 +95,6 @@ struct Queues {
 impl Metadata {
     /// Opens the database, making or migrating its schema.
     ///
-    /// The runtime that this is called in drives all later commits.
-    ///
     /// # Errors
     /// [`StoreError::NewerSchema`] for a database of a later version of this program.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
@@ -106,12 +104,13 @@ impl Metadata {
         let (commits, waiting_commits) = mpsc::channel(QUEUE_LIMIT);
         let (log, waiting_log) = mpsc::channel(LOG_QUEUE_LIMIT);
         let space = Space::default();
-        let steps = Steps::telling(&space);
+        let steps = Steps::default();
         let writer = Writer {
             dialect: pools.dialect,
             pool: pools.writer.clone(),
             last_event,
             steps: steps.clone(),
+            space: space.clone(),
             held: tokio::sync::Mutex::default(),
         };
         let writer = on_a_thread(writer.run(waiting_commits, waiting_log))?;
@@ -325,11 +324,13 @@ impl Metadata {
 fn on_a_thread(
     work: impl Future<Output = ()> + Send + 'static,
 ) -> Result<oneshot::Receiver<()>, StoreError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(sqlx::Error::Io)?;
     let (ended, end) = oneshot::channel();
     let work = move || {
-        runtime.block_on(work);
+        // Made here, so that where there is no thread none is dropped among tasks. Without one
+        // whoever commits is told that the store is closed.
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            runtime.block_on(work);
+        }
         // Nobody may wait for it.
         let _ = ended.send(());
     };

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::error::{is_full, is_full_disk};
-use crate::{Space, StoreError};
+use crate::Space;
+use crate::error::is_full_disk;
 
 /// Runs durable steps, and tells where one found no space; with the feature `faults`, makes one of
 /// them fail.
@@ -32,25 +32,6 @@ impl Steps {
             }
         })
     }
-
-    /// Runs a step of the database.
-    pub(crate) async fn sql(
-        &self,
-        step: impl Future<Output = Result<(), sqlx::Error>>,
-    ) -> Result<(), sqlx::Error> {
-        self.run_sql(step).await.inspect_err(|error| {
-            if is_full(error) {
-                self.space.ran_out();
-            }
-        })
-    }
-
-    /// Tells of a failure before such a step.
-    pub(crate) fn failed(&self, error: &StoreError) {
-        if matches!(error, StoreError::Full(_)) {
-            self.space.ran_out();
-        }
-    }
 }
 
 #[cfg(not(feature = "faults"))]
@@ -60,8 +41,8 @@ impl Steps {
         step()
     }
 
-    #[expect(clippy::unused_self, reason = "the feature `faults` asks it")]
-    async fn run_sql(
+    /// Runs a step of the database. That one found no space is told by whoever answers for it.
+    pub(crate) async fn sql(
         &self,
         step: impl Future<Output = Result<(), sqlx::Error>>,
     ) -> Result<(), sqlx::Error> {
@@ -87,7 +68,7 @@ impl Steps {
     }
 
     /// Runs a step of the database, unless a fault is due.
-    async fn run_sql(
+    pub(crate) async fn sql(
         &self,
         step: impl Future<Output = Result<(), sqlx::Error>>,
     ) -> Result<(), sqlx::Error> {

@@ -116,8 +116,7 @@ pub(crate) async fn adopt(
     adoption: Adoption<'_>,
     api: &Api,
 ) -> Result<Vec<Finding>> {
-    let path = ["repositories", adoption.repository, "upstreams"];
-    let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
+    let existing = upstreams_of(adoption.repository, api).await?;
     let mut findings = Vec::new();
     for found in discovered {
         let is_at = |upstream: &Upstream| is_at(upstream, &found.ecosystem, &found.url);
@@ -125,12 +124,12 @@ pub(crate) async fn adopt(
             Outcome::Ourselves
         } else if found.is_pinned {
             Outcome::Pinned
-        } else if existing.items.iter().any(is_at) {
+        } else if existing.iter().any(is_at) {
             Outcome::Known
         } else if adoption.dry_run {
             Outcome::Proposed
         } else {
-            add(&found, &path, api).await?
+            add(&found, adoption.repository, api).await?
         };
         let url = without_credentials(&found.url).to_string();
         findings.push(Finding { ecosystem: found.ecosystem, client: found.client, url, outcome });
@@ -138,19 +137,31 @@ pub(crate) async fn adopt(
     Ok(findings)
 }
 
-async fn add(found: &Discovered, path: &[&str], api: &Api) -> Result<Outcome> {
+async fn add(found: &Discovered, repository: &str, api: &Api) -> Result<Outcome> {
     let new = NewUpstream {
         ecosystem: found.ecosystem.clone(),
         url: Some(found.url.to_string()),
         ..NewUpstream::default()
     };
-    match api.post::<Upstream>(path, &new).await {
+    match api.post::<Upstream>(&["repositories", repository, "upstreams"], &new).await {
         Ok(added) => Ok(Outcome::Adopted { upstream: added.name }),
         Err(error) => match error.downcast::<Refusal>() {
             Ok(refusal) => Ok(Outcome::Refused { reason: refusal.message }),
             Err(error) => Err(error),
         },
     }
+}
+
+/// The upstreams of a repository.
+pub(crate) async fn upstreams_of(repository: &str, api: &Api) -> Result<Vec<Upstream>> {
+    let path = ["repositories", repository, "upstreams"];
+    let upstreams: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
+    Ok(upstreams.items)
+}
+
+/// Whether it is the address of something on the web.
+pub(crate) fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
 /// Whether this upstream is at that URL already, whoever's credentials are sent there.

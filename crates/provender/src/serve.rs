@@ -20,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::api::Api;
 use crate::data::{Target, control_socket};
+use crate::discovery::is_web;
 use crate::ecosystems;
 use crate::exit::Failure;
 use crate::output::Output;
@@ -86,7 +87,7 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     if discovery.is_some() {
         announcer.given(&given)?;
     } else {
-        announcer.kept(&given, &given::others(&given, &api).await?)?;
+        announcer.kept(&given, &given::others(&options.upstream, &api).await?)?;
     }
 
     let origin = server.origin();
@@ -231,8 +232,7 @@ fn interval(text: &str) -> Result<Duration, &'static str> {
 
 fn origin(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).map_err(|error| error.to_string())?;
-    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
-    if !is_web || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+    if !is_web(&url) || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
         return Err(
             "only scheme, host and port are wanted, such as https://packages.example".into()
         );

@@ -79,6 +79,19 @@ fn uv_files() {
     check("= = [ ] \" ' \n[[", "-");
 }
 
+/// Else what the client comes with would be taken for what it uses.
+#[test]
+fn a_default_is_never_one_too_many() {
+    let many = (0..40).map(|n| format!("'https://{n}.a.example'")).collect::<Vec<_>>();
+    let settings =
+        format!("extra-index-url = [{}]\nindex-url = 'https://d.example'", many.join(","));
+    let named = uv::settings(&settings);
+    assert_eq!(named.len(), 17);
+    assert_eq!(named.last(), Some(&Named::Default("https://d.example".to_owned())));
+    let nowhere = settings.replace("https://d.example", "/srv/simple");
+    assert_eq!(uv::settings(&nowhere).last(), Some(&Named::NoDefault));
+}
+
 #[test]
 fn pip_settings() {
     let check =

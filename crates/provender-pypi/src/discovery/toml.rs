@@ -1,7 +1,10 @@
 //! As much of TOML 1.0 (toml.io/en/v1.0.0) as settings files are written in: tables, arrays, inline
 //! tables, texts and truths. Numbers and dates are read over: no setting looked for here is one.
 
-/// Deepest nesting of arrays and inline tables that is read.
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// Deepest nesting of arrays and inline tables that is read, and most keys with dots between them.
 const DEPTH_LIMIT: usize = 16;
 
 /// A value.
@@ -15,9 +18,9 @@ pub(super) enum Value {
     Other,
 }
 
-/// Keys and their values, in the order of the file.
+/// Keys and their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Table(Vec<(String, Value)>);
+pub(super) struct Table(BTreeMap<String, Value>);
 
 /// It is no TOML, or nested too deeply.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub(super) fn parse(text: &str) -> Result<Table, Malformed> {
 
 impl Table {
     pub(super) fn find(&self, key: &str) -> Option<&Value> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.0.get(key)
     }
 
     pub(super) fn table(&self, key: &str) -> Option<&Self> {
@@ -80,11 +83,13 @@ impl Table {
     fn insert(&mut self, path: &[String], value: Value) -> Result<(), Malformed> {
         let (last, tables) = path.split_last().ok_or(Malformed)?;
         let table = self.descend(tables)?.table()?;
-        if table.find(last).is_some() {
-            return Err(Malformed);
+        match table.0.entry(last.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(Malformed),
         }
-        table.0.push((last.clone(), value));
-        Ok(())
     }
 
     /// The place that a path leads to; tables on the way are made, of lists the last one is meant.
@@ -107,11 +112,7 @@ enum Place<'a> {
 impl<'a> Place<'a> {
     fn value(self, new: Value) -> Result<&'a mut Value, Malformed> {
         let Self::Key(table, key) = self else { return Err(Malformed) };
-        let place = table.0.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
-            table.0.push((key.to_owned(), new));
-            table.0.len() - 1
-        });
-        Ok(&mut table.0[place].1)
+        Ok(table.0.entry(key.to_owned()).or_insert(new))
     }
 
     /// The table there, made where there is none.
@@ -196,6 +197,9 @@ impl Reader<'_> {
     fn path(&mut self) -> Result<Vec<String>, Malformed> {
         let mut path = Vec::new();
         loop {
+            if path.len() == DEPTH_LIMIT {
+                return Err(Malformed);
+            }
             self.skip_blanks();
             path.push(self.key()?);
             self.skip_blanks();
@@ -245,31 +249,37 @@ impl Reader<'_> {
 
     fn list(&mut self, depth: usize) -> Result<Value, Malformed> {
         let mut values = Vec::new();
-        loop {
-            self.skip_lines();
-            if self.take("]") {
-                return Ok(Value::List(values));
-            }
-            values.push(self.value(depth + 1)?);
-            self.skip_lines();
-            if !self.take(",") && !self.rest.starts_with(']') {
-                return Err(Malformed);
-            }
-        }
+        self.items("]", |reader| {
+            values.push(reader.value(depth + 1)?);
+            Ok(())
+        })?;
+        Ok(Value::List(values))
     }
 
     /// Over several lines too, as TOML 1.1 has them.
     fn inline_table(&mut self, depth: usize) -> Result<Value, Malformed> {
         let mut table = Table::default();
+        self.items("}", |reader| {
+            let (path, value) = reader.pair(depth + 1)?;
+            table.insert(&path, value)
+        })?;
+        Ok(Value::Table(table))
+    }
+
+    /// What stands between commas, up to what closes it.
+    fn items(
+        &mut self,
+        close: &str,
+        mut read: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         loop {
             self.skip_lines();
-            if self.take("}") {
-                return Ok(Value::Table(table));
+            if self.take(close) {
+                return Ok(());
             }
-            let (path, value) = self.pair(depth + 1)?;
-            table.insert(&path, value)?;
+            read(self)?;
             self.skip_lines();
-            if !self.take(",") && !self.rest.starts_with('}') {
+            if !self.take(",") && !self.rest.starts_with(close) {
                 return Err(Malformed);
             }
         }

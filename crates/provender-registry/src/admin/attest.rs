@@ -8,7 +8,7 @@ use provender_domain::{
     RepositoryName, Scope, Tag,
 };
 use provender_ecosystem::{AttestationClaim, Ecosystem, NamedFile, NamedTarget, Operation};
-use provender_store::{Attestation, AttestationSource, PackageKey, Write};
+use provender_store::{Attestation, AttestationSource, PackageKey, PackedAttestation, Write};
 
 use super::repositories::invalid;
 use crate::attestation::{PublisherAttestation, verify};
@@ -179,8 +179,7 @@ impl Registry {
             Problem::not_found(message)
         })?;
         let bundle = self.timestamped(&AttestationClaim { bundle })?;
-        let before = metadata.attestations_of_file(key, file).await;
-        let before = before.map_err(|error| store_problem(&error))?;
+        let before = self.attestations_of(key, file).await?;
         let verifier = self.attestation_verifier()?;
         // Where a name is a digest, the digest says it all.
         let name = ecosystem.digest_of_file(file).is_none().then(|| file.to_string());
@@ -215,7 +214,8 @@ impl Registry {
     ) -> Result<(), Problem> {
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let mut writes = self.made_evidence(key, kept, attestation).await?;
-        writes.push(Write::RecordAttestation(attestation.into()));
+        let attestation_row = PackedAttestation::beside(attestation, &writes);
+        writes.push(Write::RecordAttestation(attestation_row));
         let name = &kept.file.name;
         let message = format!("{identity} attested {} of {name}", attestation.predicate_type);
         let mut event = self.package_event(EventKind::Attested, caller, key, message);

@@ -216,8 +216,7 @@ impl Registry {
             return Ok(None);
         };
         let row = metadata.package(&key).await.map_err(|error| store_problem(&error))?;
-        let attestations = metadata.attestations_of_file(&key, &file.name).await;
-        let attestations = attestations.map_err(|error| store_problem(&error))?;
+        let attestations = self.attestations_of(&key, &file.name).await?;
         let events = self.events_about(caller, &key, &file.name).await?;
         let version = kept.file.version.as_ref();
         let purl = ecosystem.purl(&key.package, version, Some(&file.name)).to_string();

@@ -149,7 +149,11 @@ impl Upload {
     /// Removes it.
     pub async fn cancel(mut self) -> Result<(), BlobError> {
         self.writer.forget_buffered();
-        let UploadFile { hold, .. } = self.writer.finish(self.received).await?;
+        // One that has no file yet gets none.
+        let hold = match self.writer.take_small(0) {
+            Some((hold, _)) => hold,
+            None => self.writer.finish(self.received).await?.hold,
+        };
         blocking(move || hold.remove().map(drop)).await
     }
 }

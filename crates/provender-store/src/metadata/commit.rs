@@ -38,8 +38,8 @@ use super::apply::{Changed, Growth, apply};
 use super::connect::Dialect;
 use super::statement::Statement;
 use super::{Committed, Write, events};
-use crate::StoreError;
 use crate::steps::Steps;
+use crate::{Space, StoreError};
 
 /// Most commits that share one transaction: bounds how long the first of them waits.
 const GROUP_LIMIT: usize = 64;
@@ -93,6 +93,7 @@ pub(super) struct Writer {
     pub(super) pool: AnyPool,
     pub(super) last_event: watch::Sender<i64>,
     pub(super) steps: Steps,
+    pub(super) space: Space,
     /// The connection to the embedded database, between two transactions: to give it back and take
     /// it anew would cost two calls of its thread.
     pub(super) held: tokio::sync::Mutex<Option<PoolConnection<Any>>>,
@@ -141,6 +142,9 @@ impl Writer {
     }
 
     fn answer(&self, group: Group, outcomes: Outcomes) {
+        if outcomes.errors().any(|error| matches!(error, StoreError::Full(_))) {
+            self.space.ran_out();
+        }
         let committed = outcomes.members.iter().flatten();
         if let Some(last) = committed.filter_map(|committed| committed.last_event).max() {
             self.last_event.send_replace(last);
@@ -162,7 +166,6 @@ impl Writer {
             None => self.pool.acquire().await?,
         };
         let outcomes = self.transact(&mut connection, group).await;
-        let outcomes = outcomes.inspect_err(|error| self.steps.failed(error));
         if !outcomes.as_ref().is_ok_and(Outcomes::leave_the_connection_healthy) {
             // It may still believe itself in a transaction that is no more.
             let _ = connection.close().await;
@@ -398,6 +401,11 @@ impl Outcomes {
         for outcome in &mut self.log {
             *outcome = Err(error.clone());
         }
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &StoreError> {
+        let of_members = self.members.iter().filter_map(|outcome| outcome.as_ref().err());
+        of_members.chain(self.log.iter().filter_map(|outcome| outcome.as_ref().err()))
     }
 
     /// Whether nobody met more than a condition.

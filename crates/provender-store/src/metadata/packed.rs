@@ -42,18 +42,22 @@ impl PackedAttestation {
         });
         let bundle =
             kept.map_or_else(|| PackedBundle::Here(packing::pack(bytes)), PackedBundle::Blob);
-        Self::new(attestation, bundle)
-    }
-
-    fn new(attestation: &Attestation, bundle: PackedBundle) -> Self {
-        let facts = Attestation { bundle: String::new(), ..attestation.clone() };
+        let facts = Attestation {
+            blob: attestation.blob,
+            file: attestation.file.clone(),
+            source: attestation.source,
+            predicate_type: attestation.predicate_type.clone(),
+            bundle: String::new(),
+            log_index: attestation.log_index,
+            recorded_at: attestation.recorded_at,
+        };
         Self { id: id(attestation), facts, bundle }
     }
 }
 
 impl From<&Attestation> for PackedAttestation {
     fn from(attestation: &Attestation) -> Self {
-        Self::new(attestation, PackedBundle::Here(packing::pack(attestation.bundle.as_bytes())))
+        Self::beside(attestation, &[])
     }
 }
 

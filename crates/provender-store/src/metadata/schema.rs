@@ -14,42 +14,24 @@ struct Migration {
     postgres: &'static str,
 }
 
+macro_rules! migration {
+    ($version:literal) => {
+        Migration {
+            portable: include_str!(concat!("schema/", $version, ".sql")),
+            sqlite: include_str!(concat!("schema/", $version, "-sqlite.sql")),
+            postgres: include_str!(concat!("schema/", $version, "-postgres.sql")),
+        }
+    };
+}
+
 const MIGRATIONS: &[Migration] = &[
-    Migration {
-        portable: include_str!("schema/0001.sql"),
-        sqlite: include_str!("schema/0001-sqlite.sql"),
-        postgres: include_str!("schema/0001-postgres.sql"),
-    },
-    Migration {
-        portable: include_str!("schema/0002.sql"),
-        sqlite: include_str!("schema/0002-sqlite.sql"),
-        postgres: include_str!("schema/0002-postgres.sql"),
-    },
-    Migration {
-        portable: include_str!("schema/0003.sql"),
-        sqlite: include_str!("schema/0003-sqlite.sql"),
-        postgres: include_str!("schema/0003-postgres.sql"),
-    },
-    Migration {
-        portable: include_str!("schema/0004.sql"),
-        sqlite: include_str!("schema/0004-sqlite.sql"),
-        postgres: include_str!("schema/0004-postgres.sql"),
-    },
-    Migration {
-        portable: include_str!("schema/0005.sql"),
-        sqlite: include_str!("schema/0005-sqlite.sql"),
-        postgres: include_str!("schema/0005-postgres.sql"),
-    },
-    Migration {
-        portable: include_str!("schema/0006.sql"),
-        sqlite: include_str!("schema/0006-sqlite.sql"),
-        postgres: include_str!("schema/0006-postgres.sql"),
-    },
-    Migration {
-        portable: include_str!("schema/0007.sql"),
-        sqlite: include_str!("schema/0007-sqlite.sql"),
-        postgres: include_str!("schema/0007-postgres.sql"),
-    },
+    migration!("0001"),
+    migration!("0002"),
+    migration!("0003"),
+    migration!("0004"),
+    migration!("0005"),
+    migration!("0006"),
+    migration!("0007"),
 ];
 
 /// Serializes migrations of several servers that start at once; any number will do.

@@ -25,7 +25,7 @@ pub struct Standing {
 /// How many files one question is about at most.
 pub(super) const FILES_PER_QUERY: usize = 32;
 /// How many places of it say which package.
-const KEY_PLACES: usize = 3;
+pub(super) const KEY_PLACES: usize = 3;
 
 static FACTS: LazyLock<String> = LazyLock::new(|| of_files_named("name, blob, state, facts"));
 

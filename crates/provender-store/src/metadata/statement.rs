@@ -173,12 +173,6 @@ impl From<Option<&str>> for Value {
     }
 }
 
-impl From<Option<String>> for Value {
-    fn from(text: Option<String>) -> Self {
-        Self::Text(text)
-    }
-}
-
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Number(Some(number))

@@ -102,10 +102,10 @@ impl Edge {
         let new: Vec<TilePath> = partial.iter().map(|(path, _)| *path).collect();
         writes.objects.extend(partial);
         let is_superseded = |path: &TilePath| {
-            let wider = |wider: &TilePath| {
-                (wider.kind, wider.index) == (path.kind, path.index) && wider.width() > path.width()
+            let is_wider = |wider: &TilePath| {
+                wider.width() > path.width() && wider.of_width(path.width()) == Some(*path)
             };
-            writes.objects.iter().any(|(path, _)| wider(path))
+            writes.objects.iter().any(|(written, _)| is_wider(written))
         };
         let (superseded, kept) = self.partials.drain(..).partition(is_superseded);
         (self.partials, writes.superseded) = (kept, superseded);
@@ -116,5 +116,5 @@ impl Edge {
 /// This partial tile and all narrower ones: nobody knows any more which of them were written.
 fn narrower(path: TilePath) -> impl Iterator<Item = TilePath> {
     let widths = (1..=path.width()).rev();
-    widths.filter_map(move |width| TilePath::new(path.kind, path.index, width))
+    widths.filter_map(move |width| path.of_width(width))
 }

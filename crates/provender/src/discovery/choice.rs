@@ -3,7 +3,7 @@
 use provender_ecosystem::Named;
 use url::Url;
 
-use super::{Discovered, is_same};
+use super::{Discovered, is_same, is_web};
 
 /// What one client said to one question.
 #[derive(Debug)]
@@ -60,8 +60,7 @@ impl Chosen<'_> {
     /// Each place once, by whoever named it first.
     fn add(&mut self, client: &'static str, url: &str, is_pinned: bool) {
         let Ok(url) = Url::parse(url) else { return };
-        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
-        if is_web && !self.found.iter().any(|known| is_same(&known.url, &url)) {
+        if is_web(&url) && !self.found.iter().any(|known| is_same(&known.url, &url)) {
             let ecosystem = self.ecosystem.to_owned();
             self.found.push(Discovered { ecosystem, client, url, is_pinned });
         }

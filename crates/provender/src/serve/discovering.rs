@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use provender_ecosystem::Ecosystem;
 use provender_registry::{Discovering, FIRST_REPOSITORY, Registry};
-use provender_server::api::types::{Items, NoParameters, Upstream};
 use tokio::task::JoinSet;
 
 use super::Options;
@@ -39,12 +38,11 @@ impl Discovery {
             registry.remember_discovery().await?;
             return Ok(None);
         }
-        let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
-        let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
+        let existing = discovery::upstreams_of(FIRST_REPOSITORY, api).await?;
         let is_open = |ecosystem: &Arc<dyn Ecosystem>| {
             let id = ecosystem.id();
             options.upstream.iter().all(|upstream| upstream.ecosystem != id.as_str())
-                && existing.items.iter().all(|upstream| upstream.ecosystem != id.as_str())
+                && existing.iter().all(|upstream| upstream.ecosystem != id.as_str())
         };
         let open = ecosystems::all().into_iter().filter(is_open);
         let searches = open.map(|ecosystem| {

@@ -4,11 +4,13 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use provender_registry::FIRST_REPOSITORY;
-use provender_server::api::types::{Items, NewUpstream, NoParameters, Upstream};
+use provender_server::api::types::{NewUpstream, NoParameters, Upstream};
 use url::Url;
 
 use crate::api::Api;
-use crate::discovery::{Finding, Outcome, is_at, is_same, without_credentials};
+use crate::discovery::{
+    Finding, Outcome, is_at, is_same, is_web, upstreams_of, without_credentials,
+};
 use crate::ecosystems;
 
 /// `ECOSYSTEM=URL`. All that can be wrong with one is found while the command line is read, before
@@ -25,17 +27,15 @@ impl FromStr for GivenUpstream {
     fn from_str(text: &str) -> Result<Self, String> {
         let (ecosystem, url) = text.split_once('=').ok_or("it is written ECOSYSTEM=URL")?;
         let url = Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        if !is_web(&url) {
             return Err("the URL begins with http:// or https:// and names a host".to_owned());
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err("the URL has no query and no fragment".to_owned());
         }
         let ecosystems = ecosystems::all();
-        let mut known = ecosystems.iter().map(|ecosystem| ecosystem.id().as_str());
-        if !known.any(|known| known == ecosystem) {
-            let known: Vec<_> =
-                ecosystems.iter().map(|ecosystem| ecosystem.id().to_string()).collect();
+        let known: Vec<_> = ecosystems.iter().map(|ecosystem| ecosystem.id().as_str()).collect();
+        if !known.contains(&ecosystem) {
             let known = known.join(", ");
             return Err(format!("there is no ecosystem {ecosystem:?}; there are {known}"));
         }
@@ -53,16 +53,15 @@ impl GivenUpstream {
 /// URL stays as it is; one at the same host is replaced under its name, so that packages bound to
 /// it stay so.
 pub(super) async fn adopt(given: &[GivenUpstream], api: &Api) -> Result<Vec<Finding>> {
-    let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
-    let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
-    let first = existing.items.iter().map(|upstream| upstream.position).min().unwrap_or(0);
+    let existing = upstreams_of(FIRST_REPOSITORY, api).await?;
+    let first = existing.iter().map(|upstream| upstream.position).min().unwrap_or(0);
     let mut position = first - i64::try_from(given.len())?;
     let mut findings = Vec::new();
     for (count, upstream) in given.iter().enumerate() {
         position += 1;
         let outcome = match given[..count].iter().any(|earlier| earlier.is_same_as(upstream)) {
             true => Outcome::Known,
-            false => place(upstream, position - 1, &existing.items, api).await?,
+            false => place(upstream, position - 1, &existing, api).await?,
         };
         findings.push(Finding {
             ecosystem: upstream.ecosystem.clone(),
@@ -75,15 +74,12 @@ pub(super) async fn adopt(given: &[GivenUpstream], api: &Api) -> Result<Vec<Find
 }
 
 /// The upstreams of the first repository that are not among these.
-pub(super) async fn others(given: &[Finding], api: &Api) -> Result<Vec<Upstream>> {
-    let path = ["repositories", FIRST_REPOSITORY, "upstreams"];
-    let existing: Items<Upstream> = api.get(&path, &NoParameters::default()).await?;
-    let is_given = |upstream: &Upstream| {
-        let mut urls =
-            given.iter().filter_map(|finding| Some((finding, Url::parse(&finding.url).ok()?)));
-        urls.any(|(finding, url)| is_at(upstream, &finding.ecosystem, &url))
-    };
-    Ok(existing.items.into_iter().filter(|upstream| !is_given(upstream)).collect())
+pub(super) async fn others(given: &[GivenUpstream], api: &Api) -> Result<Vec<Upstream>> {
+    let mut existing = upstreams_of(FIRST_REPOSITORY, api).await?;
+    existing.retain(|upstream| {
+        !given.iter().any(|given| is_at(upstream, &given.ecosystem, &given.url))
+    });
+    Ok(existing)
 }
 
 async fn place(

@@ -49,6 +49,8 @@ fn files() {
 #[test]
 fn what_is_no_toml() {
     let deep = format!("a = {}{}", "[".repeat(40), "]".repeat(40));
+    let dotted = format!("{}a = 1", "a.".repeat(100_000));
+    let headed = format!("[{}a]", "a.".repeat(100_000));
     let cases = [
         "a",
         "a =",
@@ -71,6 +73,8 @@ fn what_is_no_toml() {
         "a = \"\\u00é\"",
         "a = 'b'\na.c = 'd'",
         &deep,
+        &dotted,
+        &headed,
     ];
     for text in cases {
         assert_eq!(told(text), Err(Malformed), "{text}");

@@ -58,10 +58,11 @@ async fn signature(registry: &TestRegistry, manifest: &[u8], by: &str) -> Image 
     let timestamp = authority.timestamp(request.as_der()).into_der();
     let entry = identity.hashedrekord(&message, &envelope.signature);
     let entry = authority.log_hashedrekord(entry).await.unwrap();
+    let entry = serde_json::from_slice(&entry.to_json()).unwrap();
     let bundle = Bundle {
         version: BundleVersion::V03,
         key: KeyMaterial::Certificates(vec![identity.certificate().to_vec()]),
-        log_entries: vec![LogEntry::parse(&entry.to_json()).unwrap()],
+        log_entries: vec![LogEntry::from_value(entry).unwrap()],
         timestamps: vec![timestamp],
         content: Content::Envelope(envelope),
     };

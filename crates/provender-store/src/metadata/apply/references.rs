@@ -13,13 +13,11 @@ use super::missing;
 use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::read::state_name;
-use crate::metadata::standing::{FILES_PER_QUERY, asking_files_named, of_files_named};
+use crate::metadata::standing::{FILES_PER_QUERY, KEY_PLACES, asking_files_named, of_files_named};
 use crate::metadata::statement::Statement;
 
 /// How many references one statement keeps.
 const REFERENCES_PER_STATEMENT: usize = 16;
-/// How many places of a statement say which package.
-const KEY_PLACES: usize = 3;
 
 pub(super) async fn record(
     connection: &mut AnyConnection,

@@ -246,7 +246,7 @@ pub(super) fn noting(step: Step<'_>, file: Option<&FileName>) -> Statement {
     .bind(ecosystem)
     .bind(package)
     .bind(step.tag.as_str())
-    .bind(file.map(|file| file.as_str().to_owned()))
+    .bind(file.map(FileName::as_str))
     .bind(step.at.microseconds())
     .bind(storable(step.actor))
 }

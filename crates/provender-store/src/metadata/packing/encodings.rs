@@ -40,6 +40,7 @@ enum Encoding {
 }
 
 impl Encoding {
+    /// Each at its number.
     const ALL: [Self; 3] = [Self::Base64, Self::Hexadecimal, Self::TextInBase64];
 }
 
@@ -59,9 +60,7 @@ fn take_out_to(text: &[u8], depth: usize) -> Vec<u8> {
         };
         push_number(&mut pieces, found.begin);
         pieces.extend_from_slice(&rest[..found.begin]);
-        let kind = Encoding::ALL.iter().position(|one| *one == found.encoding);
-        let kind = kind.expect("all of them are there");
-        push_number(&mut pieces, found.bytes.len() * Encoding::ALL.len() + kind);
+        push_number(&mut pieces, found.bytes.len() * Encoding::ALL.len() + found.encoding as usize);
         pieces.extend_from_slice(&found.bytes);
         rest = &rest[found.end..];
     }
