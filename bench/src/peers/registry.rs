@@ -113,6 +113,12 @@ impl Registry {
         Ok(Connection::open(self.server.address())?)
     }
 
+    /// Where it keeps the files of layers.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        let inside = if self.name == OURS { "blobs" } else { "docker/registry/v2/blobs" };
+        self.data.join(inside)
+    }
+
     /// What clients call an image here.
     pub(crate) fn reference(&self, image: &str) -> String {
         let root = self.root.trim_start_matches("/v2/");
