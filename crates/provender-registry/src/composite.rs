@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use provender_attest::Bundle;
 use provender_domain::{
     Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode,
     Scope, TagRule,
@@ -15,12 +14,10 @@ use provender_store::{Attestation, PackageKey, StoreError, TagRow, Write};
 use crate::Registry;
 use crate::access::Authorized;
 use crate::attestation::{PublisherAttestation, verify};
-use crate::error::{blob_problem, store_problem};
+use crate::error::store_problem;
 use crate::resolve::without_doubles;
 use crate::signature::EVIDENCE;
 
-/// Largest bundle that is read out of a file, in bytes.
-pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 /// Larger files that the server makes are different each time, in bytes: they speak of a digest.
 const SHARED_MAX_BYTES: usize = 64;
 
@@ -173,13 +170,7 @@ impl Registry {
         let is_here = subject.is_some();
         let promised = ecosystem.digest_of_file(about).and_then(|digest| digest.blob_id());
         let Some(blob) = subject.map(|kept| kept.blob).or(promised) else { return Ok(None) };
-        let holder = metadata.file(key, bundle).await.map_err(|error| store_problem(&error))?;
-        let Some(holder) = holder.filter(|kept| kept.state == FileState::Present) else {
-            return Ok(None);
-        };
-        let bytes = self.inner.blobs.read(&holder.blob, BUNDLE_LIMIT_BYTES).await;
-        let Some(bytes) = bytes.map_err(|error| blob_problem(&error))? else { return Ok(None) };
-        let Ok(bundle) = Bundle::parse(&bytes) else { return Ok(None) };
+        let Some(bundle) = self.bundle_in(key, bundle).await? else { return Ok(None) };
         let verifier = self.attestation_verifier()?;
         let verifying = tokio::task::spawn_blocking(move || verify(&verifier, &bundle, None, blob));
         let found = verifying.await.map_err(|error| Problem::internal(&error))?;

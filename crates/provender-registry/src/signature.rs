@@ -13,7 +13,6 @@ use provender_store::{AttestationSource, PackageKey, StoredKey};
 use crate::Registry;
 use crate::admin::packages::FileReport;
 use crate::admin::repositories::invalid;
-use crate::composite::BUNDLE_LIMIT_BYTES;
 use crate::error::{blob_problem, store_problem};
 use crate::resolve::Query;
 
@@ -25,6 +24,8 @@ const FILES_LIMIT: usize = 64;
 const STATEMENTS_LIMIT: usize = 1_000;
 /// Most files that one of them may consist of: its configuration and the bundle.
 const PARTS_LIMIT: usize = 4;
+/// Largest bundle that is read out of a file, in bytes.
+pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 /// The attribute of a file that is a statement: whether it says what it is about. Set by the
 /// registry alone, no ecosystem's attributes begin with a colon.
 pub(crate) const EVIDENCE: &str = ":evidence";
@@ -198,7 +199,8 @@ impl Registry {
         let mut bundles = Vec::new();
         for statement in statements.iter().filter(|kept| is_about(kept)).take(STATEMENTS_LIMIT) {
             for part in self.parts_of(key, &statement.file.name).await? {
-                bundles.extend(self.bundle_in(key, &part).await?);
+                let bundle = self.bundle_in(key, &part).await?;
+                bundles.extend(bundle.map(|bundle| bundle.to_json()));
             }
         }
         Ok(bundles)
@@ -216,12 +218,12 @@ impl Registry {
         Ok(parts.take(PARTS_LIMIT).map(|part| part.file).collect())
     }
 
-    /// What is kept of this name, if it is a bundle.
-    async fn bundle_in(
+    /// What is kept of this name, if it is a bundle of the size of one.
+    pub(crate) async fn bundle_in(
         &self,
         key: &PackageKey,
         name: &FileName,
-    ) -> Result<Option<String>, Problem> {
+    ) -> Result<Option<Bundle>, Problem> {
         let kept = self.inner.metadata.file(key, name).await;
         let kept = kept.map_err(|error| store_problem(&error))?;
         let is_small = |kept: &KeptFile| {
@@ -231,7 +233,7 @@ impl Registry {
         let Some(kept) = kept.filter(is_there) else { return Ok(None) };
         let bytes = self.inner.blobs.read(&kept.blob, BUNDLE_LIMIT_BYTES).await;
         let bytes = bytes.map_err(|error| blob_problem(&error))?;
-        Ok(bytes.and_then(|bytes| Bundle::parse(&bytes).ok()).map(|bundle| bundle.to_json()))
+        Ok(bytes.and_then(|bytes| Bundle::parse(&bytes).ok()))
     }
 
     /// Who signed these bytes: by this server's own trust root, and by those that rules name.

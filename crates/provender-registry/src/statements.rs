@@ -12,10 +12,9 @@ use std::time::Duration;
 use provender_domain::{File, FileName, FileState, KeptFile, Origin, Problem, Timestamp, Upstream};
 use provender_store::PackageKey;
 
-use crate::composite::BUNDLE_LIMIT_BYTES;
 use crate::error::store_problem;
 use crate::resolve::Query;
-use crate::signature::is_about;
+use crate::signature::{BUNDLE_LIMIT_BYTES, is_about};
 use crate::{Caller, Registry};
 
 /// Most statements about one file that are fetched at once.

@@ -89,6 +89,18 @@ const DENIED: [Option<ProblemCode>; 3] = [Some(ProblemCode::PolicyDenied); 3];
 const SERVED: [Option<ProblemCode>; 3] = [None; 3];
 
 #[tokio::test]
+async fn what_is_too_large_for_a_signature_is_kept_as_what_it_is() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let large = Image::about(&image.manifest, BUNDLE, &vec![b'x'; (1 << 20) + 1]);
+    shelf.push("team/app", "large", &large).await.unwrap();
+    shelf.pull("team/app", "large", &large).await;
+    ask(&registry, "team/", ANN).await;
+    assert_eq!(refusals(&shelf.by(registry.anonymous()), "v1", &image).await, DENIED);
+}
+
+#[tokio::test]
 async fn what_nobody_signed_is_refused_until_somebody_does() {
     let registry = TestRegistry::open().await;
     let (shelf, image) = (registry.shelf(), Image::new("a"));
