@@ -16,11 +16,15 @@ const REPEAT_MIN: usize = 6;
 /// How many places are remembered, by the bytes that stand there.
 const PLACES: usize = 1 << 12;
 
+/// Where bytes stand, by a few of their bits; none at [`NOWHERE`].
+type Places = [u32; PLACES];
+const NOWHERE: u32 = u32::MAX;
+
 /// Where the shared text has which bytes.
-static SHARED_PLACES: LazyLock<Vec<Option<usize>>> = LazyLock::new(|| {
-    let mut places = vec![None; PLACES];
+static SHARED_PLACES: LazyLock<Box<Places>> = LazyLock::new(|| {
+    let mut places = Box::new([NOWHERE; PLACES]);
     for place in 0..=SHARED.len() - REPEAT_MIN {
-        places[slot(SHARED, place)] = Some(place);
+        places[slot(SHARED, place)] = narrow(place);
     }
     places
 });
@@ -31,19 +35,20 @@ pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
     let mut places = SHARED_PLACES.clone();
     let (mut plain, mut place) = (SHARED.len(), SHARED.len());
     while place + REPEAT_MIN <= window.len() {
-        let before = places[slot(&window, place)].replace(place);
-        let length = before.map_or(0, |before| common(&window, before, place));
-        let Some(before) = before.filter(|_| length >= REPEAT_MIN) else {
+        let before = std::mem::replace(&mut places[slot(&window, place)], narrow(place));
+        let before = if before == NOWHERE { place } else { before as usize };
+        let length = if before < place { common(&window, before, place) } else { 0 };
+        if length < REPEAT_MIN {
             place += 1;
             continue;
-        };
+        }
         push_number(into, place - plain);
         into.extend_from_slice(&window[plain..place]);
         push_number(into, length - REPEAT_MIN);
         push_number(into, place - before);
         let end = place + length;
         for place in place + 1..end.min(window.len() + 1 - REPEAT_MIN) {
-            places[slot(&window, place)] = Some(place);
+            places[slot(&window, place)] = narrow(place);
         }
         (plain, place) = (end, end);
     }
@@ -85,7 +90,16 @@ fn slot(window: &[u8], place: usize) -> usize {
     (spread >> (u32::BITS - PLACES.ilog2())) as usize
 }
 
-/// How many bytes are the same at both places.
+/// A place too far away for it is one that is not remembered.
+fn narrow(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NOWHERE)
+}
+
+/// How many bytes are the same at both places, which are looked at eight at a time.
 fn common(window: &[u8], before: usize, place: usize) -> usize {
-    window[before..].iter().zip(&window[place..]).take_while(|(a, b)| a == b).count()
+    let (before, here) = (&window[before..], &window[place..]);
+    let words = before.as_chunks::<8>().0.iter().zip(here.as_chunks::<8>().0);
+    let same = words.take_while(|(before, here)| before == here).count() * 8;
+    let rest = before[same..].iter().zip(&here[same..]);
+    same + rest.take(8).take_while(|(before, here)| before == here).count()
 }
