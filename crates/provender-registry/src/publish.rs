@@ -71,7 +71,7 @@ impl Registry {
         self.check_still_valid(&operation.caller)?;
         let operation = self.renewed(&operation);
         let publishing = async move { registry.publish_staged(&operation, &form, blob).await };
-        to_the_end(Box::pin(publishing)).await
+        to_the_end(publishing).await
     }
 
     async fn publish_staged(

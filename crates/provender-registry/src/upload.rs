@@ -152,7 +152,7 @@ impl Registry {
         // Uploads take their time, and rights may end meanwhile.
         self.check_still_valid(&operation.caller)?;
         let operation = self.renewed(&operation);
-        to_the_end(Box::pin(async move { registry.finish(&operation, upload).await })).await
+        to_the_end(async move { registry.finish(&operation, upload).await }).await
     }
 
     async fn finish(
