@@ -176,6 +176,9 @@ impl Registry {
         operation: &Authorized<Operation>,
         key: &PackageKey,
     ) -> Result<(), Problem> {
+        if self.was_recorded(key, None) {
+            return Ok(());
+        }
         let row = self.inner.metadata.package(key).await.map_err(|error| store_problem(&error))?;
         check_origin_of(operation, key, row.as_ref())
     }
