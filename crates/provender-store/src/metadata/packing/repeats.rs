@@ -16,18 +16,29 @@ const REPEAT_MIN: usize = 6;
 /// How many places are remembered, by the bytes that stand there.
 const PLACES: usize = 1 << 12;
 
-/// Where bytes stand, by a few of their bits; none at [`NOWHERE`].
-type Places = [u32; PLACES];
-const NOWHERE: u32 = u32::MAX;
-
 /// Where the shared text has which bytes.
-static SHARED_PLACES: LazyLock<Box<Places>> = LazyLock::new(|| {
-    let mut places = Box::new([NOWHERE; PLACES]);
+static SHARED_PLACES: LazyLock<Places> = LazyLock::new(|| {
+    let mut places = Places(vec![0; PLACES]);
     for place in 0..=SHARED.len() - REPEAT_MIN {
-        places[slot(SHARED, place)] = narrow(place);
+        places.replace(SHARED, place);
     }
     places
 });
+
+/// The places that were seen last, each behind one more so that 0 is none. Copied for every text, so
+/// it is no longer than it has to be.
+#[derive(Clone)]
+struct Places(Vec<u32>);
+
+impl Places {
+    /// Remembers this place; gives the one that was remembered by the same bytes, or by others.
+    fn replace(&mut self, window: &[u8], place: usize) -> Option<usize> {
+        // What is too far away is not pointed to.
+        let number = u32::try_from(place + 1).unwrap_or(0);
+        let before = std::mem::replace(&mut self.0[slot(window, place)], number);
+        (before as usize).checked_sub(1)
+    }
+}
 
 /// Appends the text, pointing to what it repeats.
 pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
@@ -35,20 +46,19 @@ pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
     let mut places = SHARED_PLACES.clone();
     let (mut plain, mut place) = (SHARED.len(), SHARED.len());
     while place + REPEAT_MIN <= window.len() {
-        let before = std::mem::replace(&mut places[slot(&window, place)], narrow(place));
-        let before = if before == NOWHERE { place } else { before as usize };
-        let length = if before < place { common(&window, before, place) } else { 0 };
-        if length < REPEAT_MIN {
+        let before = places.replace(&window, place);
+        let length = before.map_or(0, |before| common(&window, before, place));
+        let Some(before) = before.filter(|_| length >= REPEAT_MIN) else {
             place += 1;
             continue;
-        }
+        };
         push_number(into, place - plain);
         into.extend_from_slice(&window[plain..place]);
         push_number(into, length - REPEAT_MIN);
         push_number(into, place - before);
         let end = place + length;
         for place in place + 1..end.min(window.len() + 1 - REPEAT_MIN) {
-            places[slot(&window, place)] = narrow(place);
+            places.replace(&window, place);
         }
         (plain, place) = (end, end);
     }
@@ -88,11 +98,6 @@ fn slot(window: &[u8], place: usize) -> usize {
     // Multiplying by this odd number (Knuth) spreads the bytes over the highest bits.
     let spread = u32::from_le_bytes(*first).wrapping_mul(2_654_435_761);
     (spread >> (u32::BITS - PLACES.ilog2())) as usize
-}
-
-/// A place too far away for it is one that is not remembered.
-fn narrow(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(NOWHERE)
 }
 
 /// How many bytes are the same at both places, which are looked at eight at a time.
