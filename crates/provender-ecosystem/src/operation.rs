@@ -113,8 +113,8 @@ pub enum Framing {
 pub struct SessionId(String);
 
 impl SessionId {
-    /// From 16 random bytes.
-    pub fn from_random(bytes: [u8; 16]) -> Self {
+    /// From 16 bytes that nobody can guess.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
         use std::fmt::Write as _;
         let mut text = String::with_capacity(32);
         for byte in bytes {
@@ -132,6 +132,14 @@ impl SessionId {
     /// Its 32 digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The bytes that it was made from.
+    pub fn to_bytes(&self) -> [u8; 16] {
+        std::array::from_fn(|at| {
+            let digits = &self.0[2 * at..2 * at + 2];
+            u8::from_str_radix(digits, 16).expect("its digits are hexadecimal")
+        })
     }
 }
 

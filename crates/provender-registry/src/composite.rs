@@ -129,6 +129,7 @@ impl Registry {
             .iter()
             .filter(|reference| reference.role == ReferenceRole::Required)
             .map(|reference| &reference.file)
+            .filter(|name| !self.was_recorded(key, Some(name)))
             .collect();
         let kept = self.inner.metadata.files_named(key, &required).await;
         let kept = kept.map_err(|error| store_problem(&error))?;

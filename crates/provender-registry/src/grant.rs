@@ -20,6 +20,7 @@ use provender_domain::{
 };
 use provender_ecosystem::{AllPackagesView, Document, Page, Rendition, TokenRequest, View};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
 
 use crate::access::Identity;
 use crate::error::store_problem;
@@ -126,6 +127,18 @@ impl AccessKey {
 
     fn new(bytes: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    }
+
+    /// What shows that something was said here. No access token may say it: those are base64.
+    pub(crate) fn tag(&self, words: &[u8]) -> [u8; KEY_BYTES] {
+        let tag = hmac::sign(&self.0, words);
+        tag.as_ref().try_into().expect("a tag is as long as the key")
+    }
+
+    /// Whether this is the beginning of that.
+    pub(crate) fn is_tag(&self, words: &[u8], beginning: &[u8]) -> bool {
+        let tag = self.tag(words);
+        tag.get(..beginning.len()).is_some_and(|tag| tag.ct_eq(beginning).into())
     }
 
     fn seal(&self, claims: &Claims) -> Result<String, Problem> {

@@ -1,9 +1,16 @@
 //! Writing: settings and their copy in memory, events on their own.
 
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use provender_domain::{EcosystemId, EventKind, NewEvent, PackageName, Problem, ProblemCode};
 use provender_store::{StoreError, Write};
+use tokio::runtime::Handle;
 
 use crate::error::store_problem;
 use crate::state::State;
@@ -118,8 +125,75 @@ impl Registry {
 
 /// Does work to its end, also when whoever waits for it leaves: what is durable and what is in
 /// memory must not part because a client hung up between the two.
-pub(crate) async fn to_the_end<T: Send + 'static>(
+///
+/// It is done where it is waited for, as a task of its own would cost two changes of threads; what
+/// is left of it when nobody waits any more becomes one.
+pub(crate) fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::spawn(work).await.map_err(|error| Problem::internal(&error))?
+) -> impl Future<Output = Result<T, Problem>> + Send {
+    let work = AssertUnwindSafe(work).catch_unwind().map(|outcome| {
+        outcome.unwrap_or_else(|_| Err(Problem::internal(&io::Error::other("a task panicked"))))
+    });
+    ToTheEnd { work: Some(work.boxed()), home: Handle::current() }
+}
+
+struct ToTheEnd<T: Send + 'static> {
+    /// What is left to do.
+    work: Option<BoxFuture<'static, Result<T, Problem>>>,
+    /// Where it goes on without anybody who waits.
+    home: Handle,
+}
+
+impl<T: Send + 'static> Future for ToTheEnd<T> {
+    type Output = Result<T, Problem>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let work = self.work.as_mut().expect("nobody polls what has ended");
+        let outcome = ready!(work.as_mut().poll(context));
+        self.work = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T: Send + 'static> Drop for ToTheEnd<T> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.home.spawn(work);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use provender_domain::{Problem, ProblemCode};
+    use tokio::sync::oneshot;
+
+    use super::to_the_end;
+
+    #[tokio::test]
+    async fn work_goes_on_when_nobody_waits_any_more() {
+        let (start, started) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel();
+        let work = to_the_end(async move {
+            started.await.map_err(|error| Problem::internal(&error))?;
+            tokio::task::yield_now().await;
+            end.send("ended").map_err(|_| Problem::not_found("nobody looks"))
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(1), work).await.is_err());
+        start.send(()).unwrap();
+        assert_eq!(ended.await.unwrap(), "ended");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_of_its_own() {
+        let work = async {
+            tokio::task::yield_now().await;
+            assert!(Duration::ZERO > Duration::MAX, "on purpose");
+            Ok(())
+        };
+        assert_eq!(to_the_end(work).await.unwrap_err().code, ProblemCode::Internal);
+        assert_eq!(to_the_end(async { Ok(7) }).await.unwrap(), 7);
+    }
 }

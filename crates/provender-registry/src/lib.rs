@@ -52,6 +52,7 @@ mod options;
 mod oversized;
 mod publish;
 mod read;
+mod recorded;
 mod referrers;
 mod refusal;
 mod refused_address;
@@ -59,6 +60,7 @@ mod remote;
 mod resolve;
 mod retention;
 mod served;
+mod session;
 mod signature;
 mod signing;
 mod space;
@@ -111,8 +113,10 @@ use tokio::task::JoinSet;
 use crate::cache::{IndexCache, IndexKey, Stamp};
 use crate::listing::Listings;
 use crate::mirror::Mirrors;
+use crate::recorded::Recorded;
 use crate::remote::Remotes;
 use crate::served::ServedFiles;
+use crate::session::Sessions;
 use crate::signing::Signing;
 use crate::state::State;
 use crate::statements::Statements;
@@ -143,6 +147,7 @@ struct Inner {
     /// With the counters in their keys: whoever asks after a change never gets what was begun before.
     index_flights: SingleFlight<(IndexKey, Stamp), Arc<RenderedIndex>, Problem>,
     served_files: ServedFiles,
+    recorded: Recorded,
     listings: Listings,
     mirrors: Mirrors,
     remotes: Remotes,
@@ -157,6 +162,7 @@ struct Inner {
     background: std::sync::Mutex<Background>,
     denials: access::Denials,
     access_key: grant::AccessKey,
+    sessions: Sessions,
     /// Wrong passwords lately.
     attempts: admin::accounts::Attempts,
     hashing: admin::accounts::Hashing,
@@ -210,6 +216,10 @@ impl Registry {
         }
         let access_key = grant::AccessKey::open(&data)
             .map_err(|source| RegistryError::DataDirectory { path: data.clone(), source })?;
+        let sessions = Sessions::new().map_err(|error| RegistryError::DataDirectory {
+            path: data.clone(),
+            source: std::io::Error::other(error.to_string()),
+        })?;
         let remotes = Remotes::new(tuning.upstream_breaker);
         let log_stores = Arc::new(authority::Stores::new(data.join("log"), metadata.clone()));
         let client = remotes.client.clone();
@@ -225,6 +235,7 @@ impl Registry {
             index_cache: IndexCache::new(tuning.index_cache_bytes),
             index_flights: SingleFlight::new(),
             served_files: ServedFiles::default(),
+            recorded: Recorded::default(),
             listings: Listings::new(tuning.listing_cache_files),
             mirrors: Mirrors::new(tuning.concurrent_fetches),
             remotes,
@@ -234,6 +245,7 @@ impl Registry {
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),
             access_key,
+            sessions,
             attempts: admin::accounts::Attempts::default(),
             hashing: admin::accounts::Hashing::default(),
             searches: Arc::default(),

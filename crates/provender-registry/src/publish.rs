@@ -71,7 +71,7 @@ impl Registry {
         self.check_still_valid(&operation.caller)?;
         let operation = self.renewed(&operation);
         let publishing = async move { registry.publish_staged(&operation, &form, blob).await };
-        to_the_end(Box::pin(publishing)).await
+        to_the_end(publishing).await
     }
 
     async fn publish_staged(
@@ -176,6 +176,9 @@ impl Registry {
         operation: &Authorized<Operation>,
         key: &PackageKey,
     ) -> Result<(), Problem> {
+        if self.was_recorded(key, None) {
+            return Ok(());
+        }
         let row = self.inner.metadata.package(key).await.map_err(|error| store_problem(&error))?;
         check_origin_of(operation, key, row.as_ref())
     }

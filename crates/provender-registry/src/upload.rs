@@ -1,7 +1,8 @@
 //! In from people, in several requests: files whose names are their digests.
 //!
 //! The bytes of an upload are kept beside the blobs under its name and its owner's, so that it goes
-//! on after a restart and nobody finds it under another package. It becomes a file in one step,
+//! on after a restart and nobody finds it under another package. Before its first bytes it is a
+//! name alone ([`crate::session`]). It becomes a file in one step,
 //! when all bytes are here and are what the file's name promises.
 
 use std::sync::Arc;
@@ -14,16 +15,16 @@ use provender_domain::{
 use provender_ecosystem::{Delivery, MountSource, Operation, SessionId, UploadStep};
 use provender_store::{Blob, BlobError, PackageKey, RemovedUploads, StoreError, Verified, Write};
 
-use crate::Registry;
 use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
 use crate::publish::{claim_first, mismatch};
 use crate::resolve::{Query, without_doubles};
+use crate::{Inner, Registry};
 
 /// How long an upload may rest before garbage collection takes it for abandoned.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_hours(24);
-/// Most uploads under way at once; each holds a file, and while it is written to, two megabytes.
+/// Most uploads under way at once; each may hold a file, and while it is written to, two megabytes.
 const UPLOADS_LIMIT: usize = 10_000;
 /// When to try again where there are too many.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -83,15 +84,11 @@ impl Registry {
         {
             return Ok(Begun::Mounted(mounted));
         }
-        let blobs = &self.inner.blobs;
-        if blobs.uploads_under_way() >= UPLOADS_LIMIT {
-            let message = "too many uploads are under way; try again later";
-            return Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER));
-        }
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)
+        self.check_room_for_uploads()?;
+        let owner = owner(&key);
+        let session = self.inner.sessions.name(&self.inner.access_key, &owner);
+        let session = session
             .map_err(|error| Problem::internal(&std::io::Error::other(error.to_string())))?;
-        let session = SessionId::from_random(random);
         let algorithms: Vec<Algorithm> = match step {
             UploadStep::Whole { file } => {
                 let digest = operation.ecosystem.digest_of_file(file);
@@ -99,7 +96,8 @@ impl Registry {
             }
             _ => Vec::new(),
         };
-        let bytes = blobs.create_upload(&owner(&key), session.as_str(), &algorithms).await;
+        let blobs = &self.inner.blobs;
+        let bytes = blobs.create_upload(&owner, session.as_str(), &algorithms).await;
         let bytes = bytes.map_err(|error| blob_problem(&error))?;
         Ok(Begun::Upload(Upload { session, bytes }))
     }
@@ -122,7 +120,7 @@ impl Registry {
             }
         };
         let owner = owner(&operation.key(package));
-        let bytes = match self.inner.blobs.resume_upload(&owner, session.as_str()).await {
+        let bytes = match self.resume(&owner, session).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Err(no_upload()),
             Err(BlobError::Busy) => {
@@ -141,6 +139,20 @@ impl Registry {
         Ok(Upload { session: session.clone(), bytes })
     }
 
+    /// One that an earlier process began may have got no bytes: then nothing but its name tells.
+    async fn resume(
+        &self,
+        owner: &str,
+        session: &SessionId,
+    ) -> Result<Option<provender_store::Upload>, BlobError> {
+        let Inner { blobs, sessions, access_key, .. } = &*self.inner;
+        let has_room = blobs.uploads_under_way() < UPLOADS_LIMIT;
+        if has_room && sessions.is_of_an_earlier_process(access_key, owner, session) {
+            return blobs.resume_begun_upload(owner, session.as_str()).await.map(Some);
+        }
+        blobs.resume_upload(owner, session.as_str()).await
+    }
+
     /// The last byte of a `Whole` or `Finish` is here: verifies and records the file. When this
     /// returns it survives any crash. After a mismatch the upload is forgotten.
     pub async fn finish_upload(
@@ -152,7 +164,7 @@ impl Registry {
         // Uploads take their time, and rights may end meanwhile.
         self.check_still_valid(&operation.caller)?;
         let operation = self.renewed(&operation);
-        to_the_end(Box::pin(async move { registry.finish(&operation, upload).await })).await
+        to_the_end(async move { registry.finish(&operation, upload).await }).await
     }
 
     async fn finish(
@@ -225,8 +237,12 @@ impl Registry {
         let name = kept.file.name.clone();
         let keep = Write::KeepFile { key: key.clone(), file: kept };
         let writes = bytes.into_iter().chain([bind, keep]).collect();
+        let stamp = self.recorded_stamp(key);
         match self.inner.metadata.commit(writes, Vec::new()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.remember_recorded(key.clone(), name, stamp);
+                Ok(())
+            }
             Err(StoreError::OriginBound { bound: Origin::Mirrored { upstream } }) => {
                 Err(claim_first(key, upstream.as_str()))
             }
@@ -239,6 +255,14 @@ impl Registry {
             }
             Err(error) => Err(store_problem(&error)),
         }
+    }
+
+    fn check_room_for_uploads(&self) -> Result<(), Problem> {
+        if self.inner.blobs.uploads_under_way() < UPLOADS_LIMIT {
+            return Ok(());
+        }
+        let message = "too many uploads are under way; try again later";
+        Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER))
     }
 
     async fn mount(

@@ -4,7 +4,8 @@
 //! answer it and no other. Beside one runtime of as many threads, where whichever thread polls has
 //! to wake the others, a cached index is served a tenth more often in a second, by less work.
 //!
-//! What such a thread does for a request is short: parsing, a look into the cache, framing. The
+//! What such a thread does for a request is short: parsing, a look into the cache, framing; of a
+//! publication what is between two waits, as changing threads would take longer than most of it. The
 //! registry lives on the runtime that the server was started on, its home, and whatever it begins
 //! there goes on there, whichever thread asked; see [`at_home`].
 

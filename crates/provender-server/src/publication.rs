@@ -100,9 +100,7 @@ async fn finish(
     form: Form,
     blob: Blob<Unverified>,
 ) -> Result<Response<Body>, Problem> {
-    let registry = server.registry().clone();
-    let publishing = tokio::spawn(async move { registry.publish(authorized, form, blob).await });
-    let published = publishing.await.map_err(|error| Problem::internal(&error))??;
+    let published = server.registry().publish(authorized, form, blob).await?;
     let receipt = Receipt::Published {
         package: &published.package,
         file: &published.file,
@@ -127,9 +125,7 @@ pub(crate) async fn change(
     authorized: Authorized<Operation>,
     recipient: Recipient,
 ) -> Result<Response<Body>, Problem> {
-    let registry = server.registry().clone();
-    let changing = tokio::spawn(async move { registry.change(authorized).await });
-    let files = changing.await.map_err(|error| Problem::internal(&error))??;
+    let files = server.registry().change(authorized).await?;
     let changed = || (StatusCode::OK, serde_json::json!({ "files": files }));
     recipient.tell(&Receipt::Changed, changed)
 }

@@ -130,10 +130,7 @@ impl Client<'_> {
         authorized: Authorized<Operation>,
         upload: Upload,
     ) -> Result<Response<Body>, Problem> {
-        let registry = self.server.registry().clone();
-        let recording = async move { registry.finish_upload(authorized, upload).await };
-        let recorded = tokio::spawn(recording).await;
-        self.stored(&recorded.map_err(|error| Problem::internal(&error))??)
+        self.stored(&self.server.registry().finish_upload(authorized, upload).await?)
     }
 
     fn stored(&self, file: &FileName) -> Result<Response<Body>, Problem> {

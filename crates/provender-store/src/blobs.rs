@@ -102,14 +102,14 @@ impl Blobs {
     }
 
     /// Begins a file that comes in several requests. It is found again by this owner and this id
-    /// together, which nobody should be able to guess; also after a restart. By which algorithms
-    /// it is hashed while it is written, besides SHA-256, is not remembered over a restart.
+    /// together, which nobody should be able to guess; with its bytes also after a restart. By which
+    /// algorithms it is hashed while it is written, besides SHA-256, is not remembered over a restart.
     ///
     /// How many there may be at once is the caller's to limit; those that nobody goes on with are
     /// [`Blobs::remove_abandoned_uploads`]' to remove.
     ///
     /// # Errors
-    /// [`BlobError::Io`] if there is one of this owner and id.
+    /// [`BlobError::Io`] if this process knows one of this owner and id.
     #[expect(clippy::unused_async, reason = "a remote store begins with a request")]
     pub async fn create_upload(
         &self,
@@ -117,7 +117,7 @@ impl Blobs {
         id: &str,
         algorithms: &[Algorithm],
     ) -> Result<Upload, BlobError> {
-        Upload::create(Arc::clone(&self.local), owner, id, algorithms)
+        Upload::create(&self.local, owner, id, algorithms)
     }
 
     /// How many such files this process knows of.
@@ -130,7 +130,17 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Busy`] while somebody holds it.
     pub async fn resume_upload(&self, owner: &str, id: &str) -> Result<Option<Upload>, BlobError> {
-        Upload::resume(Arc::clone(&self.local), owner, id).await
+        Upload::resume(Arc::clone(&self.local), owner, id, false).await
+    }
+
+    /// The same for one that was begun, as the caller knows, and did not end: where nothing is known
+    /// of it, it was begun by an earlier process and got no bytes.
+    ///
+    /// # Errors
+    /// [`BlobError::Busy`] while somebody holds it.
+    pub async fn resume_begun_upload(&self, owner: &str, id: &str) -> Result<Upload, BlobError> {
+        let upload = Upload::resume(Arc::clone(&self.local), owner, id, true).await?;
+        upload.ok_or(BlobError::Abandoned)
     }
 
     /// Removes every upload that nobody holds and nobody has written to since this moment, without

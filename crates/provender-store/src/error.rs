@@ -77,7 +77,7 @@ pub enum StoreError {
     },
     /// The disk, or the database's quota, is full.
     #[error("no space is left for the database")]
-    Full(#[source] Arc<sqlx::Error>),
+    Full(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// A row says what this program never writes.
     #[error("the database holds a malformed {what}")]
     Corrupt {
@@ -95,7 +95,7 @@ pub enum StoreError {
     Closed,
     /// The database failed.
     #[error("the database failed")]
-    Database(#[source] Arc<sqlx::Error>),
+    Database(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -103,9 +103,26 @@ impl From<sqlx::Error> for StoreError {
         if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) {
             return Self::Closed;
         }
-        let full = is_full(&error);
-        let source = Arc::new(error);
-        if full { Self::Full(source) } else { Self::Database(source) }
+        match is_full(&error) {
+            true => Self::Full(Arc::new(error)),
+            false => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code.to_string());
+        match code.is_some_and(|code| FULL_CODES.contains(&&*code)) {
+            true => Self::Full(Arc::new(error)),
+            false => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        sqlx::Error::Io(error).into()
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use self::commit::{LogMember, Member, Writer};
 use self::connect::{Pools, Reader};
+use self::direct::Direct;
 use self::url::Address;
 use crate::steps::Steps;
 use crate::{Space, StoreError};
@@ -29,6 +30,7 @@ mod catalogue;
 mod codec;
 mod commit;
 mod connect;
+mod direct;
 mod events;
 mod evidence;
 mod file_facts;
@@ -111,6 +113,10 @@ impl Metadata {
             last_event,
             steps: steps.clone(),
             space: space.clone(),
+            direct: match &url.0 {
+                Address::Sqlite(path) => Some(Mutex::new(Direct::new(path.clone()))),
+                Address::Postgres(_) => None,
+            },
             held: tokio::sync::Mutex::default(),
         };
         let writer = on_a_thread(writer.run(waiting_commits, waiting_log))?;

@@ -37,7 +37,7 @@ impl Steps {
 #[cfg(not(feature = "faults"))]
 impl Steps {
     #[expect(clippy::unused_self, reason = "the feature `faults` asks it")]
-    fn run<T>(&self, step: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn run<T, E>(&self, step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         step()
     }
 
@@ -56,13 +56,16 @@ impl Steps {
         *self.current() = faults;
     }
 
-    /// Runs a step of the file system, unless a fault is due.
-    fn run<T>(&self, step: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    /// Runs a step, unless a fault is due.
+    pub(crate) fn run<T, E: From<io::Error>>(
+        &self,
+        step: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         use crate::FaultMode::{AfterPersisted, BeforePersisted};
         let fault = self.current().begin();
         match fault {
-            Some(BeforePersisted) => Err(injected()),
-            Some(AfterPersisted) => step().and_then(|_| Err(injected())),
+            Some(BeforePersisted) => Err(injected().into()),
+            Some(AfterPersisted) => step().and_then(|_| Err(injected().into())),
             None => step(),
         }
     }

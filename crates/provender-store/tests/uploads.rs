@@ -102,8 +102,13 @@ async fn an_upload_may_be_empty() {
     let root = tempfile::tempdir().unwrap();
     let blobs = open_blobs(root.path()).await;
     drop(blobs.create_upload(OWNER, ID, &[]).await.unwrap());
+    assert_eq!(resumed(&blobs).await.pause().await.unwrap(), 0);
+    assert!(files(root.path()).is_empty());
+    // Another process has to be told that it was begun.
     let blobs = open_blobs(root.path()).await;
-    let blob = resumed(&blobs).await.finish().await.unwrap();
+    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+    let upload = blobs.resume_begun_upload(OWNER, ID).await.unwrap();
+    let blob = upload.finish().await.unwrap();
     assert_eq!((blob.id(), blob.size_bytes()), (id_of(b""), 0));
     let id = blobs.commit(blob.verify(&[]).await.unwrap()).await.unwrap();
     assert_eq!(blobs.scrub(&id).await.unwrap(), Scrub::Intact);
@@ -156,12 +161,19 @@ async fn one_holds_it_at_a_time() {
     assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
 
     // After a restart, several ask at once: one reads the file.
-    blobs.create_upload(OWNER, ID, &[]).await.unwrap().pause().await.unwrap();
+    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    write(&mut upload, b"some").await.unwrap();
+    upload.pause().await.unwrap();
     let blobs = open_blobs(root.path()).await;
-    let ask = || blobs.resume_upload(OWNER, ID);
-    let (a, b, c) = tokio::join!(ask(), ask(), ask());
-    let held = [a, b, c].into_iter().filter(|outcome| matches!(outcome, Ok(Some(_)))).count();
-    assert_eq!(held, 1);
+    for received in [4, 0] {
+        let ask = || blobs.resume_begun_upload(OWNER, ID);
+        let (a, b, c) = tokio::join!(ask(), ask(), ask());
+        let mut held: Vec<_> = [a, b, c].into_iter().flatten().collect();
+        assert_eq!(held.len(), 1);
+        let held = held.remove(0);
+        assert_eq!(held.received_bytes(), received);
+        held.cancel().await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -281,6 +293,16 @@ async fn abandoned_ones_are_removed() {
     assert_eq!(files(root.path()).len(), 2);
     assert!(blobs.resume_upload(OWNER, &format!("{:032x}", 1)).await.unwrap().is_none());
     assert_eq!(held.finish().await.unwrap().id(), id_of(b"ten bytes!"));
+
+    // One without a file, too, unless it is held.
+    let held = blobs.create_upload(OWNER, &format!("{:032x}", 9), &[]).await.unwrap();
+    blobs.create_upload(OWNER, ID, &[]).await.unwrap().pause().await.unwrap();
+    assert_eq!(blobs.uploads_under_way(), 3);
+    assert_eq!(sweep(Duration::from_mins(30)).await, RemovedUploads::default());
+    assert_eq!(sweep(Duration::ZERO).await, RemovedUploads { count: 2, bytes: 14 });
+    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+    assert_eq!(blobs.uploads_under_way(), 1);
+    assert_eq!(held.pause().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -370,7 +392,8 @@ async fn push(
     bytes: &[u8],
 ) -> Result<bool, BlobError> {
     let at = usize::try_from(upload.received_bytes()).unwrap();
-    assert_eq!(files(root)[0].metadata().unwrap().len(), at as u64);
+    let kept = files(root).first().map_or(0, |path| path.metadata().unwrap().len());
+    assert_eq!(kept, at as u64);
     let end = bytes.len().min(at + bytes.len() / 2);
     for chunk in bytes[at..end].chunks(400_000) {
         write(&mut upload, chunk).await?;

@@ -75,10 +75,11 @@ pub struct TimestampRequest {
 }
 
 impl TimestampRequest {
-    /// For a SHA-256, with the certificates in the answer.
+    /// For a SHA-256, without certificates in the answer: whoever checks it has them with the trust
+    /// root, and takes no others.
     pub fn sha256(digest: [u8; 32]) -> Self {
         let imprint = imprint(algorithm(ID_SHA_256), digest.to_vec());
-        Self { imprint, nonce: None, wants_certificates: true, policy: None }
+        Self { imprint, nonce: None, wants_certificates: false, policy: None }
     }
 
     /// Reads a `TimeStampReq`.

@@ -21,7 +21,7 @@ pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
 /// What went well is answered with a success, and where it is said to be there it is.
 fn receipts(ecosystem: &dyn Ecosystem, samples: &Samples) {
     let package = &samples.view.package;
-    let session = SessionId::from_random([7; 16]);
+    let session = SessionId::from_bytes([7; 16]);
     let tag = samples.tags.first().and_then(|raw| ecosystem.tag(raw).ok());
     let uploading = |received_bytes, is_status| Receipt::Uploading {
         package,

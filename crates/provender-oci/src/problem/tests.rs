@@ -14,7 +14,7 @@ fn about(what: &str) -> Option<Operation> {
         file: file_name::name(kind, &digest),
         companion: None,
     };
-    let session = SessionId::from_random([1; 16]);
+    let session = SessionId::from_bytes([1; 16]);
     let upload = |step| Operation::Upload { package: package.clone(), step };
     Some(match what {
         "blob" => file(Kind::Blob),

@@ -1,6 +1,7 @@
 //! Files that come in several requests, and outlive a restart in between.
 //!
-//! Each is a file in `uploads/`, named by a hash of whose it is and of its id. What its bytes hash
+//! Each is a file in `uploads/`, named by a hash of whose it is and of its id, from its first bytes
+//! on; one whose bytes are few and all come in its last request never gets there. What its bytes hash
 //! to so far is kept in memory between two requests; after a restart the file is read once. At any
 //! moment it is held by one at most, and what is kept of it counts and hashes the very bytes that
 //! are in the file.
@@ -56,41 +57,47 @@ pub struct RemovedUploads {
 }
 
 impl Upload {
-    /// The empty file is made here and now, as are the system calls of
-    /// [`Blobs::open_blob`](super::Blobs::open_blob): nothing waits for the disk.
     pub(super) fn create(
-        local: Arc<Local>,
+        local: &Arc<Local>,
         owner: &str,
         id: &str,
         algorithms: &[Algorithm],
     ) -> Result<Self, BlobError> {
-        let hold = match Hold::take(&local, file_name(owner, id)) {
-            Ok(hold) if hold.known.is_none() => hold,
+        let hold = match Hold::take(local, file_name(owner, id)) {
+            Ok(hold) if hold.rest.is_none() => hold,
             Ok(_) | Err(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
         };
-        let received = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
-        let hold = hold.make_file(received.clone())?;
-        let writer = Writer::new(Arc::clone(&local), hold);
-        Ok(Self { local, writer, received })
+        Ok(Self::begun(hold, algorithms))
     }
 
+    fn begun(mut hold: Hold, algorithms: &[Algorithm]) -> Self {
+        let received = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
+        hold.rest = Some(Rest { known: received.clone(), fileless_since: Some(SystemTime::now()) });
+        let local = Arc::clone(&hold.local);
+        Self { writer: Writer::new(Arc::clone(&local), hold), local, received }
+    }
+
+    /// `may_be_empty`: where nothing is known of it, it was begun and got no bytes yet.
     pub(super) async fn resume(
         local: Arc<Local>,
         owner: &str,
         id: &str,
+        may_be_empty: bool,
     ) -> Result<Option<Self>, BlobError> {
         let hold = Hold::take(&local, file_name(owner, id))?;
-        let hold = match &hold.known {
-            Some(_) => Some(hold),
+        let hold = match &hold.rest {
+            Some(_) => hold,
             None => blocking(move || hold.read_again()).await?,
         };
-        let Some((hold, received)) =
-            hold.and_then(|hold| hold.known.clone().map(|known| (hold, known)))
-        else {
-            return Ok(None);
-        };
-        let writer = Writer::new(Arc::clone(&local), hold);
-        Ok(Some(Self { local, writer, received }))
+        match &hold.rest {
+            Some(rest) => {
+                let received = rest.known.clone();
+                let writer = Writer::new(Arc::clone(&local), hold);
+                Ok(Some(Self { local, writer, received }))
+            }
+            None if may_be_empty => Ok(Some(Self::begun(hold, &[]))),
+            None => Ok(None),
+        }
     }
 
     /// Appends bytes. May return before they are written; an error then shows later.
@@ -130,8 +137,11 @@ impl Upload {
                 (small_or_file(file, self.received.size_bytes).await?, hold)
             }
         };
-        hold.known = None;
-        let path = Some(TempPath::try_from_path(self.local.uploads().path(&hold.name))?);
+        let path = match hold.has_file() {
+            true => Some(TempPath::try_from_path(self.local.uploads().path(&hold.name))?),
+            false => None,
+        };
+        hold.rest = None;
         let (id, digests) = self.received.hashers.finish();
         let (size_bytes, source) = (self.received.size_bytes, Source::Upload(hold));
         Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
@@ -163,7 +173,15 @@ impl Upload {
 pub(super) struct Uploads {
     directory: PathBuf,
     /// `None`: it is held.
-    known: Mutex<HashMap<String, Option<Known>>>,
+    known: Mutex<HashMap<String, Option<Rest>>>,
+}
+
+/// What is known of an upload that nobody holds.
+#[derive(Debug)]
+struct Rest {
+    known: Known,
+    /// Set as long as it has no file, and no bytes.
+    fileless_since: Option<SystemTime>,
 }
 
 /// What an upload's bytes hash to so far.
@@ -182,11 +200,22 @@ impl Uploads {
         self.known().len()
     }
 
+    /// Forgets those without a file that nobody holds; how many.
+    fn forget_fileless(&self, older_than: SystemTime) -> u64 {
+        let mut known = self.known();
+        let before = known.len();
+        known.retain(|_, rest| {
+            let since = rest.as_ref().and_then(|rest| rest.fileless_since);
+            since.is_none_or(|since| since >= older_than)
+        });
+        (before - known.len()) as u64
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Option<Known>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Option<Rest>>> {
         self.known.lock().expect("nobody panics while holding it")
     }
 }
@@ -198,7 +227,8 @@ pub(super) async fn remove_abandoned(
 ) -> Result<RemovedUploads, BlobError> {
     let directory = local.uploads().directory.clone();
     let mut entries = blocking(move || Ok(fs::read_dir(directory)?)).await?;
-    let mut removed = RemovedUploads::default();
+    let count = local.uploads().forget_fileless(older_than);
+    let mut removed = RemovedUploads { count, bytes: 0 };
     loop {
         let local = Arc::clone(&local);
         let is_last;
@@ -248,15 +278,15 @@ impl RemovedUploads {
 pub(super) struct Hold {
     local: Arc<Local>,
     name: String,
-    known: Option<Known>,
+    rest: Option<Rest>,
 }
 
 impl Hold {
     /// Of an upload that need not be there.
     fn take(local: &Arc<Local>, name: String) -> Result<Self, BlobError> {
-        let known = match local.uploads().known().entry(name.clone()) {
+        let rest = match local.uploads().known().entry(name.clone()) {
             Entry::Occupied(mut entry) => match entry.get_mut().take() {
-                Some(known) => Some(known),
+                Some(rest) => Some(rest),
                 None => return Err(BlobError::Busy),
             },
             Entry::Vacant(entry) => {
@@ -264,42 +294,57 @@ impl Hold {
                 None
             }
         };
-        Ok(Self { local: Arc::clone(local), name, known })
+        Ok(Self { local: Arc::clone(local), name, rest })
     }
 
     /// How many bytes are in the file, as far as is known.
     fn size_bytes(&self) -> u64 {
-        self.known.as_ref().map_or(0, |known| known.size_bytes)
+        self.rest.as_ref().map_or(0, |rest| rest.known.size_bytes)
     }
 
-    /// Hashes what is in the file; `None` if there is none.
-    fn read_again(mut self) -> Result<Option<Self>, BlobError> {
-        let path = self.local.uploads().path(&self.name);
-        let Some(mut file) = present(File::open(path))? else {
-            return Ok(None);
-        };
-        let mut known = Known { hashers: Hashers::new(&[]), size_bytes: 0 };
-        read_all(&mut file, |bytes| {
-            known.hashers.update(bytes);
-            known.size_bytes += bytes.len() as u64;
-        })?;
-        self.known = Some(known);
-        Ok(Some(self))
+    fn has_file(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.fileless_since.is_none())
     }
 
-    /// Makes the file, which is empty.
-    fn make_file(mut self, known: Known) -> Result<Self, BlobError> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
+    /// Hashes what is in the file, if there is one.
+    fn read_again(mut self) -> Result<Self, BlobError> {
         let path = self.local.uploads().path(&self.name);
-        self.local.steps().file(|| options.open(path))?;
-        self.known = Some(known);
+        if let Some(mut file) = present(File::open(path))? {
+            let mut known = Known { hashers: Hashers::new(&[]), size_bytes: 0 };
+            read_all(&mut file, |bytes| {
+                known.hashers.update(bytes);
+                known.size_bytes += bytes.len() as u64;
+            })?;
+            self.rest = Some(Rest { known, fileless_since: None });
+        }
         Ok(self)
+    }
+
+    /// Opens the file, and makes it where nothing is in it. What cannot be opened is read again, if
+    /// there was anything.
+    fn open_file(&mut self) -> Result<File, BlobError> {
+        let rest = self.rest.as_mut().ok_or(BlobError::Abandoned)?;
+        let path = self.local.uploads().path(&self.name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        if rest.known.size_bytes > 0 {
+            return options.open(path).inspect_err(|_| self.rest = None).map_err(BlobError::from);
+        }
+        options.create(true).mode(0o600);
+        let opened = self.local.steps().file(|| options.open(&path));
+        if opened.is_ok() || path.try_exists().unwrap_or(true) {
+            rest.fileless_since = None;
+        }
+        Ok(opened?)
     }
 
     /// Removes the file; whether it was there.
     fn remove(mut self) -> Result<bool, BlobError> {
-        self.known = None;
+        let has_file = self.has_file();
+        self.rest = None;
+        if !has_file {
+            return Ok(false);
+        }
         let path = self.local.uploads().path(&self.name);
         Ok(present(self.local.steps().file(|| fs::remove_file(path)))?.is_some())
     }
@@ -308,8 +353,8 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut known = self.local.uploads().known();
-        match self.known.take() {
-            Some(paused) => known.insert(std::mem::take(&mut self.name), Some(paused)),
+        match self.rest.take() {
+            Some(rest) => known.insert(std::mem::take(&mut self.name), Some(rest)),
             None => known.remove(&self.name),
         };
     }
@@ -326,23 +371,24 @@ impl Sink for UploadFile {
     type Beginning = Hold;
     type Mark = Known;
 
-    fn open(mut hold: Hold, local: &Local) -> Result<Self, BlobError> {
-        let known = hold.known.take().ok_or(BlobError::Abandoned)?;
-        let path = local.uploads().path(&hold.name);
-        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-        match file.metadata()?.len().cmp(&known.size_bytes) {
+    fn open(mut hold: Hold, _: &Local) -> Result<Self, BlobError> {
+        let mut file = hold.open_file()?;
+        // Where that fails it is read again.
+        let rest = hold.rest.take().ok_or(BlobError::Abandoned)?;
+        let size_bytes = rest.known.size_bytes;
+        match file.metadata()?.len().cmp(&size_bytes) {
             Ordering::Equal => {}
             // What a failed write has left.
-            Ordering::Greater => file.set_len(known.size_bytes)?,
+            Ordering::Greater => file.set_len(size_bytes)?,
             Ordering::Less => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
-        file.seek(SeekFrom::Start(known.size_bytes))?;
-        hold.known = Some(known);
+        file.seek(SeekFrom::Start(size_bytes))?;
+        hold.rest = Some(rest);
         Ok(Self { file: Arc::new(file), hold })
     }
 
     fn append(&mut self, local: &Local, bytes: &[u8], mark: Known) -> Result<(), BlobError> {
-        let known = self.hold.known.as_mut().ok_or(BlobError::Abandoned)?;
+        let known = &mut self.hold.rest.as_mut().ok_or(BlobError::Abandoned)?.known;
         let written = local.append(&self.file, known.size_bytes, bytes);
         match &written {
             Ok(()) => *known = mark,

@@ -5,8 +5,9 @@
 //! rolled back and done again with a savepoint around each member, so that the one rolls back
 //! alone: savepoints cost a third of the statements, and only then are worth it.
 //!
-//! What most commits write is handed to `SQLite` in one call ([`AtOnce`]), before any of that is
-//! tried; only where an answer is not as expected it is made step by step.
+//! What most commits write is known before any of it is asked about ([`AtOnce`]), and made by calls
+//! of `SQLite` on this very thread ([`Direct`]); only where an answer is not as expected it is made
+//! step by step.
 //!
 //! When the database itself fails, nobody knows what is left of the transaction (`SQLite` undoes it
 //! whole when the disk is full): it is given up together with its connection, and the members are
@@ -28,7 +29,7 @@ use std::time::Duration;
 use provender_domain::NewEvent;
 use provender_tlog::{Haste, Settlement, Settler};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor as _, Row, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -36,7 +37,7 @@ use super::apply::at_once::AtOnce;
 use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
 use super::connect::Dialect;
-use super::statement::Statement;
+use super::direct::{Direct, NotMade};
 use super::{Committed, Write, events};
 use crate::steps::Steps;
 use crate::{Space, StoreError};
@@ -94,6 +95,8 @@ pub(super) struct Writer {
     pub(super) last_event: watch::Sender<i64>,
     pub(super) steps: Steps,
     pub(super) space: Space,
+    /// How the embedded database is called where no question stands between two statements.
+    pub(super) direct: Option<std::sync::Mutex<Direct>>,
     /// The connection to the embedded database, between two transactions: to give it back and take
     /// it anew would cost two calls of its thread.
     pub(super) held: tokio::sync::Mutex<Option<PoolConnection<Any>>>,
@@ -160,6 +163,9 @@ impl Writer {
 
     /// One transaction for all. An error means that it was given up before its commit.
     async fn attempt(&self, group: &Group) -> Result<Outcomes, StoreError> {
+        if let Some(outcomes) = self.transact_at_once(group)? {
+            return Ok(outcomes);
+        }
         let mut held = self.held.lock().await;
         let mut connection = match held.take() {
             Some(connection) => connection,
@@ -187,9 +193,6 @@ impl Writer {
         connection: &mut AnyConnection,
         group: &Group,
     ) -> Result<Outcomes, StoreError> {
-        if let Some(outcomes) = self.transact_at_once(connection, group).await? {
-            return Ok(outcomes);
-        }
         let mut transaction = connection.begin_with(self.dialect.begin_write()).await?;
         if group.members.is_empty() {
             let written = group.change_logs(&mut transaction).await?;
@@ -216,44 +219,37 @@ impl Writer {
         self.finish(transaction, Outcomes::of(outcomes, &written)).await
     }
 
-    /// The same, each member in one call of the database; `None`, and nothing is written, where
-    /// that does not do.
-    async fn transact_at_once(
-        &self,
-        connection: &mut AnyConnection,
-        group: &Group,
-    ) -> Result<Option<Outcomes>, StoreError> {
+    /// The same, called directly; `None`, and nothing is written, where that does not do.
+    fn transact_at_once(&self, group: &Group) -> Result<Option<Outcomes>, StoreError> {
         let written = vec![true; group.log.len()];
         let logged = Logged { group, written: &written };
-        if self.dialect != Dialect::Sqlite || !logged.allows_all() {
+        let Some(direct) = self.direct.as_ref().filter(|_| logged.allows_all()) else {
             return Ok(None);
-        }
+        };
         let members = group.members.iter();
         let members: Option<Vec<_>> =
             members.map(|member| AtOnce::of(&member.writes, &member.events)).collect();
         let Some(members) = members else { return Ok(None) };
-        // The transaction's beginning stands before the first statements: on its own it would be a
-        // call of its own. Whoever returns an error from here on closes the connection, which undoes
-        // everything.
-        let mut begin = Some(Statement::new(self.dialect.begin_write()));
         let log_changes: Vec<_> = group.log.iter().map(|member| &member.write).collect();
-        let logs = (!log_changes.is_empty()).then(|| AtOnce::of_logs(&log_changes));
-        let before_members = usize::from(logs.is_some());
-        let mut committed = Vec::with_capacity(members.len() + 1);
-        for at_once in logs.into_iter().chain(members) {
-            let Some(outcome) = at_once.run(connection, begin.take()).await? else {
-                connection.execute("ROLLBACK").await?;
-                return Ok(None);
-            };
-            committed.push(Ok(outcome));
+        let logs = AtOnce::of_logs(&log_changes);
+        let mut direct = direct.lock().expect("nobody panics while holding it");
+        let made = direct.transact(|transaction| {
+            logs.make(&transaction)?;
+            let committed = members.iter().map(|member| member.make(&transaction).map(Ok));
+            let outcomes = Outcomes::of(committed.collect::<Result<_, _>>()?, &written);
+            // Nobody may try again here where it fails: it may have happened.
+            Ok((outcomes, self.steps.run(|| transaction.commit())))
+        });
+        match made {
+            Ok((outcomes, Ok(()))) => Ok(Some(outcomes)),
+            Ok((mut outcomes, Err(error))) => {
+                direct.give_up();
+                outcomes.fail(&error);
+                Ok(Some(outcomes))
+            }
+            Err(NotMade::Unexpected) => Ok(None),
+            Err(NotMade::Failed(error)) => Err(error),
         }
-        let mut outcomes = Outcomes::of(committed.split_off(before_members), &written);
-        let commit = async { connection.execute("COMMIT").await.map(drop) };
-        if let Err(error) = self.steps.sql(commit).await {
-            // Nobody may try again here: it may have happened.
-            outcomes.fail(&error.into());
-        }
-        Ok(Some(outcomes))
     }
 
     /// The same, for a group of which some member will fail: each in its own savepoint.

@@ -27,15 +27,16 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// `synchronous=FULL` fsyncs the log at every commit: what is acknowledged survives a power cut.
 /// The log is brought into the database after 32 MiB, so that a page which many commits change is
 /// written there once; the size limit gives space back after a burst has made the log longer still.
-/// The cache holds the pages that each publication touches.
-const SQLITE_WRITER: &str = "
+/// The cache holds the pages that each publication touches, and no more: a commit that split a page
+/// goes through all of it.
+pub(super) const SQLITE_WRITER: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA busy_timeout = 10000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA wal_autocheckpoint = 8192;
-    PRAGMA cache_size = -16384;
+    PRAGMA cache_size = -4096;
     PRAGMA temp_store = MEMORY;";
 const SQLITE_READER: &str = "
     PRAGMA busy_timeout = 10000;

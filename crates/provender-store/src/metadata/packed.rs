@@ -64,9 +64,8 @@ impl From<&Attestation> for PackedAttestation {
 fn id(attestation: &Attestation) -> String {
     let file = attestation.file.as_ref().map(|file| (file.package.columns(), file.name.as_str()));
     let named = (attestation.blob.to_hex(), file, attestation.bundle.as_str());
-    let mut hash = Sha256::new();
-    serde_json::to_writer(&mut hash, &named).expect("texts have a form, and a hash takes them all");
-    hex::encode(hash.finalize())
+    let named = serde_json::to_vec(&named).expect("texts have a form");
+    hex::encode(Sha256::digest(named))
 }
 
 /// The bundle that was packed.

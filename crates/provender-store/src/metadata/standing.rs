@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use provender_domain::{FileName, KeptFile, Tag};
 
 use super::read::{asking_file, asking_package, kept_file, package_row};
-use super::statement::{Statement, run};
+use super::statement::{Statement, ask_all};
 use super::tags::{asking_tag, tag_row};
 use super::{Metadata, PackageKey, PackageRow, TagRow};
 use crate::StoreError;
@@ -67,8 +67,8 @@ impl Metadata {
         let mut questions = vec![asking_package(key), asking_file(key, file)];
         questions.extend(tag.map(|tag| asking_tag(key, tag)));
         let mut reader = self.reader().await?;
-        let answers = run(&mut reader, self.0.pools.dialect, questions).await?;
-        let row = |number: usize| answers.get(number).and_then(|answer| answer.rows.first());
+        let answers = ask_all(&mut reader, self.0.pools.dialect, questions).await?;
+        let row = |number: usize| answers.get(number).and_then(|rows| rows.first());
         Ok(Standing {
             package: row(0).map(package_row).transpose()?,
             file: row(1).map(|row| kept_file(row, 0)).transpose()?,

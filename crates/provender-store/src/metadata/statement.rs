@@ -28,18 +28,35 @@ pub(super) enum Value {
     Bytes(Vec<u8>),
 }
 
-/// What came of one statement.
-#[derive(Default)]
-pub(super) struct Answer {
-    pub(super) rows: Vec<AnyRow>,
-    /// How many rows it wrote, if it was to write any.
-    pub(super) written: u64,
+impl Value {
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => text.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_number(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => *number,
+            _ => None,
+        }
+    }
 }
 
 impl Statement {
     /// One whose places `$1`, `$2`, … are to be bound, in order.
     pub(super) fn new(sql: impl Into<Cow<'static, str>>) -> Self {
         Self { sql: sql.into(), values: Vec::new() }
+    }
+
+    pub(super) fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// What stands in its places, in the order of their numbers.
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
     }
 
     pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {
@@ -88,42 +105,36 @@ impl Statement {
     }
 }
 
-/// Carries them all out in order, in as few calls as the database has for that.
-pub(super) async fn run(
+/// Asks them all, in as few calls as the database has for that: the rows of each.
+pub(super) async fn ask_all(
     connection: &mut AnyConnection,
     dialect: Dialect,
-    statements: Vec<Statement>,
-) -> Result<Vec<Answer>, sqlx::Error> {
+    questions: Vec<Statement>,
+) -> Result<Vec<Vec<AnyRow>>, sqlx::Error> {
     match dialect {
-        Dialect::Sqlite => run_together(connection, statements).await,
+        Dialect::Sqlite => ask_together(connection, questions).await,
         Dialect::Postgres => {
-            let mut answers = Vec::with_capacity(statements.len());
-            for statement in statements {
-                let rows = statement.fetch_all(connection).await?;
-                answers.push(Answer { rows, written: 0 });
+            let mut answers = Vec::with_capacity(questions.len());
+            for question in questions {
+                answers.push(question.fetch_all(connection).await?);
             }
             Ok(answers)
         }
     }
 }
 
-/// Carries them all out in order, in one call; for `SQLite` alone. What follows one that fails is
-/// not carried out.
-pub(super) async fn run_together(
+async fn ask_together(
     connection: &mut AnyConnection,
-    statements: Vec<Statement>,
-) -> Result<Vec<Answer>, sqlx::Error> {
-    let expected = statements.len();
+    questions: Vec<Statement>,
+) -> Result<Vec<Vec<AnyRow>>, sqlx::Error> {
+    let expected = questions.len();
     let mut answers = Vec::with_capacity(expected);
-    let mut current = Answer::default();
-    let mut results = connection.fetch_many(joined(statements).query());
+    let mut rows = Vec::new();
+    let mut results = connection.fetch_many(joined(questions).query());
     while let Some(result) = results.try_next().await? {
         match result {
-            Either::Right(row) => current.rows.push(row),
-            Either::Left(done) => {
-                current.written = done.rows_affected();
-                answers.push(std::mem::take(&mut current));
-            }
+            Either::Right(row) => rows.push(row),
+            Either::Left(_) => answers.push(std::mem::take(&mut rows)),
         }
     }
     debug_assert_eq!(answers.len(), expected, "one answer to each");

@@ -192,7 +192,12 @@ async fn sha512_names_a_blob_of_its_own() {
 async fn an_upload_survives_a_restart() {
     let registry = TestRegistry::open().await;
     let session = registry.shelf().begin("team/app").await.unwrap();
-    let mut registry = registry;
+    let mut registry = registry.reopened().await;
+    // Nothing was written yet, and it is nobody else's all the same.
+    assert_eq!(uploads(&registry), 0);
+    let received = registry.shelf().received("team/other", &session).await;
+    assert_eq!(refused(received), ProblemCode::NotFound);
+    assert_eq!(registry.shelf().received("team/app", &session).await.unwrap(), 0);
     for (from, to) in [(0, 5), (5, 5), (5, 12)] {
         let shelf = registry.shelf();
         let piece = &BYTES[from..to];
@@ -208,6 +213,22 @@ async fn an_upload_survives_a_restart() {
     assert_kept(&registry.shelf()).await;
     assert_eq!(uploads(&registry), 0);
     registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_ended_is_not_gone_on_with() {
+    let registry = TestRegistry::open().await;
+    let shelf = registry.shelf();
+    let (kept, cancelled) =
+        (shelf.begin("team/app").await.unwrap(), shelf.begin("team/app").await.unwrap());
+    shelf.finish("team/app", &kept, BYTES, &digest(BYTES)).await.unwrap();
+    let (_, upload) = shelf.resume(Method::Delete, "team/app", &cancelled, "", None).await.unwrap();
+    upload.cancel().await.unwrap();
+    for session in [&kept, &cancelled] {
+        let received = shelf.received("team/app", session).await;
+        assert_eq!(refused(received), ProblemCode::NotFound);
+    }
+    assert_eq!(uploads(&registry), 0);
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@
 use std::collections::HashSet;
 
 use provender_domain::{FileName, KeptFile, NewEvent, Origin, TagRule};
-use sqlx::{AnyConnection, Row};
 
 use super::log::{self, LogWrite};
 use super::{
@@ -16,7 +15,8 @@ use super::{
 };
 use crate::StoreError;
 use crate::metadata::codec::from_json;
-use crate::metadata::statement::{Answer, Statement, run_together};
+use crate::metadata::direct::{DirectTransaction, NotMade, Written};
+use crate::metadata::statement::{Statement, Value};
 use crate::metadata::{Committed, PackageKey, Write, events};
 
 /// All of a commit, in order, and what it expects to be answered.
@@ -84,38 +84,25 @@ impl<'a> AtOnce<'a> {
         Some(all)
     }
 
-    /// Carries it out, behind what begins the transaction; `None` where an answer was not as
-    /// expected: then all has to be undone.
-    pub(in crate::metadata) async fn run(
-        self,
-        connection: &mut AnyConnection,
-        begin: Option<Statement>,
-    ) -> Result<Option<Committed>, StoreError> {
-        let begin = begin.map(|begin| (begin, Expected::Anything));
-        let steps = begin.into_iter().chain(self.steps);
-        let (statements, expected): (Vec<_>, Vec<_>) = steps.unzip();
+    /// Carries it out, as far as every answer is as expected.
+    pub(in crate::metadata) fn make(
+        &self,
+        transaction: &DirectTransaction<'_>,
+    ) -> Result<Committed, NotMade> {
         let mut committed = Committed { first_event: None, last_event: None };
-        if statements.is_empty() {
-            return Ok(Some(committed));
-        }
-        let answers = match run_together(connection, statements).await {
-            Ok(answers) => answers,
-            // A condition, which step by step is told by its name.
-            Err(error) if is_constraint(&error) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        for (answer, expected) in answers.iter().zip(&expected) {
+        for (statement, expected) in &self.steps {
+            let written = transaction.run(statement)?;
+            if !expected.is_met(&written)? {
+                return Err(NotMade::Unexpected);
+            }
             if matches!(expected, Expected::Totals) && self.events > 0 {
-                let Some(row) = answer.rows.first() else { return Ok(None) };
-                let last: i64 = row.try_get(0)?;
+                let last = written.first().and_then(Value::as_number);
+                let last = last.ok_or(NotMade::Unexpected)?;
                 committed.first_event = Some(last - self.events + 1);
                 committed.last_event = Some(last);
             }
-            if !expected.is_met(answer)? {
-                return Ok(None);
-            }
         }
-        Ok((answers.len() == expected.len()).then_some(committed))
+        Ok(committed)
     }
 
     fn add(&mut self, write: &'a Write) -> Option<()> {
@@ -209,38 +196,23 @@ impl<'a> AtOnce<'a> {
 }
 
 impl Expected<'_> {
-    fn is_met(&self, answer: &Answer) -> Result<bool, StoreError> {
+    fn is_met(&self, written: &Written) -> Result<bool, StoreError> {
         Ok(match self {
             Self::Anything => true,
-            Self::One => answer.written == 1,
-            Self::Totals => answer.rows.len() == 1,
-            Self::Bound(origin) => match answer.rows.first() {
-                Some(row) => from_json::<Origin>("origin", row.try_get(0)?)? == **origin,
+            Self::One => written.count == 1,
+            Self::Totals => written.rows.len() == 1,
+            Self::Bound(origin) => match written.first().and_then(Value::as_text) {
+                Some(bound) => from_json::<Origin>("origin", bound)? == **origin,
                 None => false,
             },
-            Self::States(needed) => needed.is_met(&answer.rows)?,
-            Self::MayPoint { file, rule } => match answer.rows.first() {
-                Some(row) => match row.try_get::<Option<&str>, _>(0)? {
-                    None => true,
-                    Some(there) => *rule == TagRule::Movable && there != file.as_str(),
-                },
-                None => false,
+            Self::States(needed) => needed.is_met(&written.rows),
+            Self::MayPoint { file, rule } => match written.first() {
+                Some(Value::Text(None)) => true,
+                Some(Value::Text(Some(there))) => {
+                    *rule == TagRule::Movable && there != file.as_str()
+                }
+                _ => false,
             },
         })
     }
-}
-
-/// Whether a rule of the schema was broken, rather than the database.
-fn is_constraint(error: &sqlx::Error) -> bool {
-    use sqlx::error::ErrorKind;
-    let kind = error.as_database_error().map(sqlx::error::DatabaseError::kind);
-    matches!(
-        kind,
-        Some(
-            ErrorKind::ForeignKeyViolation
-                | ErrorKind::UniqueViolation
-                | ErrorKind::NotNullViolation
-                | ErrorKind::CheckViolation
-        )
-    )
 }

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 
 use provender_domain::FileState::{Deleted, Present};
 use provender_domain::{FileName, Reference, ReferenceRole};
-use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::missing;
@@ -14,7 +13,7 @@ use crate::StoreError;
 use crate::metadata::PackageKey;
 use crate::metadata::read::state_name;
 use crate::metadata::standing::{FILES_PER_QUERY, KEY_PLACES, asking_files_named, of_files_named};
-use crate::metadata::statement::Statement;
+use crate::metadata::statement::{Statement, Value};
 
 /// How many references one statement keeps.
 const REFERENCES_PER_STATEMENT: usize = 16;
@@ -55,10 +54,13 @@ impl<'a> Needed<'a> {
     }
 
     /// Whether all is there, by the answer to that.
-    pub(super) fn is_met(&self, rows: &[AnyRow]) -> Result<bool, StoreError> {
-        let mut states = HashMap::with_capacity(rows.len());
-        read_states(rows, &mut states)?;
-        Ok(self.check(&states).is_ok())
+    pub(super) fn is_met(&self, rows: &[Vec<Value>]) -> bool {
+        let state = |row: &Vec<Value>| match row.as_slice() {
+            [name, state] => Some((name.as_text()?.to_owned(), state.as_text()?.to_owned())),
+            _ => None,
+        };
+        let states: Option<HashMap<_, _>> = rows.iter().map(state).collect();
+        states.is_some_and(|states| self.check(&states).is_ok())
     }
 
     fn check(&self, states: &HashMap<String, String>) -> Result<(), StoreError> {
@@ -87,17 +89,11 @@ async fn states(
 ) -> Result<HashMap<String, String>, StoreError> {
     let mut states = HashMap::with_capacity(names.len());
     for chunk in names.chunks(FILES_PER_QUERY) {
-        let rows = asking_files_named(&STATES, key, chunk).fetch_all(connection).await?;
-        read_states(&rows, &mut states)?;
+        for row in asking_files_named(&STATES, key, chunk).fetch_all(&mut *connection).await? {
+            states.insert(row.try_get(0)?, row.try_get(1)?);
+        }
     }
     Ok(states)
-}
-
-fn read_states(rows: &[AnyRow], states: &mut HashMap<String, String>) -> Result<(), StoreError> {
-    for row in rows {
-        states.insert(row.try_get(0)?, row.try_get(1)?);
-    }
-    Ok(())
 }
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {

@@ -17,13 +17,28 @@ const REPEAT_MIN: usize = 6;
 const PLACES: usize = 1 << 12;
 
 /// Where the shared text has which bytes.
-static SHARED_PLACES: LazyLock<Vec<Option<usize>>> = LazyLock::new(|| {
-    let mut places = vec![None; PLACES];
+static SHARED_PLACES: LazyLock<Places> = LazyLock::new(|| {
+    let mut places = Places(vec![0; PLACES]);
     for place in 0..=SHARED.len() - REPEAT_MIN {
-        places[slot(SHARED, place)] = Some(place);
+        places.replace(SHARED, place);
     }
     places
 });
+
+/// The places that were seen last, each behind one more so that 0 is none. Copied for every text, so
+/// it is no longer than it has to be.
+#[derive(Clone)]
+struct Places(Vec<u32>);
+
+impl Places {
+    /// Remembers this place; gives the one that was remembered by the same bytes, or by others.
+    fn replace(&mut self, window: &[u8], place: usize) -> Option<usize> {
+        // What is too far away is not pointed to.
+        let number = u32::try_from(place + 1).unwrap_or(0);
+        let before = std::mem::replace(&mut self.0[slot(window, place)], number);
+        (before as usize).checked_sub(1)
+    }
+}
 
 /// Appends the text, pointing to what it repeats.
 pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
@@ -31,7 +46,7 @@ pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
     let mut places = SHARED_PLACES.clone();
     let (mut plain, mut place) = (SHARED.len(), SHARED.len());
     while place + REPEAT_MIN <= window.len() {
-        let before = places[slot(&window, place)].replace(place);
+        let before = places.replace(&window, place);
         let length = before.map_or(0, |before| common(&window, before, place));
         let Some(before) = before.filter(|_| length >= REPEAT_MIN) else {
             place += 1;
@@ -43,7 +58,7 @@ pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
         push_number(into, place - before);
         let end = place + length;
         for place in place + 1..end.min(window.len() + 1 - REPEAT_MIN) {
-            places[slot(&window, place)] = Some(place);
+            places.replace(&window, place);
         }
         (plain, place) = (end, end);
     }
@@ -85,7 +100,11 @@ fn slot(window: &[u8], place: usize) -> usize {
     (spread >> (u32::BITS - PLACES.ilog2())) as usize
 }
 
-/// How many bytes are the same at both places.
+/// How many bytes are the same at both places, which are looked at eight at a time.
 fn common(window: &[u8], before: usize, place: usize) -> usize {
-    window[before..].iter().zip(&window[place..]).take_while(|(a, b)| a == b).count()
+    let (before, here) = (&window[before..], &window[place..]);
+    let words = before.as_chunks::<8>().0.iter().zip(here.as_chunks::<8>().0);
+    let same = words.take_while(|(before, here)| before == here).count() * 8;
+    let rest = before[same..].iter().zip(&here[same..]);
+    same + rest.take(8).take_while(|(before, here)| before == here).count()
 }
