@@ -5,15 +5,14 @@
 //! moment it is held by one at most, and what is kept of it counts and hashes the very bytes that
 //! are in the file.
 //!
-//! Bytes are hashed where they arrive, while they are in the processor's caches, and written on
-//! another thread meanwhile. The 256 KiB that are read from a socket at once take about 0.15 ms by
-//! SHA-256, and half as long again where they have to be fetched from memory first.
+//! Large ones are written past the kernel's memory: see
+//! [0018](../../../../docs/decisions/0018-large-uploads-go-past-the-page-cache.md).
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -43,7 +42,7 @@ pub struct Upload {
     local: Arc<Local>,
     writer: Writer<UploadFile>,
     /// Ahead of what is in the file by what is in memory.
-    received: Known,
+    received_bytes: u64,
 }
 
 /// What was removed.
@@ -68,10 +67,9 @@ impl Upload {
             Ok(hold) if hold.known.is_none() => hold,
             Ok(_) | Err(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
         };
-        let received = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
-        let hold = hold.make_file(received.clone())?;
+        let hold = hold.make_file(Known { hashers: Hashers::new(algorithms), size_bytes: 0 })?;
         let writer = Writer::new(Arc::clone(&local), hold);
-        Ok(Self { local, writer, received })
+        Ok(Self { local, writer, received_bytes: 0 })
     }
 
     pub(super) async fn resume(
@@ -84,13 +82,10 @@ impl Upload {
             Some(_) => Some(hold),
             None => blocking(move || hold.read_again()).await?,
         };
-        let Some((hold, received)) =
-            hold.and_then(|hold| hold.known.clone().map(|known| (hold, known)))
-        else {
-            return Ok(None);
-        };
+        let Some(hold) = hold else { return Ok(None) };
+        let received_bytes = hold.size_bytes();
         let writer = Writer::new(Arc::clone(&local), hold);
-        Ok(Some(Self { local, writer, received }))
+        Ok(Some(Self { local, writer, received_bytes }))
     }
 
     /// Appends bytes. May return before they are written; an error then shows later.
@@ -100,40 +95,42 @@ impl Upload {
     /// # Errors
     /// [`BlobError::Abandoned`] after any other error. What was written before can be resumed.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
-        self.writer.write(&chunk, || self.received.clone()).await?;
-        self.received.hashers.update(&chunk);
-        self.received.size_bytes += chunk.len() as u64;
+        self.writer.write(&chunk).await?;
+        self.received_bytes += chunk.len() as u64;
         Ok(())
     }
 
     /// How many bytes there are, from all requests together.
     pub fn received_bytes(&self) -> u64 {
-        self.received.size_bytes
+        self.received_bytes
     }
 
     /// Writes what is left and lets go of the upload, until it is resumed. When this returns, the
     /// bytes survive the end of this process, though not yet a power cut. Answers how many there
     /// are.
     pub async fn pause(mut self) -> Result<u64, BlobError> {
-        let received_bytes = self.received.size_bytes;
-        self.writer.write_out(|| self.received).await?;
-        Ok(received_bytes)
+        self.writer.write_out().await?;
+        Ok(self.received_bytes)
     }
 
     /// Writes what is left and takes the file for whole. The upload is gone when the blob is
     /// committed or dropped; until then it is busy.
     pub async fn finish(mut self) -> Result<Blob<Unverified>, BlobError> {
         let (body, mut hold) = match self.take_small() {
-            Some((hold, bytes)) => (Body::Memory(bytes), hold),
+            Some((mut hold, bytes)) => {
+                let known = hold.known.as_mut().ok_or(BlobError::Abandoned)?;
+                known.hashers.update(&bytes);
+                (Body::Memory(bytes), hold)
+            }
             None => {
-                let UploadFile { file, hold } = self.writer.finish(self.received.clone()).await?;
-                (small_or_file(file, self.received.size_bytes).await?, hold)
+                let UploadFile { file, hold } = self.writer.finish().await?;
+                (small_or_file(file, self.received_bytes).await?, hold)
             }
         };
-        hold.known = None;
+        let Known { hashers, .. } = hold.known.take().ok_or(BlobError::Abandoned)?;
         let path = Some(TempPath::try_from_path(self.local.uploads().path(&hold.name))?);
-        let (id, digests) = self.received.hashers.finish();
-        let (size_bytes, source) = (self.received.size_bytes, Source::Upload(hold));
+        let (id, digests) = hashers.finish();
+        let (size_bytes, source) = (self.received_bytes, Source::Upload(hold));
         Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
     }
 
@@ -152,7 +149,7 @@ impl Upload {
         // One that has no file yet gets none.
         let hold = match self.writer.take_small(0) {
             Some((hold, _)) => hold,
-            None => self.writer.finish(self.received).await?.hold,
+            None => self.writer.finish().await?.hold,
         };
         blocking(move || hold.remove().map(drop)).await
     }
@@ -315,7 +312,7 @@ impl Drop for Hold {
     }
 }
 
-/// An upload's file, open behind its last byte.
+/// An upload's file.
 #[derive(Debug)]
 pub(super) struct UploadFile {
     file: Arc<File>,
@@ -324,29 +321,35 @@ pub(super) struct UploadFile {
 
 impl Sink for UploadFile {
     type Beginning = Hold;
-    type Mark = Known;
 
     fn open(mut hold: Hold, local: &Local) -> Result<Self, BlobError> {
         let known = hold.known.take().ok_or(BlobError::Abandoned)?;
         let path = local.uploads().path(&hold.name);
-        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
         match file.metadata()?.len().cmp(&known.size_bytes) {
             Ordering::Equal => {}
             // What a failed write has left.
             Ordering::Greater => file.set_len(known.size_bytes)?,
             Ordering::Less => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
-        file.seek(SeekFrom::Start(known.size_bytes))?;
         hold.known = Some(known);
         Ok(Self { file: Arc::new(file), hold })
     }
 
-    fn append(&mut self, local: &Local, bytes: &[u8], mark: Known) -> Result<(), BlobError> {
-        let known = self.hold.known.as_mut().ok_or(BlobError::Abandoned)?;
-        let written = local.append(&self.file, known.size_bytes, bytes);
+    fn hashers(&self) -> Result<Hashers, BlobError> {
+        let known = self.hold.known.as_ref();
+        Ok(known.ok_or(BlobError::Abandoned)?.hashers.clone())
+    }
+
+    fn append(&mut self, local: &Local, bytes: &[u8], hashers: Hashers) -> Result<(), BlobError> {
+        let size_bytes = self.hold.size_bytes();
+        let written = local.append_directly(&self.file, size_bytes, bytes);
         match &written {
-            Ok(()) => *known = mark,
-            Err(_) => self.file.set_len(known.size_bytes)?,
+            Ok(()) => {
+                let size_bytes = size_bytes + bytes.len() as u64;
+                self.hold.known = Some(Known { hashers, size_bytes });
+            }
+            Err(_) => self.file.set_len(size_bytes)?,
         }
         Ok(written?)
     }
