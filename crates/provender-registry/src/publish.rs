@@ -126,9 +126,12 @@ impl Registry {
         }
         let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
-        self.check_references(&key, &inspection.references).await?;
+        let needed = self.check_references(&key, &inspection.references).await?;
         let checked = Checked { blob, inspection, attested, tag: standing.tag };
-        self.record(operation, key, publication, checked).await
+        let published = self.record(operation, key, publication, checked).await?;
+        // It is whole now, and what is whole is asked for.
+        self.inner.blobs.bring_in(&needed);
+        Ok(published)
     }
 
     /// What an earlier attempt did not get to: its signature.
