@@ -162,8 +162,7 @@ impl Local {
         self.cold.take(ids)
     }
 
-    /// Has the kernel read a blob, as it does for who reads it in order: in large pieces, which are
-    /// then sent in large pieces; what it reads by `posix_fadvise` comes page by page. Where
+    /// Has the kernel read a blob as for who reads it in order, without a copy for anybody. Where
     /// it fails, who reads the blob finds out.
     pub(super) fn bring_in(&self, id: &BlobId) -> io::Result<()> {
         let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
