@@ -3,8 +3,9 @@
 use provender_attest::{Artifact, Bundle, LogEntry, Policy, Statement, TrustRoot, Verifier};
 
 pub(crate) fn bundle(data: &[u8]) {
-    if let Ok(entry) = LogEntry::parse(data) {
-        let again = LogEntry::parse(entry.to_value().to_string().as_bytes());
+    let entry = serde_json::from_slice(data).map(LogEntry::from_value);
+    if let Ok(Ok(entry)) = entry {
+        let again = LogEntry::from_value(entry.to_value());
         assert_eq!(again.expect("an entry that was read can be written"), entry);
     }
     let Ok(bundle) = Bundle::parse(data) else { return };
