@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use provender_domain::{
-    BlobId, Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem,
-    ProblemCode, Scope, TagRule,
+    Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode,
+    Scope, TagRule,
 };
 use provender_ecosystem::{
     Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
@@ -118,13 +118,13 @@ impl Registry {
         }
     }
 
-    /// The blobs of what a file needs, if all of that is here: said before anything is signed, and
-    /// held to once more by the commit.
+    /// Whether all that a file needs is here: said before anything is signed, and held to once
+    /// more by the commit.
     pub(crate) async fn check_references(
         &self,
         key: &PackageKey,
         references: &[Reference],
-    ) -> Result<Vec<BlobId>, Problem> {
+    ) -> Result<(), Problem> {
         let required: Vec<&FileName> = references
             .iter()
             .filter(|reference| reference.role == ReferenceRole::Required)
@@ -141,7 +141,7 @@ impl Registry {
             .collect();
         match required.into_iter().find(|name| !ours.contains(name)) {
             Some(missing) => Err(missing_reference(key, missing)),
-            None => Ok(kept.iter().map(|kept| kept.blob).collect()),
+            None => Ok(()),
         }
     }
 

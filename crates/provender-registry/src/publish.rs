@@ -126,12 +126,9 @@ impl Registry {
         }
         let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
-        let needed = self.check_references(&key, &inspection.references).await?;
+        self.check_references(&key, &inspection.references).await?;
         let checked = Checked { blob, inspection, attested, tag: standing.tag };
-        let published = self.record(operation, key, publication, checked).await?;
-        // It is whole now, and what is whole is asked for.
-        self.inner.blobs.bring_in(&needed);
-        Ok(published)
+        self.record(operation, key, publication, checked).await
     }
 
     /// What an earlier attempt did not get to: its signature.

@@ -16,11 +16,9 @@ use self::recent::Recent;
 use crate::{BlobError, Metadata, Write};
 
 mod blob;
-mod cold;
 mod content;
 mod hashers;
 mod local;
-mod piece;
 mod recent;
 mod small;
 mod staging;
@@ -206,17 +204,6 @@ impl Blobs {
             return Ok(Some(open));
         }
         Ok(self.metadata.small_blob(id).await?.map(OpenBlob::from))
-    }
-
-    /// Says that these blobs are going to be read soon. Large uploads are written past the kernel's
-    /// memory: those among these that nobody read yet are brought into it, the beginning of very
-    /// large ones. Nobody waits for that.
-    pub fn bring_in(&self, ids: &[BlobId]) {
-        let cold = self.local.take_cold(ids);
-        if !cold.is_empty() {
-            let local = Arc::clone(&self.local);
-            tokio::task::spawn_blocking(move || cold.iter().try_for_each(|id| local.bring_in(id)));
-        }
     }
 
     /// Reads a small blob whole; `None` if there is none of that name.

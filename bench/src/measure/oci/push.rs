@@ -1,7 +1,5 @@
 //! How fast layers are taken in: sent by plain HTTP, and durable when answered.
 
-use std::time::Duration;
-
 use crate::images::Image;
 use crate::machine::Workplace;
 use crate::peers::{DOCKER, OURS, Registry};
@@ -11,9 +9,6 @@ use crate::rounds::{ROUNDS, Series};
 const LAYERS: usize = 10;
 const LAYER_BYTES: usize = 20_000_000;
 const CONNECTIONS: [usize; 2] = [1, 4];
-/// What one registry does behind its answers, like writing out or reading in, is not to weigh on the
-/// other.
-const PAUSE: Duration = Duration::from_millis(500);
 const BYTES_PER_MIB: f64 = 1_048_576.0;
 
 pub(super) fn run(workplace: &Workplace) -> anyhow::Result<Table> {
@@ -27,7 +22,6 @@ pub(super) fn run(workplace: &Workplace) -> anyhow::Result<Table> {
             let image = Image::of_layers(&name, LAYERS, LAYER_BYTES);
             let bytes: usize = image.blobs().iter().map(|blob| blob.length()).sum();
             for (registry, series) in registries.iter().zip(&mut figures) {
-                std::thread::sleep(PAUSE);
                 series.push(mib(bytes) / registry.push(&image, connections)?);
             }
         }

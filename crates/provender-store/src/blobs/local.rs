@@ -5,10 +5,9 @@
 //! to the caller and adds one of the staging directory, which every concurrent writer dirties; and
 //! each step here must be one that a test can make fail.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
@@ -18,12 +17,10 @@ use futures_util::{Stream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use provender_domain::BlobId;
-use rustix::fs::{Advice, OFlags};
+use rustix::fs::Advice;
 use tempfile::TempPath;
 
-use super::blob::{Body, Source, Staged};
-use super::cold::Cold;
-use super::piece::{ALIGNED_BYTES, Pieces};
+use super::blob::{Body, Staged};
 use super::upload::Uploads;
 use super::{BlobFacts, OpenBlob};
 use crate::steps::Steps;
@@ -31,9 +28,6 @@ use crate::{BlobError, Space};
 
 /// Smaller pieces are left to the end: a file that consists of one is written out at once anyway.
 const WRITE_OUT_FROM_BYTES: usize = 512 * 1024;
-/// How much of a blob is brought in before anybody asks for it: who reads more of it is not faster
-/// than the disk, which goes on reading ahead.
-const BROUGHT_IN_BYTES: u64 = 64 * 1024 * 1024;
 /// How many directories blobs are spread over: one per value of their name's first byte.
 const SHARDS: usize = 256;
 
@@ -46,8 +40,6 @@ pub(super) struct Local {
     store: LocalFileSystem,
     /// Held per shard while a name is put in place, or is looked at and taken away.
     turns: Vec<Mutex<()>>,
-    pieces: Pieces,
-    cold: Cold,
     steps: Steps,
 }
 
@@ -61,8 +53,7 @@ impl Local {
         let turns = std::iter::repeat_with(Mutex::default).take(SHARDS).collect();
         let uploads = Uploads::new(uploads);
         let steps = Steps::telling(space);
-        let (pieces, cold) = (Pieces::default(), Cold::default());
-        let local = Self { blobs, staging, uploads, store, turns, pieces, cold, steps };
+        let local = Self { blobs, staging, uploads, store, turns, steps };
         let (mut file, _path) = local.create_staged()?;
         file.write_all(b"can this be written?")?;
         Ok(local)
@@ -70,10 +61,6 @@ impl Local {
 
     pub(super) fn steps(&self) -> &Steps {
         &self.steps
-    }
-
-    pub(super) fn pieces(&self) -> &Pieces {
-        &self.pieces
     }
 
     pub(super) fn uploads(&self) -> &Uploads {
@@ -92,11 +79,11 @@ impl Local {
         Ok(file.into_parts())
     }
 
-    /// Appends bytes to a file that has so many, and lets the disk begin with them: then most of a
-    /// large file is on the disk when its last byte is here, and making it durable does not have to
-    /// wait for all of it.
-    pub(super) fn append(&self, file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.steps.file(|| file.write_all_at(bytes, offset))?;
+    /// Appends a piece to a file that has so many bytes, and lets the disk begin with it: then most
+    /// of a large file is on the disk when its last byte is here, and making it durable does not
+    /// have to wait for all of it.
+    pub(super) fn append(&self, mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.steps.file(|| file.write_all(bytes))?;
         if let Some(length) = NonZeroU64::new(bytes.len() as u64)
             && bytes.len() >= WRITE_OUT_FROM_BYTES
         {
@@ -106,25 +93,6 @@ impl Local {
         Ok(())
     }
 
-    /// The same for a file that nobody reads meanwhile: where bytes and offset are aligned, the
-    /// disk takes them from where they are, which spares the processor a copy, and pages of the
-    /// kernel's to keep it in.
-    pub(super) fn append_directly(&self, file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if bytes.len() < WRITE_OUT_FROM_BYTES || !offset.is_multiple_of(ALIGNED_BYTES as u64) {
-            return self.append(file, offset, bytes);
-        }
-        let (blocks, rest) = bytes.split_at(bytes.len() - bytes.len() % ALIGNED_BYTES);
-        match self.steps.file(|| write_directly(file, offset, blocks)) {
-            Ok(()) => {}
-            // The file system cannot, or wants other alignment.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                return self.append(file, offset, bytes);
-            }
-            Err(error) => return Err(error),
-        }
-        if rest.is_empty() { Ok(()) } else { self.append(file, offset + blocks.len() as u64, rest) }
-    }
-
     /// A name that is free is taken first, then bytes and directory are made durable: in one go,
     /// as most file systems write both with one journal, which saves a small file half the time.
     /// A crash before that leaves a name whose bytes may be torn; no row points to it, and whoever
@@ -132,7 +100,6 @@ impl Local {
     /// durable before they replace what is there.
     pub(super) fn commit(&self, staged: Staged) -> Result<BlobId, BlobError> {
         let Staged { source, body, path, id, .. } = staged;
-        let is_cold = matches!((&source, &body), (Source::Upload(_), Body::File(_)));
         let (file, path) = match (body, path) {
             (Body::File(file), Some(path)) => (file, path),
             (Body::Memory(bytes), _) => self.write_out(&bytes)?,
@@ -151,30 +118,7 @@ impl Local {
         }
         self.steps.file(|| sync_directory(&self.shard(&id)))?;
         source.leave();
-        if is_cold {
-            self.cold.note(id);
-        }
         Ok(id)
-    }
-
-    /// Those of these blobs that the kernel would have to read from the disk.
-    pub(super) fn take_cold(&self, ids: &[BlobId]) -> Vec<BlobId> {
-        self.cold.take(ids)
-    }
-
-    /// Has the kernel read a blob as for who reads it in order, without a copy for anybody. Where
-    /// it fails, who reads the blob finds out.
-    pub(super) fn bring_in(&self, id: &BlobId) -> io::Result<()> {
-        let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
-        let file = File::open(self.path(id))?;
-        let mut offset = 0;
-        while offset < BROUGHT_IN_BYTES {
-            let length = usize::try_from(BROUGHT_IN_BYTES - offset).unwrap_or(usize::MAX);
-            if rustix::fs::sendfile(&nowhere, &file, Some(&mut offset), length)? == 0 {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Puts bytes that are in memory into a staged file.
@@ -267,15 +211,6 @@ fn take_name(path: TempPath, name: &Path) -> io::Result<Option<TempPath>> {
     }
 }
 
-/// Past the kernel's memory, to the disk. Whoever uses the file later does so as usual.
-fn write_directly(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    let usual = rustix::fs::fcntl_getfl(file)?;
-    rustix::fs::fcntl_setfl(file, usual | OFlags::DIRECT)?;
-    let written = file.write_all_at(bytes, offset);
-    rustix::fs::fcntl_setfl(file, usual)?;
-    written
-}
-
 /// A blob's name as `object_store` has it.
 fn key(id: &BlobId) -> object_store::path::Path {
     let hex = id.to_hex();
@@ -335,39 +270,4 @@ fn empty(staging: &Path) -> io::Result<()> {
 
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::piece::{ALIGNED_BYTES, PIECE_BYTES, Piece, Pieces};
-    use super::{Local, OpenOptions};
-    use crate::Space;
-
-    /// On whatever file system the tests run: one that takes such writes and one that refuses them
-    /// have to end with the same bytes.
-    #[test]
-    fn what_is_appended_directly_is_there_however_it_lies() {
-        let root = tempfile::tempdir().unwrap();
-        let local = Local::open(root.path(), &Space::default()).unwrap();
-        let check = |lengths: &[(usize, usize)]| {
-            let path = root.path().join("file");
-            let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
-            let file = options.open(&path).unwrap();
-            let mut expected = Vec::new();
-            for &(shift, length) in lengths {
-                let bytes: Vec<u8> =
-                    (0..shift + length).map(|at| (at * 31 % 251).try_into().unwrap()).collect();
-                let mut piece = Piece::default();
-                Pieces::default().append(&mut piece, &bytes);
-                let bytes = &piece.bytes()[shift..];
-                local.append_directly(&file, expected.len() as u64, bytes).unwrap();
-                expected.extend_from_slice(bytes);
-            }
-            assert!(std::fs::read(&path).unwrap() == expected, "{lengths:?}");
-        };
-        check(&[(0, PIECE_BYTES), (0, PIECE_BYTES), (0, 77)]);
-        check(&[(0, PIECE_BYTES + ALIGNED_BYTES + 1), (0, PIECE_BYTES)]);
-        check(&[(0, 5), (0, PIECE_BYTES), (0, 2 * PIECE_BYTES)]);
-        check(&[(1, PIECE_BYTES), (513, PIECE_BYTES), (0, PIECE_BYTES)]);
-    }
 }

@@ -62,7 +62,7 @@ impl Staging {
     /// [`BlobError::Abandoned`] after any other error.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
         let length = chunk.len() as u64;
-        self.writer.write(&chunk).await?;
+        self.writer.write(&chunk, || ()).await?;
         self.size_bytes += length;
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Staging {
             let source = Source::Staging(unkept);
             return Ok(Blob::new(Staged { body, path: None, id, digests, size_bytes, source }));
         }
-        let StagedFile { file, path, hashers, size_bytes, unkept } = self.writer.finish().await?;
+        let StagedFile { file, path, hashers, size_bytes, unkept } = self.writer.finish(()).await?;
         let (id, digests) = hashers.finish();
         let (body, path) = (Body::File(file), Some(path));
         let source = Source::Staging(unkept);
@@ -96,6 +96,8 @@ impl Staging {
 
 impl Sink for StagedFile {
     type Beginning = Beginning;
+    /// Hashed where it is written: by many algorithms, that takes longer than the network does.
+    type Mark = ();
 
     fn open(beginning: Beginning, local: &Local) -> Result<Self, BlobError> {
         let Beginning { hashers, unkept } = beginning;
@@ -105,13 +107,9 @@ impl Sink for StagedFile {
         Ok(Self { file, path, hashers, size_bytes: 0, unkept })
     }
 
-    fn hashers(&self) -> Result<Hashers, BlobError> {
-        Ok(self.hashers.clone())
-    }
-
-    fn append(&mut self, local: &Local, bytes: &[u8], hashers: Hashers) -> Result<(), BlobError> {
+    fn append(&mut self, local: &Local, bytes: &[u8], (): ()) -> Result<(), BlobError> {
+        self.hashers.update(bytes);
         local.append(&self.file, self.size_bytes, bytes)?;
-        self.hashers = hashers;
         self.size_bytes += bytes.len() as u64;
         self.unkept.has_grown(self.size_bytes);
         Ok(())

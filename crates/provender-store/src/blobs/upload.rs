@@ -6,14 +6,15 @@
 //! moment it is held by one at most, and what is kept of it counts and hashes the very bytes that
 //! are in the file.
 //!
-//! Large ones are written past the kernel's memory: see
-//! [0019](../../../../docs/decisions/0019-large-uploads-go-past-the-page-cache.md).
+//! Bytes are hashed where they arrive, while they are in the processor's caches, and written on
+//! another thread meanwhile. The 256 KiB that are read from a socket at once take about 0.15 ms by
+//! SHA-256, and half as long again where they have to be fetched from memory first.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -43,7 +44,7 @@ pub struct Upload {
     local: Arc<Local>,
     writer: Writer<UploadFile>,
     /// Ahead of what is in the file by what is in memory.
-    received_bytes: u64,
+    received: Known,
 }
 
 /// What was removed.
@@ -70,10 +71,10 @@ impl Upload {
     }
 
     fn begun(mut hold: Hold, algorithms: &[Algorithm]) -> Self {
-        let known = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
-        hold.rest = Some(Rest { known, fileless_since: Some(SystemTime::now()) });
+        let received = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
+        hold.rest = Some(Rest { known: received.clone(), fileless_since: Some(SystemTime::now()) });
         let local = Arc::clone(&hold.local);
-        Self { writer: Writer::new(Arc::clone(&local), hold), local, received_bytes: 0 }
+        Self { writer: Writer::new(Arc::clone(&local), hold), local, received }
     }
 
     /// `may_be_empty`: where nothing is known of it, it was begun and got no bytes yet.
@@ -88,12 +89,15 @@ impl Upload {
             Some(_) => hold,
             None => blocking(move || hold.read_again()).await?,
         };
-        if hold.rest.is_none() {
-            return Ok(may_be_empty.then(|| Self::begun(hold, &[])));
+        match &hold.rest {
+            Some(rest) => {
+                let received = rest.known.clone();
+                let writer = Writer::new(Arc::clone(&local), hold);
+                Ok(Some(Self { local, writer, received }))
+            }
+            None if may_be_empty => Ok(Some(Self::begun(hold, &[]))),
+            None => Ok(None),
         }
-        let received_bytes = hold.size_bytes();
-        let writer = Writer::new(Arc::clone(&local), hold);
-        Ok(Some(Self { local, writer, received_bytes }))
     }
 
     /// Appends bytes. May return before they are written; an error then shows later.
@@ -103,45 +107,43 @@ impl Upload {
     /// # Errors
     /// [`BlobError::Abandoned`] after any other error. What was written before can be resumed.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
-        self.writer.write(&chunk).await?;
-        self.received_bytes += chunk.len() as u64;
+        self.writer.write(&chunk, || self.received.clone()).await?;
+        self.received.hashers.update(&chunk);
+        self.received.size_bytes += chunk.len() as u64;
         Ok(())
     }
 
     /// How many bytes there are, from all requests together.
     pub fn received_bytes(&self) -> u64 {
-        self.received_bytes
+        self.received.size_bytes
     }
 
     /// Writes what is left and lets go of the upload, until it is resumed. When this returns, the
     /// bytes survive the end of this process, though not yet a power cut. Answers how many there
     /// are.
     pub async fn pause(mut self) -> Result<u64, BlobError> {
-        self.writer.write_out().await?;
-        Ok(self.received_bytes)
+        let received_bytes = self.received.size_bytes;
+        self.writer.write_out(|| self.received).await?;
+        Ok(received_bytes)
     }
 
     /// Writes what is left and takes the file for whole. The upload is gone when the blob is
     /// committed or dropped; until then it is busy.
     pub async fn finish(mut self) -> Result<Blob<Unverified>, BlobError> {
         let (body, mut hold) = match self.take_small() {
-            Some((mut hold, bytes)) => {
-                let rest = hold.rest.as_mut().ok_or(BlobError::Abandoned)?;
-                rest.known.hashers.update(&bytes);
-                (Body::Memory(bytes), hold)
-            }
+            Some((hold, bytes)) => (Body::Memory(bytes), hold),
             None => {
-                let UploadFile { file, hold } = self.writer.finish().await?;
-                (small_or_file(file, self.received_bytes).await?, hold)
+                let UploadFile { file, hold } = self.writer.finish(self.received.clone()).await?;
+                (small_or_file(file, self.received.size_bytes).await?, hold)
             }
         };
         let path = match hold.has_file() {
             true => Some(TempPath::try_from_path(self.local.uploads().path(&hold.name))?),
             false => None,
         };
-        let Rest { known, .. } = hold.rest.take().ok_or(BlobError::Abandoned)?;
-        let (id, digests) = known.hashers.finish();
-        let (size_bytes, source) = (self.received_bytes, Source::Upload(hold));
+        hold.rest = None;
+        let (id, digests) = self.received.hashers.finish();
+        let (size_bytes, source) = (self.received.size_bytes, Source::Upload(hold));
         Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
     }
 
@@ -160,7 +162,7 @@ impl Upload {
         // One that has no file yet gets none.
         let hold = match self.writer.take_small(0) {
             Some((hold, _)) => hold,
-            None => self.writer.finish().await?.hold,
+            None => self.writer.finish(self.received).await?.hold,
         };
         blocking(move || hold.remove().map(drop)).await
     }
@@ -358,7 +360,7 @@ impl Drop for Hold {
     }
 }
 
-/// An upload's file.
+/// An upload's file, open behind its last byte.
 #[derive(Debug)]
 pub(super) struct UploadFile {
     file: Arc<File>,
@@ -367,9 +369,10 @@ pub(super) struct UploadFile {
 
 impl Sink for UploadFile {
     type Beginning = Hold;
+    type Mark = Known;
 
     fn open(mut hold: Hold, _: &Local) -> Result<Self, BlobError> {
-        let file = hold.open_file()?;
+        let mut file = hold.open_file()?;
         // Where that fails it is read again.
         let rest = hold.rest.take().ok_or(BlobError::Abandoned)?;
         let size_bytes = rest.known.size_bytes;
@@ -379,25 +382,17 @@ impl Sink for UploadFile {
             Ordering::Greater => file.set_len(size_bytes)?,
             Ordering::Less => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
+        file.seek(SeekFrom::Start(size_bytes))?;
         hold.rest = Some(rest);
         Ok(Self { file: Arc::new(file), hold })
     }
 
-    fn hashers(&self) -> Result<Hashers, BlobError> {
-        let rest = self.hold.rest.as_ref();
-        Ok(rest.ok_or(BlobError::Abandoned)?.known.hashers.clone())
-    }
-
-    fn append(&mut self, local: &Local, bytes: &[u8], hashers: Hashers) -> Result<(), BlobError> {
-        let size_bytes = self.hold.size_bytes();
-        let written = local.append_directly(&self.file, size_bytes, bytes);
+    fn append(&mut self, local: &Local, bytes: &[u8], mark: Known) -> Result<(), BlobError> {
+        let known = &mut self.hold.rest.as_mut().ok_or(BlobError::Abandoned)?.known;
+        let written = local.append(&self.file, known.size_bytes, bytes);
         match &written {
-            Ok(()) => {
-                let size_bytes = size_bytes + bytes.len() as u64;
-                let known = Known { hashers, size_bytes };
-                self.hold.rest = Some(Rest { known, fileless_since: None });
-            }
-            Err(_) => self.file.set_len(size_bytes)?,
+            Ok(()) => *known = mark,
+            Err(_) => self.file.set_len(known.size_bytes)?,
         }
         Ok(written?)
     }

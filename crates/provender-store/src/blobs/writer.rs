@@ -2,24 +2,21 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 
-use super::hashers::Hashers;
 use super::local::Local;
-use super::piece::{PIECE_BYTES, Piece};
 use crate::BlobError;
 
-/// How many pieces of a file threads have at once, beside the one that gathers: one is hashed while
-/// the one before it is written, and one waits so that neither does.
-const PIECES_UNDER_WAY: usize = 3;
-/// How much is written at once of a file that is read meanwhile, as long as no thread is busy with
-/// it, in bytes: whoever waits for its first bytes should not wait for a whole piece of them.
-const EAGER_PIECE_BYTES: usize = 128 * 1024;
+/// How many bytes are gathered before a thread writes them, in bytes.
+///
+/// At most two such pieces per file are in memory: one that is being written while the next one
+/// gathers. A smaller file goes to another thread once.
+pub(super) const BUFFER_BYTES: usize = 1024 * 1024;
+/// The same for a file that is read meanwhile, as long as no thread is busy with it: whoever waits
+/// for its first bytes should not wait for a whole buffer of them.
+const EAGER_BUFFER_BYTES: usize = 128 * 1024;
 
 /// Where the bytes go. Dropping it does with the file what is to be done with one that is given
 /// up.
@@ -27,23 +24,22 @@ pub(super) trait Sink: Debug + Send + Sized + 'static {
     /// What it is made of.
     type Beginning: Debug + Send + 'static;
 
+    /// What is said of the bytes so far, with each piece of them.
+    type Mark: Send + 'static;
+
     /// Makes or opens the file.
     fn open(beginning: Self::Beginning, local: &Local) -> Result<Self, BlobError>;
 
-    /// Of the bytes that are in the file.
-    fn hashers(&self) -> Result<Hashers, BlobError>;
-
-    /// Writes all of this; the hashers have seen it as well.
-    fn append(&mut self, local: &Local, bytes: &[u8], hashers: Hashers) -> Result<(), BlobError>;
+    /// Writes all of this, behind which the mark is true.
+    fn append(&mut self, local: &Local, bytes: &[u8], mark: Self::Mark) -> Result<(), BlobError>;
 }
 
 /// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Writer<S: Sink> {
     local: Arc<Local>,
-    piece: Piece,
+    buffer: Vec<u8>,
     is_eager: bool,
-    room: Arc<Semaphore>,
     work: Work<S>,
 }
 
@@ -52,27 +48,16 @@ enum Work<S: Sink> {
     /// The file is not made or not open yet.
     Fresh(S::Beginning),
     Idle(S),
-    /// Threads have it.
-    Busy(Last<S>),
+    /// A thread has the file, and a buffer to give back.
+    Busy(JoinHandle<Result<(S, Vec<u8>), BlobError>>),
     /// An error was returned.
     Failed,
-}
-
-/// The thread that has the last piece.
-#[derive(Debug)]
-struct Last<S> {
-    /// Gives the file, when all pieces are in it.
-    written: JoinHandle<Result<S, BlobError>>,
-    /// Gives the hashers, sooner.
-    hashed: Receiver<Hashers>,
 }
 
 impl<S: Sink> Writer<S> {
     /// One that opens its file with the first bytes.
     pub(super) fn new(local: Arc<Local>, beginning: S::Beginning) -> Self {
-        let room = Arc::new(Semaphore::new(PIECES_UNDER_WAY));
-        let work = Work::Fresh(beginning);
-        Self { local, piece: Piece::default(), is_eager: false, room, work }
+        Self { local, buffer: Vec::new(), is_eager: false, work: Work::Fresh(beginning) }
     }
 
     /// What the file is going to be opened with, as long as it is not.
@@ -88,49 +73,52 @@ impl<S: Sink> Writer<S> {
         self.is_eager = true;
     }
 
-    /// Appends bytes. May return before they are written; an error then shows later. Dropping the
-    /// future before it is done appends nothing.
-    pub(super) async fn write(&mut self, chunk: &[u8]) -> Result<(), BlobError> {
-        let length = self.piece.len() + chunk.len();
-        // Pieces are full, so that each begins in the file where the disk wants it.
-        let full = if length > PIECE_BYTES { length - length % PIECE_BYTES } else { 0 };
-        let is_awaited = self.is_eager && self.piece.len() >= EAGER_PIECE_BYTES && !self.is_busy();
-        let mut rest = chunk;
-        if full > 0 || is_awaited {
-            let place = self.place().await?;
-            let (last, first) = chunk.split_at(full.saturating_sub(self.piece.len()));
-            self.local.pieces().append(&mut self.piece, last);
-            self.hand_over(place)?;
-            rest = first;
+    /// Appends bytes; `mark` is said of those before them. May return before they are written; an
+    /// error then shows later. Dropping the future before it is done appends nothing.
+    pub(super) async fn write(
+        &mut self,
+        chunk: &[u8],
+        mark: impl FnOnce() -> S::Mark,
+    ) -> Result<(), BlobError> {
+        let would_overflow =
+            !self.buffer.is_empty() && self.buffer.len() + chunk.len() > BUFFER_BYTES;
+        let is_awaited =
+            self.is_eager && self.buffer.len() >= EAGER_BUFFER_BYTES && !self.is_busy();
+        if would_overflow || is_awaited {
+            self.flush(mark).await?;
         }
-        self.local.pieces().append(&mut self.piece, rest);
+        self.buffer.extend_from_slice(chunk);
         Ok(())
     }
 
     /// Forgets what no thread has been given yet.
     pub(super) fn forget_buffered(&mut self) {
-        self.piece = Piece::default();
+        self.buffer.clear();
     }
 
     /// Waits until everything that was appended is in the file.
-    pub(super) async fn write_out(&mut self) -> Result<(), BlobError> {
-        if !self.piece.is_empty() {
-            let place = self.place().await?;
-            self.hand_over(place)?;
+    pub(super) async fn write_out(
+        &mut self,
+        mark: impl FnOnce() -> S::Mark,
+    ) -> Result<(), BlobError> {
+        self.settle().await?;
+        if !self.buffer.is_empty() {
+            self.flush(mark).await?;
+            self.settle().await?;
         }
-        self.settle().await
+        Ok(())
     }
 
     /// Everything that was appended, and what the file would have been made of, where that is at
     /// most so much and no thread has been given any of it: then there need be no file.
     pub(super) fn take_small(&mut self, limit_bytes: usize) -> Option<(S::Beginning, Bytes)> {
-        if self.piece.len() > limit_bytes {
+        if self.buffer.len() > limit_bytes {
             return None;
         }
         match std::mem::replace(&mut self.work, Work::Failed) {
             Work::Fresh(beginning) => {
                 // Copied, so that it takes no more memory than it has bytes.
-                Some((beginning, Bytes::copy_from_slice(self.piece.bytes())))
+                Some((beginning, Bytes::copy_from_slice(&self.buffer)))
             }
             other => {
                 self.work = other;
@@ -140,12 +128,12 @@ impl<S: Sink> Writer<S> {
     }
 
     /// The file, with everything that was appended; an empty one is made as well.
-    pub(super) async fn finish(mut self) -> Result<S, BlobError> {
-        if !self.piece.is_empty() || matches!(self.work, Work::Fresh(_)) {
-            let place = self.place().await?;
-            self.hand_over(place)?;
-        }
+    pub(super) async fn finish(mut self, mark: S::Mark) -> Result<S, BlobError> {
         self.settle().await?;
+        if !self.buffer.is_empty() || matches!(self.work, Work::Fresh(_)) {
+            self.flush(|| mark).await?;
+            self.settle().await?;
+        }
         match self.work {
             Work::Idle(sink) => Ok(sink),
             _ => Err(BlobError::Abandoned),
@@ -153,102 +141,42 @@ impl<S: Sink> Writer<S> {
     }
 
     fn is_busy(&self) -> bool {
-        matches!(&self.work, Work::Busy(last) if !last.written.is_finished())
+        matches!(&self.work, Work::Busy(thread) if !thread.is_finished())
     }
 
-    /// Waits until a piece may be handed over, or until that is known to be in vain.
-    async fn place(&mut self) -> Result<OwnedSemaphorePermit, BlobError> {
-        if !self.is_busy() {
-            self.settle().await?;
-        }
-        let place = Arc::clone(&self.room).acquire_owned().await;
-        Ok(place.expect("it is never closed"))
-    }
-
-    /// Hands the piece to a thread and begins another. The thread hashes it once the one before it
-    /// is hashed, and writes it once that one is written: so what is written is never ahead of what
-    /// should stand before it, and a thread that waits for the disk leaves its core to the next.
-    fn hand_over(&mut self, place: OwnedSemaphorePermit) -> Result<(), BlobError> {
-        let before = match std::mem::replace(&mut self.work, Work::Failed) {
-            Work::Fresh(beginning) => Before::Fresh(beginning),
-            Work::Idle(sink) => Before::Open(sink),
-            Work::Busy(last) => Before::Piece(last),
-            Work::Failed => return Err(BlobError::Abandoned),
+    /// Hands the buffer to a thread, once the one before it is written.
+    async fn flush(&mut self, mark: impl FnOnce() -> S::Mark) -> Result<(), BlobError> {
+        let spare = self.settle().await?;
+        let mark = mark();
+        let file = match std::mem::replace(&mut self.work, Work::Failed) {
+            Work::Fresh(beginning) => Err(beginning),
+            Work::Idle(sink) => Ok(sink),
+            Work::Busy(_) | Work::Failed => return Err(BlobError::Abandoned),
         };
-        let piece = std::mem::take(&mut self.piece);
+        let buffer = std::mem::replace(&mut self.buffer, spare);
         let local = Arc::clone(&self.local);
-        let (next, hashed) = channel();
-        let written = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let (mut hashers, file) = before.hashed(&local)?;
-            hashers.update(piece.bytes());
-            // Nobody waits for it behind the last piece.
-            let _ = next.send(hashers.clone());
-            let mut sink = file.written()?;
-            sink.append(&local, piece.bytes(), hashers)?;
-            local.pieces().take_back(piece);
-            Ok(sink)
-        });
-        self.work = Work::Busy(Last { written, hashed });
+        self.work = Work::Busy(tokio::task::spawn_blocking(move || {
+            let mut sink = file.or_else(|beginning| S::open(beginning, &local))?;
+            sink.append(&local, &buffer, mark)?;
+            Ok((sink, buffer))
+        }));
         Ok(())
     }
 
-    /// Waits for the threads that have the file.
-    async fn settle(&mut self) -> Result<(), BlobError> {
-        let Work::Busy(last) = &mut self.work else {
+    /// Waits for the thread that has the file; gives its buffer back, empty.
+    async fn settle(&mut self) -> Result<Vec<u8>, BlobError> {
+        let Work::Busy(thread) = &mut self.work else {
             return match self.work {
                 Work::Failed => Err(BlobError::Abandoned),
-                _ => Ok(()),
+                _ => Ok(Vec::new()),
             };
         };
-        let outcome = (&mut last.written).await;
+        let outcome = thread.await;
         self.work = Work::Failed;
-        self.work = Work::Idle(joined(outcome)?);
-        Ok(())
+        let (sink, mut buffer) =
+            outcome.unwrap_or_else(|error| Err(BlobError::Io(std::io::Error::other(error))))?;
+        self.work = Work::Idle(sink);
+        buffer.clear();
+        Ok(buffer)
     }
-}
-
-/// What is there before a piece.
-enum Before<S: Sink> {
-    Fresh(S::Beginning),
-    Open(S),
-    Piece(Last<S>),
-}
-
-/// The file, as soon as all that comes before a piece is in it.
-enum File<S> {
-    Ready(S),
-    Awaited(JoinHandle<Result<S, BlobError>>),
-}
-
-impl<S: Sink> Before<S> {
-    /// Waits until it is hashed.
-    fn hashed(self, local: &Local) -> Result<(Hashers, File<S>), BlobError> {
-        let sink = match self {
-            Self::Fresh(beginning) => S::open(beginning, local)?,
-            Self::Open(sink) => sink,
-            Self::Piece(Last { written, hashed }) => {
-                return match hashed.recv() {
-                    Ok(hashers) => Ok((hashers, File::Awaited(written))),
-                    Err(_) => {
-                        Err(File::Awaited(written).written().err().unwrap_or(BlobError::Abandoned))
-                    }
-                };
-            }
-        };
-        Ok((sink.hashers()?, File::Ready(sink)))
-    }
-}
-
-impl<S> File<S> {
-    fn written(self) -> Result<S, BlobError> {
-        match self {
-            Self::Ready(sink) => Ok(sink),
-            Self::Awaited(thread) => joined(Handle::current().block_on(thread)),
-        }
-    }
-}
-
-fn joined<S>(outcome: Result<Result<S, BlobError>, JoinError>) -> Result<S, BlobError> {
-    outcome.unwrap_or_else(|error| Err(BlobError::Io(std::io::Error::other(error))))
 }
