@@ -103,20 +103,22 @@ impl From<sqlx::Error> for StoreError {
         if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) {
             return Self::Closed;
         }
-        match is_full(&error) {
-            true => Self::Full(Arc::new(error)),
-            false => Self::Database(Arc::new(error)),
-        }
+        let full = is_full(&error);
+        Self::of_database(error, full)
+    }
+}
+
+impl StoreError {
+    fn of_database(error: impl std::error::Error + Send + Sync + 'static, full: bool) -> Self {
+        let source = Arc::new(error);
+        if full { Self::Full(source) } else { Self::Database(source) }
     }
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| error.extended_code.to_string());
-        match code.is_some_and(|code| FULL_CODES.contains(&&*code)) {
-            true => Self::Full(Arc::new(error)),
-            false => Self::Database(Arc::new(error)),
-        }
+        Self::of_database(error, code.is_some_and(|code| FULL_CODES.contains(&&*code)))
     }
 }
 

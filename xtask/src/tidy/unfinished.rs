@@ -18,19 +18,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     for (path, text) in tree.with_extension("rs").chain(scripts) {
         for (index, line) in text.lines().enumerate() {
             for (found, instead) in LEFT_OPEN {
-                if line.contains(found) && !is_run_by_another(line, text) {
+                if line.contains(found) {
                     findings.push(Finding::line(path, index, format!("`{found}`: {instead}")));
                 }
             }
         }
     }
     findings
-}
-
-/// Whether the line marks a test that another test of the same file runs in a process of its own.
-fn is_run_by_another(line: &str, text: &str) -> bool {
-    let runner = line.split_once("= \"run by ").and_then(|(_, rest)| rest.split('"').next());
-    runner.is_some_and(|runner| text.contains(&format!("fn {runner}(")))
 }
 
 #[cfg(test)]

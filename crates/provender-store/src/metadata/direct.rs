@@ -119,8 +119,7 @@ impl<'a> DirectTransaction<'a> {
 
     /// Makes it durable.
     pub(super) fn commit(self) -> Result<(), StoreError> {
-        self.connection.prepare_cached("COMMIT")?.raw_execute()?;
-        Ok(())
+        Ok(self.execute("COMMIT")?)
     }
 
     fn execute(&self, sql: &str) -> Result<(), rusqlite::Error> {

@@ -7,14 +7,21 @@ use provender_upstream::{Client, ClientOptions, Document, FetchError, Remote};
 
 use crate::{Bench, PLENTY_BYTES, SHORT, assert_condition, url};
 
+/// Set where [`the_environments_proxy_is_used`] plays the client.
+const CLIENT: &str = "PROVENDER_UPSTREAM_TEST_CLIENT";
+
 /// The proxy is named, and its name has a private address: the operator's word is enough. The
-/// environment of this process cannot be changed safely, so another one plays the client.
+/// environment of this process cannot be changed safely, so the same test in another one plays the
+/// client.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_environments_proxy_is_used() {
+    if std::env::var_os(CLIENT).is_some() {
+        return go_through_it().await;
+    }
     let proxy = FakeUpstream::start();
     proxy.otherwise(|request| Answer::ok(format!("proxied {}", request.target())));
     let mut command = Command::new(std::env::current_exe().expect("this test"));
-    command.args(["--ignored", "--exact", "proxy::child_goes_through_it"]);
+    command.args(["--exact", "proxy::the_environments_proxy_is_used"]).env(CLIENT, "");
     command.env("HTTP_PROXY", format!("http://localhost:{}", proxy.address().port()));
     command.env("NO_PROXY", "direct.example").env_remove("http_proxy").env_remove("no_proxy");
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic");
@@ -25,9 +32,7 @@ async fn the_environments_proxy_is_used() {
     assert_eq!(targets, ["http://upstream.example/it"]);
 }
 
-#[tokio::test]
-#[ignore = "run by the_environments_proxy_is_used"]
-async fn child_goes_through_it() {
+async fn go_through_it() {
     let client = Client::new(ClientOptions::default());
     let remote = Remote::new(url("http://upstream.example/")).expect("an upstream").timeouts(SHORT);
     let it = url("http://upstream.example/it");

@@ -98,15 +98,16 @@ fn big(counters: Arc<Counters>) -> BoxBody<Bytes, Infallible> {
     StreamBody::new(futures_util::stream::iter(chunks)).boxed()
 }
 
-/// Runs the test named `test`, which is otherwise ignored, in a process of its own whose
-/// environment trusts `roots_pem`: the environment of this process cannot be changed safely.
+/// Runs the test named `test`, which asks here, once more in a process of its own whose environment
+/// trusts `roots_pem`, and where it plays the client: the environment of this process cannot be
+/// changed safely.
 async fn in_a_process_that_trusts(variable: &str, roots_pem: &str, server: &Server, test: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("roots.pem");
     std::fs::write(&file, roots_pem).expect("a file");
     let trusted = if variable == "SSL_CERT_DIR" { folder.path() } else { file.as_path() };
     let mut command = Command::new(std::env::current_exe().expect("this test"));
-    command.args(["--ignored", "--exact", test, "--test-threads=1"]);
+    command.args(["--exact", test, "--test-threads=1"]);
     command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").env(variable, trusted);
     command.env(CHILD, server.address.port().to_string());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic");
@@ -115,32 +116,11 @@ async fn in_a_process_that_trusts(variable: &str, roots_pem: &str, server: &Serv
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// The server that the parent process serves.
-fn remote_in_child() -> Remote {
-    let port = std::env::var(CHILD).expect("only run by another test");
-    Remote::new(url(&format!("https://localhost:{port}/")))
-        .expect("an upstream")
-        .private_addresses(PrivateAddresses::ThisOrigin)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn roots_and_http2() {
-    let server = serve().await;
-    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-        in_a_process_that_trusts(variable, &server.certificate_pem, &server, "tls::child_trusts")
-            .await;
-    }
-    let pem = &server.certificate_pem;
-    in_a_process_that_trusts("SSL_CERT_FILE", pem, &server, "tls::child_shares_a_connection").await;
-    in_a_process_that_trusts("SSL_CERT_FILE", pem, &server, "tls::child_has_a_wide_window").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn unknown_roots_are_not_trusted() {
-    let (server, other) = (serve().await, serve().await);
-    let pem = &other.certificate_pem;
-    in_a_process_that_trusts("SSL_CERT_FILE", pem, &server, "tls::child_distrusts").await;
-    in_a_process_that_trusts("SSL_CERT_FILE", "", &server, "tls::child_distrusts").await;
+/// The server that the parent process serves; `None` in that.
+fn remote_in_child() -> Option<Remote> {
+    let port = std::env::var(CHILD).ok()?;
+    let remote = Remote::new(url(&format!("https://localhost:{port}/"))).expect("an upstream");
+    Some(remote.private_addresses(PrivateAddresses::ThisOrigin))
 }
 
 async fn get(client: &provender_upstream::Client, remote: &Remote, path: &str) -> String {
@@ -151,16 +131,29 @@ async fn get(client: &provender_upstream::Client, remote: &Remote, path: &str) -
     }
 }
 
-#[tokio::test]
-#[ignore = "run by roots_and_http2"]
-async fn child_trusts() {
-    assert_eq!(get(&client(), &remote_in_child(), "/it").await, "hi");
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environments_roots_are_trusted() {
+    let Some(remote) = remote_in_child() else {
+        let (server, test) = (serve().await, "tls::the_environments_roots_are_trusted");
+        for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            in_a_process_that_trusts(variable, &server.certificate_pem, &server, test).await;
+        }
+        return;
+    };
+    assert_eq!(get(&client(), &remote, "/it").await, "hi");
 }
 
-#[tokio::test]
-#[ignore = "run by unknown_roots_are_not_trusted"]
-async fn child_distrusts() {
-    let remote = remote_in_child().timeouts(SHORT);
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_roots_are_not_trusted() {
+    let Some(remote) = remote_in_child() else {
+        let (server, other) = (serve().await, serve().await);
+        for pem in [&other.certificate_pem, ""] {
+            let test = "tls::unknown_roots_are_not_trusted";
+            in_a_process_that_trusts("SSL_CERT_FILE", pem, &server, test).await;
+        }
+        return;
+    };
+    let remote = remote.timeouts(SHORT);
     let result = client().document(&remote, remote.base(), "*/*", None, 1000).await;
     let error = result.expect_err("an untrusted certificate");
     assert!(matches!(error, FetchError::Tls { .. }), "{error:?}");
@@ -168,9 +161,12 @@ async fn child_distrusts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by roots_and_http2"]
-async fn child_shares_a_connection() {
-    let remote = remote_in_child();
+async fn requests_at_once_share_a_connection() {
+    let Some(remote) = remote_in_child() else {
+        let (server, test) = (serve().await, "tls::requests_at_once_share_a_connection");
+        let pem = &server.certificate_pem;
+        return in_a_process_that_trusts("SSL_CERT_FILE", pem, &server, test).await;
+    };
     let before = connections(&get(&client(), &remote, "/counters").await);
     // A fresh client, so that all fifty find no connection.
     let client = client();
@@ -193,9 +189,13 @@ fn connections(counters: &str) -> u64 {
 /// With nobody reading, what the server may send is the window: enough for a gigabit per second
 /// over a tenth of a second.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by roots_and_http2"]
-async fn child_has_a_wide_window() {
-    let (client, remote) = (client(), remote_in_child());
+async fn the_window_is_wide() {
+    let Some(remote) = remote_in_child() else {
+        let (server, test) = (serve().await, "tls::the_window_is_wide");
+        let pem = &server.certificate_pem;
+        return in_a_process_that_trusts("SSL_CERT_FILE", pem, &server, test).await;
+    };
+    let client = client();
     let big = remote.base().join("/big").expect("a URL");
     let mut download = client.file(&remote, &big, "*/*", BIG_BYTES).await.expect("a file");
     tokio::time::sleep(Duration::from_millis(1500)).await;

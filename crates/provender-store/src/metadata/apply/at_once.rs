@@ -1,9 +1,9 @@
 //! What most commits come to, as statements that need not wait for each other.
 //!
-//! A publication meets no condition, nearly always. So all that it writes is handed to the database
-//! in one go, together with the questions that each write would have asked before the next; the
-//! answers are looked at afterwards. Where one of them is not as expected, nothing of it stays, and
-//! the commit is made again one statement after another, which then says what stood in its way.
+//! A publication meets no condition, nearly always. So all that it writes is known before any of it
+//! is tried, together with the questions that each write would have asked and the answers that are
+//! expected. Where one of them is another, nothing of it stays, and the commit is made again one
+//! statement after another, which then says what stood in its way.
 
 use std::collections::HashSet;
 
