@@ -35,12 +35,12 @@ impl Registry {
     /// Whether this name is bound to what is published here, as far as is remembered; where a file
     /// is given, whether that is present under it.
     pub(crate) fn was_recorded(&self, key: &PackageKey, file: Option<&FileName>) -> bool {
-        let stamp = self.recorded_stamp(key);
+        let stamp = self.package_stamp(key);
         self.inner.recorded.0.get(&(key.clone(), file.cloned())) == Some(stamp)
     }
 
-    /// The counters that [`Registry::remember_recorded`] wants.
-    pub(crate) fn recorded_stamp(&self, key: &PackageKey) -> Stamp {
+    /// By these counters what is known of a package stays true.
+    pub(crate) fn package_stamp(&self, key: &PackageKey) -> Stamp {
         self.inner.index_cache.stamp_of(key.ecosystem, Some(&key.package))
     }
 }

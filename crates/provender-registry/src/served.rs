@@ -39,7 +39,7 @@ impl Registry {
     ) -> Result<Option<Arc<KeptFile>>, Problem> {
         let key = (query.key(), name.clone());
         // Before anything is looked up, so that a change meanwhile is noticed.
-        let stamp = self.inner.index_cache.stamp_of(key.0.ecosystem, Some(&key.0.package));
+        let stamp = self.package_stamp(&key.0);
         let is_current = self.is_current(query);
         if is_current
             && let Some((then, kept)) = self.inner.served_files.0.get(&key)

@@ -84,7 +84,10 @@ impl Registry {
         {
             return Ok(Begun::Mounted(mounted));
         }
-        self.check_room_for_uploads()?;
+        if !self.has_room_for_uploads() {
+            let message = "too many uploads are under way; try again later";
+            return Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER));
+        }
         let owner = owner(&key);
         let session = self.inner.sessions.name(&self.inner.access_key, &owner);
         let session = session
@@ -146,8 +149,9 @@ impl Registry {
         session: &SessionId,
     ) -> Result<Option<provender_store::Upload>, BlobError> {
         let Inner { blobs, sessions, access_key, .. } = &*self.inner;
-        let has_room = blobs.uploads_under_way() < UPLOADS_LIMIT;
-        if has_room && sessions.is_of_an_earlier_process(access_key, owner, session) {
+        if self.has_room_for_uploads()
+            && sessions.is_of_an_earlier_process(access_key, owner, session)
+        {
             return blobs.resume_begun_upload(owner, session.as_str()).await.map(Some);
         }
         blobs.resume_upload(owner, session.as_str()).await
@@ -237,7 +241,7 @@ impl Registry {
         let name = kept.file.name.clone();
         let keep = Write::KeepFile { key: key.clone(), file: kept };
         let writes = bytes.into_iter().chain([bind, keep]).collect();
-        let stamp = self.recorded_stamp(key);
+        let stamp = self.package_stamp(key);
         match self.inner.metadata.commit(writes, Vec::new()).await {
             Ok(_) => {
                 self.remember_recorded(key.clone(), name, stamp);
@@ -257,12 +261,8 @@ impl Registry {
         }
     }
 
-    fn check_room_for_uploads(&self) -> Result<(), Problem> {
-        if self.inner.blobs.uploads_under_way() < UPLOADS_LIMIT {
-            return Ok(());
-        }
-        let message = "too many uploads are under way; try again later";
-        Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER))
+    fn has_room_for_uploads(&self) -> bool {
+        self.inner.blobs.uploads_under_way() < UPLOADS_LIMIT
     }
 
     async fn mount(
