@@ -17,8 +17,10 @@ use crate::{BlobError, Metadata, Write};
 
 mod blob;
 mod content;
+mod growing;
 mod hashers;
 mod local;
+mod pieces;
 mod recent;
 mod small;
 mod staging;

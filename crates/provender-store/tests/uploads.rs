@@ -264,6 +264,34 @@ async fn a_file_that_somebody_else_changed_is_never_taken_for_its_hash() {
     assert_eq!(upload.finish().await.unwrap().id(), id_of(b"0123"));
 }
 
+/// As one goes whose bytes the disk did not take.
+#[tokio::test]
+async fn a_file_that_is_gone_is_neither_committed_nor_gone_on_with() {
+    let root = tempfile::tempdir().unwrap();
+    let blobs = open_blobs(root.path()).await;
+    let bytes = pattern(LARGE_BYTES);
+    for pause in [false, true] {
+        let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+        for part in bytes.chunks(100_000) {
+            write(&mut upload, part).await.unwrap();
+        }
+        if pause {
+            upload.pause().await.unwrap();
+            std::fs::remove_file(&files(root.path())[0]).unwrap();
+            let mut upload = resumed(&blobs).await;
+            write(&mut upload, b"more").await.unwrap();
+            assert!(upload.pause().await.is_err());
+        } else {
+            let blob = upload.finish().await.unwrap();
+            std::fs::remove_file(&files(root.path())[0]).unwrap();
+            let blob = blob.verify(&[id_of(&bytes).digest()]).await.unwrap();
+            assert!(blobs.commit(blob).await.is_err());
+        }
+        assert!(resumed_if_there(&blobs).await.is_none());
+        assert!(blobs.open_blob(&id_of(&bytes)).await.unwrap().is_none());
+    }
+}
+
 #[tokio::test]
 async fn abandoned_ones_are_removed() {
     let root = tempfile::tempdir().unwrap();

@@ -7,7 +7,6 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
@@ -17,17 +16,16 @@ use futures_util::{Stream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use provender_domain::BlobId;
-use rustix::fs::Advice;
 use tempfile::TempPath;
 
 use super::blob::{Body, Staged};
+use super::growing::Growing;
+use super::pieces::Pieces;
 use super::upload::Uploads;
 use super::{BlobFacts, OpenBlob};
 use crate::steps::Steps;
 use crate::{BlobError, Space};
 
-/// Smaller pieces are left to the end: a file that consists of one is written out at once anyway.
-const WRITE_OUT_FROM_BYTES: usize = 512 * 1024;
 /// How many directories blobs are spread over: one per value of their name's first byte.
 const SHARDS: usize = 256;
 
@@ -79,20 +77,6 @@ impl Local {
         Ok(file.into_parts())
     }
 
-    /// Appends a piece to a file that has so many bytes, and lets the disk begin with it: then most
-    /// of a large file is on the disk when its last byte is here, and making it durable does not
-    /// have to wait for all of it.
-    pub(super) fn append(&self, mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.steps.file(|| file.write_all(bytes))?;
-        if let Some(length) = NonZeroU64::new(bytes.len() as u64)
-            && bytes.len() >= WRITE_OUT_FROM_BYTES
-        {
-            // Linux starts to write what is dirty in the range. That it will not is no fault.
-            let _ = rustix::fs::fadvise(file, offset, Some(length), Advice::DontNeed);
-        }
-        Ok(())
-    }
-
     /// A name that is free is taken first, then bytes and directory are made durable: in one go,
     /// as most file systems write both with one journal, which saves a small file half the time.
     /// A crash before that leaves a name whose bytes may be torn; no row points to it, and whoever
@@ -102,14 +86,14 @@ impl Local {
         let Staged { source, body, path, id, .. } = staged;
         let (file, path) = match (body, path) {
             (Body::File(file), Some(path)) => (file, path),
-            (Body::Memory(bytes), _) => self.write_out(&bytes)?,
+            (Body::Memory(bytes), _) => self.write_out(bytes)?,
             (Body::File(_), None) => return Err(io::Error::from(io::ErrorKind::NotFound).into()),
         };
         let place = self.path(&id);
         file.set_modified(SystemTime::now())?;
         let taken = {
             let _turn = self.turn(&id);
-            self.steps.file(|| take_name(path, &place))?
+            self.steps.file(|| take_name(path, &place).map_err(|error| cause(&file, error)))?
         };
         self.steps.file(|| file.sync_all())?;
         if let Some(path) = taken {
@@ -122,10 +106,11 @@ impl Local {
     }
 
     /// Puts bytes that are in memory into a staged file.
-    fn write_out(&self, bytes: &[u8]) -> io::Result<(Arc<File>, TempPath)> {
+    fn write_out(&self, bytes: Bytes) -> io::Result<(Arc<File>, TempPath)> {
         let (file, path) = self.create_staged()?;
-        self.append(&file, 0, bytes)?;
-        Ok((Arc::new(file), path))
+        let mut file = Growing::new(file, path.to_path_buf(), 0);
+        file.append(&self.steps, &Pieces::from(bytes))?;
+        Ok((file.into_file(), path))
     }
 
     /// Whether there is a file of this name.
@@ -209,6 +194,11 @@ fn take_name(path: TempPath, name: &Path) -> io::Result<Option<TempPath>> {
         }
         Err(refused) => Err(refused.error),
     }
+}
+
+/// Why a file has no name any more: what the disk has to say of its bytes, if anything.
+fn cause(file: &File, error: io::Error) -> io::Error {
+    file.sync_all().err().unwrap_or(error)
 }
 
 /// A blob's name as `object_store` has it.

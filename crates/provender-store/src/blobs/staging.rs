@@ -1,6 +1,5 @@
 //! Files that are being written, from the first byte to the last in one go.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,8 +7,10 @@ use provender_domain::Algorithm;
 use tempfile::TempPath;
 
 use super::blob::{Blob, Body, Source, Staged, Unverified};
+use super::growing::Growing;
 use super::hashers::Hashers;
 use super::local::Local;
+use super::pieces::Pieces;
 use super::small::SMALL_BLOB_BYTES;
 use super::tail::{Tail, Unkept};
 use super::writer::{Sink, Writer};
@@ -33,10 +34,9 @@ pub(super) struct Beginning {
 /// A staged file and what its bytes hash to so far.
 #[derive(Debug)]
 pub(super) struct StagedFile {
-    file: Arc<File>,
+    file: Growing,
     path: TempPath,
     hashers: Hashers,
-    size_bytes: u64,
     unkept: Unkept,
 }
 
@@ -62,7 +62,7 @@ impl Staging {
     /// [`BlobError::Abandoned`] after any other error.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
         let length = chunk.len() as u64;
-        self.writer.write(&chunk, || ()).await?;
+        self.writer.write(chunk, || ()).await?;
         self.size_bytes += length;
         Ok(())
     }
@@ -86,9 +86,10 @@ impl Staging {
             let source = Source::Staging(unkept);
             return Ok(Blob::new(Staged { body, path: None, id, digests, size_bytes, source }));
         }
-        let StagedFile { file, path, hashers, size_bytes, unkept } = self.writer.finish(()).await?;
+        let StagedFile { file, path, hashers, unkept } = self.writer.finish(()).await?;
         let (id, digests) = hashers.finish();
-        let (body, path) = (Body::File(file), Some(path));
+        let size_bytes = file.size_bytes();
+        let (body, path) = (Body::File(file.into_file()), Some(path));
         let source = Source::Staging(unkept);
         Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
     }
@@ -102,16 +103,17 @@ impl Sink for StagedFile {
     fn open(beginning: Beginning, local: &Local) -> Result<Self, BlobError> {
         let Beginning { hashers, unkept } = beginning;
         let (file, path) = local.create_staged()?;
-        let file = Arc::new(file);
-        unkept.is_there(&Body::File(Arc::clone(&file)));
-        Ok(Self { file, path, hashers, size_bytes: 0, unkept })
+        let file = Growing::new(file, path.to_path_buf(), 0);
+        unkept.is_there(&Body::File(Arc::clone(file.file())));
+        Ok(Self { file, path, hashers, unkept })
     }
 
-    fn append(&mut self, local: &Local, bytes: &[u8], (): ()) -> Result<(), BlobError> {
-        self.hashers.update(bytes);
-        local.append(&self.file, self.size_bytes, bytes)?;
-        self.size_bytes += bytes.len() as u64;
-        self.unkept.has_grown(self.size_bytes);
+    fn append(&mut self, local: &Local, pieces: &Pieces, (): ()) -> Result<(), BlobError> {
+        for bytes in pieces.iter() {
+            self.hashers.update(bytes);
+        }
+        self.file.append(local.steps(), pieces)?;
+        self.unkept.has_grown(self.file.size_bytes());
         Ok(())
     }
 }

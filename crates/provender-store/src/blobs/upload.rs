@@ -27,8 +27,10 @@ use tempfile::TempPath;
 
 use super::blob::{Blob, Body, Source, Staged, Unverified};
 use super::blocking;
+use super::growing::Growing;
 use super::hashers::{Hashers, read_all};
 use super::local::{Local, present};
+use super::pieces::Pieces;
 use super::small::SMALL_BLOB_BYTES;
 use super::writer::{Sink, Writer};
 use crate::BlobError;
@@ -107,7 +109,7 @@ impl Upload {
     /// # Errors
     /// [`BlobError::Abandoned`] after any other error. What was written before can be resumed.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
-        self.writer.write(&chunk, || self.received.clone()).await?;
+        self.writer.write(chunk.clone(), || self.received.clone()).await?;
         self.received.hashers.update(&chunk);
         self.received.size_bytes += chunk.len() as u64;
         Ok(())
@@ -134,7 +136,7 @@ impl Upload {
             Some((hold, bytes)) => (Body::Memory(bytes), hold),
             None => {
                 let UploadFile { file, hold } = self.writer.finish(self.received.clone()).await?;
-                (small_or_file(file, self.received.size_bytes).await?, hold)
+                (small_or_file(file.into_file(), self.received.size_bytes).await?, hold)
             }
         };
         let path = match hold.has_file() {
@@ -363,7 +365,7 @@ impl Drop for Hold {
 /// An upload's file, open behind its last byte.
 #[derive(Debug)]
 pub(super) struct UploadFile {
-    file: Arc<File>,
+    file: Growing,
     hold: Hold,
 }
 
@@ -371,7 +373,7 @@ impl Sink for UploadFile {
     type Beginning = Hold;
     type Mark = Known;
 
-    fn open(mut hold: Hold, _: &Local) -> Result<Self, BlobError> {
+    fn open(mut hold: Hold, local: &Local) -> Result<Self, BlobError> {
         let mut file = hold.open_file()?;
         // Where that fails it is read again.
         let rest = hold.rest.take().ok_or(BlobError::Abandoned)?;
@@ -384,15 +386,16 @@ impl Sink for UploadFile {
         }
         file.seek(SeekFrom::Start(size_bytes))?;
         hold.rest = Some(rest);
-        Ok(Self { file: Arc::new(file), hold })
+        let path = local.uploads().path(&hold.name);
+        Ok(Self { file: Growing::new(file, path, size_bytes), hold })
     }
 
-    fn append(&mut self, local: &Local, bytes: &[u8], mark: Known) -> Result<(), BlobError> {
+    fn append(&mut self, local: &Local, pieces: &Pieces, mark: Known) -> Result<(), BlobError> {
         let known = &mut self.hold.rest.as_mut().ok_or(BlobError::Abandoned)?.known;
-        let written = local.append(&self.file, known.size_bytes, bytes);
+        let written = self.file.append(local.steps(), pieces);
         match &written {
             Ok(()) => *known = mark,
-            Err(_) => self.file.set_len(known.size_bytes)?,
+            Err(_) => self.file.file().set_len(known.size_bytes)?,
         }
         Ok(written?)
     }

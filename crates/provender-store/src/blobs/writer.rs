@@ -1,4 +1,4 @@
-//! How bytes get into a file: gathered here, written on a thread that may wait.
+//! How bytes get into a file: gathered here as they come, written on a thread that may wait.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::local::Local;
+use super::pieces::Pieces;
 use crate::BlobError;
 
 /// How many bytes are gathered before a thread writes them, in bytes.
@@ -31,14 +32,15 @@ pub(super) trait Sink: Debug + Send + Sized + 'static {
     fn open(beginning: Self::Beginning, local: &Local) -> Result<Self, BlobError>;
 
     /// Writes all of this, behind which the mark is true.
-    fn append(&mut self, local: &Local, bytes: &[u8], mark: Self::Mark) -> Result<(), BlobError>;
+    fn append(&mut self, local: &Local, pieces: &Pieces, mark: Self::Mark)
+    -> Result<(), BlobError>;
 }
 
 /// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Writer<S: Sink> {
     local: Arc<Local>,
-    buffer: Vec<u8>,
+    gathered: Pieces,
     is_eager: bool,
     work: Work<S>,
 }
@@ -48,8 +50,8 @@ enum Work<S: Sink> {
     /// The file is not made or not open yet.
     Fresh(S::Beginning),
     Idle(S),
-    /// A thread has the file, and a buffer to give back.
-    Busy(JoinHandle<Result<(S, Vec<u8>), BlobError>>),
+    /// A thread has the file, and a place for pieces to give back.
+    Busy(JoinHandle<Result<(S, Pieces), BlobError>>),
     /// An error was returned.
     Failed,
 }
@@ -57,7 +59,7 @@ enum Work<S: Sink> {
 impl<S: Sink> Writer<S> {
     /// One that opens its file with the first bytes.
     pub(super) fn new(local: Arc<Local>, beginning: S::Beginning) -> Self {
-        Self { local, buffer: Vec::new(), is_eager: false, work: Work::Fresh(beginning) }
+        Self { local, gathered: Pieces::default(), is_eager: false, work: Work::Fresh(beginning) }
     }
 
     /// What the file is going to be opened with, as long as it is not.
@@ -77,23 +79,22 @@ impl<S: Sink> Writer<S> {
     /// error then shows later. Dropping the future before it is done appends nothing.
     pub(super) async fn write(
         &mut self,
-        chunk: &[u8],
+        chunk: Bytes,
         mark: impl FnOnce() -> S::Mark,
     ) -> Result<(), BlobError> {
-        let would_overflow =
-            !self.buffer.is_empty() && self.buffer.len() + chunk.len() > BUFFER_BYTES;
-        let is_awaited =
-            self.is_eager && self.buffer.len() >= EAGER_BUFFER_BYTES && !self.is_busy();
+        let gathered_bytes = self.gathered.length_bytes();
+        let would_overflow = gathered_bytes > 0 && gathered_bytes + chunk.len() > BUFFER_BYTES;
+        let is_awaited = self.is_eager && gathered_bytes >= EAGER_BUFFER_BYTES && !self.is_busy();
         if would_overflow || is_awaited {
             self.flush(mark).await?;
         }
-        self.buffer.extend_from_slice(chunk);
+        self.gathered.push(chunk);
         Ok(())
     }
 
     /// Forgets what no thread has been given yet.
     pub(super) fn forget_buffered(&mut self) {
-        self.buffer.clear();
+        self.gathered.clear();
     }
 
     /// Waits until everything that was appended is in the file.
@@ -102,7 +103,7 @@ impl<S: Sink> Writer<S> {
         mark: impl FnOnce() -> S::Mark,
     ) -> Result<(), BlobError> {
         self.settle().await?;
-        if !self.buffer.is_empty() {
+        if self.gathered.length_bytes() > 0 {
             self.flush(mark).await?;
             self.settle().await?;
         }
@@ -112,13 +113,13 @@ impl<S: Sink> Writer<S> {
     /// Everything that was appended, and what the file would have been made of, where that is at
     /// most so much and no thread has been given any of it: then there need be no file.
     pub(super) fn take_small(&mut self, limit_bytes: usize) -> Option<(S::Beginning, Bytes)> {
-        if self.buffer.len() > limit_bytes {
+        if self.gathered.length_bytes() > limit_bytes {
             return None;
         }
         match std::mem::replace(&mut self.work, Work::Failed) {
             Work::Fresh(beginning) => {
                 // Copied, so that it takes no more memory than it has bytes.
-                Some((beginning, Bytes::copy_from_slice(&self.buffer)))
+                Some((beginning, self.gathered.copied()))
             }
             other => {
                 self.work = other;
@@ -130,7 +131,7 @@ impl<S: Sink> Writer<S> {
     /// The file, with everything that was appended; an empty one is made as well.
     pub(super) async fn finish(mut self, mark: S::Mark) -> Result<S, BlobError> {
         self.settle().await?;
-        if !self.buffer.is_empty() || matches!(self.work, Work::Fresh(_)) {
+        if self.gathered.length_bytes() > 0 || matches!(self.work, Work::Fresh(_)) {
             self.flush(|| mark).await?;
             self.settle().await?;
         }
@@ -144,7 +145,7 @@ impl<S: Sink> Writer<S> {
         matches!(&self.work, Work::Busy(thread) if !thread.is_finished())
     }
 
-    /// Hands the buffer to a thread, once the one before it is written.
+    /// Hands what is gathered to a thread, once the one before it is written.
     async fn flush(&mut self, mark: impl FnOnce() -> S::Mark) -> Result<(), BlobError> {
         let spare = self.settle().await?;
         let mark = mark();
@@ -153,30 +154,30 @@ impl<S: Sink> Writer<S> {
             Work::Idle(sink) => Ok(sink),
             Work::Busy(_) | Work::Failed => return Err(BlobError::Abandoned),
         };
-        let buffer = std::mem::replace(&mut self.buffer, spare);
+        let pieces = std::mem::replace(&mut self.gathered, spare);
         let local = Arc::clone(&self.local);
         self.work = Work::Busy(tokio::task::spawn_blocking(move || {
             let mut sink = file.or_else(|beginning| S::open(beginning, &local))?;
-            sink.append(&local, &buffer, mark)?;
-            Ok((sink, buffer))
+            sink.append(&local, &pieces, mark)?;
+            Ok((sink, pieces))
         }));
         Ok(())
     }
 
-    /// Waits for the thread that has the file; gives its buffer back, empty.
-    async fn settle(&mut self) -> Result<Vec<u8>, BlobError> {
+    /// Waits for the thread that has the file; gives its place for pieces back, empty.
+    async fn settle(&mut self) -> Result<Pieces, BlobError> {
         let Work::Busy(thread) = &mut self.work else {
             return match self.work {
                 Work::Failed => Err(BlobError::Abandoned),
-                _ => Ok(Vec::new()),
+                _ => Ok(Pieces::default()),
             };
         };
         let outcome = thread.await;
         self.work = Work::Failed;
-        let (sink, mut buffer) =
+        let (sink, mut pieces) =
             outcome.unwrap_or_else(|error| Err(BlobError::Io(std::io::Error::other(error))))?;
         self.work = Work::Idle(sink);
-        buffer.clear();
-        Ok(buffer)
+        pieces.clear();
+        Ok(pieces)
     }
 }
