@@ -5,11 +5,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::codec::corrupt;
 use super::packing;
-use super::{Attestation, Write};
+use super::{Attestation, AttestationSource, Write};
 use crate::StoreError;
 
 /// Longest bundle that is read back, in bytes: none that is taken comes near.
 const BUNDLE_LIMIT_BYTES: usize = 64 << 20;
+
+/// How much of its digest tells a bundle of ours from all others, in bytes.
+const ID_BYTES: usize = 16;
 
 /// An attestation as it is written: packed by whoever commits it, so that the one writer, for whom
 /// all wait, need not.
@@ -51,7 +54,11 @@ impl PackedAttestation {
             log_index: attestation.log_index,
             recorded_at: attestation.recorded_at,
         };
-        Self { id: id(attestation), facts, bundle }
+        let id = match attestation.source {
+            AttestationSource::Ours => id_of_ours(bytes, kept),
+            AttestationSource::Publisher | AttestationSource::Upstream => id(attestation),
+        };
+        Self { id, facts, bundle }
     }
 }
 
@@ -59,6 +66,13 @@ impl From<&Attestation> for PackedAttestation {
     fn from(attestation: &Attestation) -> Self {
         Self::beside(attestation, &[])
     }
+}
+
+/// No two bundles of ours are the same, whatever they are about: each has its place in the log. So
+/// this need not be long, and is not: it stands in an index, too.
+fn id_of_ours(bundle: &[u8], kept: Option<BlobId>) -> String {
+    let digest = kept.unwrap_or_else(|| BlobId::from_bytes(Sha256::digest(bundle).into()));
+    hex::encode(&digest.as_bytes()[..ID_BYTES])
 }
 
 fn id(attestation: &Attestation) -> String {
