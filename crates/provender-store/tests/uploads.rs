@@ -264,34 +264,6 @@ async fn a_file_that_somebody_else_changed_is_never_taken_for_its_hash() {
     assert_eq!(upload.finish().await.unwrap().id(), id_of(b"0123"));
 }
 
-/// As one goes whose bytes the disk did not take.
-#[tokio::test]
-async fn a_file_that_is_gone_is_neither_committed_nor_gone_on_with() {
-    let root = tempfile::tempdir().unwrap();
-    let blobs = open_blobs(root.path()).await;
-    let bytes = pattern(LARGE_BYTES);
-    for pause in [false, true] {
-        let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
-        for part in bytes.chunks(100_000) {
-            write(&mut upload, part).await.unwrap();
-        }
-        if pause {
-            upload.pause().await.unwrap();
-            std::fs::remove_file(&files(root.path())[0]).unwrap();
-            let mut upload = resumed(&blobs).await;
-            write(&mut upload, b"more").await.unwrap();
-            assert!(upload.pause().await.is_err());
-        } else {
-            let blob = upload.finish().await.unwrap();
-            std::fs::remove_file(&files(root.path())[0]).unwrap();
-            let blob = blob.verify(&[id_of(&bytes).digest()]).await.unwrap();
-            assert!(blobs.commit(blob).await.is_err());
-        }
-        assert!(resumed_if_there(&blobs).await.is_none());
-        assert!(blobs.open_blob(&id_of(&bytes)).await.unwrap().is_none());
-    }
-}
-
 #[tokio::test]
 async fn abandoned_ones_are_removed() {
     let root = tempfile::tempdir().unwrap();
@@ -386,6 +358,29 @@ async fn every_step_may_fail() {
             if !faults.fired() {
                 // Create, three writes, fsync, rename, fsync of the directory.
                 assert!(step >= 7, "only {step} steps are covered");
+                break;
+            }
+        }
+    }
+}
+
+/// So does every step of a file that is so large that it is made durable while it comes, wherever
+/// that falls between the others.
+#[tokio::test]
+async fn every_step_may_fail_of_a_large_one() {
+    let bytes = pattern(10_000_000);
+    for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
+        for step in 0.. {
+            let root = tempfile::tempdir().unwrap();
+            let faults = Faults::at(step, mode);
+            let blobs = open_blobs(root.path()).await.with_faults(faults.clone());
+            let failures = push_stubbornly(&blobs, root.path(), &bytes).await;
+            assert_eq!(failures, u32::from(faults.fired()), "step {step} {mode:?}");
+            assert_eq!(blobs.scrub(&id_of(&bytes)).await.unwrap(), Scrub::Intact);
+            assert!(files(root.path()).is_empty(), "step {step} {mode:?}");
+            if !faults.fired() {
+                // As above, with more writes, and at least one sync of each half.
+                assert!(step >= 16, "only {step} steps are covered");
                 break;
             }
         }

@@ -11,6 +11,7 @@ use tempfile::TempPath;
 
 use super::blocking;
 use super::content::Content;
+use super::growing::EarlySync;
 use super::hashers::{digests, without_sha256};
 use super::tail::Unkept;
 use super::upload::Hold;
@@ -54,6 +55,8 @@ pub(super) struct Staged {
     pub(super) digests: Vec<Digest>,
     pub(super) size_bytes: u64,
     pub(super) source: Source,
+    /// What the disk said of the file so far.
+    pub(super) early: Arc<EarlySync>,
 }
 
 /// Where its bytes are.

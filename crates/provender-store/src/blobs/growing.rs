@@ -3,14 +3,15 @@
 //! To make a large file durable takes a disk as long as receiving it takes. So what has come is
 //! made durable while the rest still comes, and whoever commits the file waits for its end alone.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fs::Advice;
 
+use super::local::Local;
 use super::pieces::Pieces;
 use crate::steps::Steps;
 
@@ -23,45 +24,56 @@ const SYNC_BYTES: usize = 2 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Growing {
     file: Arc<File>,
-    path: PathBuf,
     size_bytes: u64,
-    /// Written, and not made durable nor about to be.
+    /// Written since something was last begun to be made durable.
     behind_bytes: usize,
-    early: Option<Arc<Early>>,
+    early: Arc<EarlySync>,
 }
 
-/// Makes a file durable that is not whole.
-///
-/// It has opened the file for itself. So where the disk fails, whoever commits is told as well: who
-/// opened a file is told of each failure once (fsync(2), since Linux 4.13).
-#[derive(Debug)]
-struct Early {
-    file: File,
-    path: PathBuf,
-    turn: Mutex<()>,
+/// Makes a file durable that is not whole, and remembers whether the disk failed: it says so once
+/// (fsync(2)), and whoever commits the file asks it again.
+#[derive(Debug, Default)]
+pub(super) struct EarlySync {
+    /// One at a time has been given to a thread.
+    is_begun: AtomicBool,
+    /// Held while the disk is waited for.
+    said: Mutex<Said>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    failure: Option<io::Error>,
+    /// Nothing is asked any more.
+    is_over: bool,
 }
 
 impl Growing {
-    /// A file of so many bytes, under this path.
-    pub(super) fn new(file: File, path: PathBuf, size_bytes: u64) -> Self {
-        Self { file: Arc::new(file), path, size_bytes, behind_bytes: 0, early: None }
+    /// A file of so many bytes, some of which may be about to be made durable.
+    pub(super) fn new(file: File, size_bytes: u64, early: Arc<EarlySync>) -> Self {
+        Self { file: Arc::new(file), size_bytes, behind_bytes: 0, early }
     }
 
     pub(super) fn file(&self) -> &Arc<File> {
         &self.file
     }
 
-    pub(super) fn into_file(self) -> Arc<File> {
-        self.file
+    pub(super) fn early(&self) -> &Arc<EarlySync> {
+        &self.early
+    }
+
+    pub(super) fn into_parts(self) -> (Arc<File>, Arc<EarlySync>) {
+        (self.file, self.early)
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
 
-    /// Appends bytes; where that fails, nobody knows how many of them are there.
-    pub(super) fn append(&mut self, steps: &Steps, pieces: &Pieces) -> io::Result<()> {
-        steps.file(|| pieces.write_all(&self.file))?;
+    /// Appends bytes; where that fails, nobody knows how many of them are there. Has another thread
+    /// make them durable, where they have become many.
+    pub(super) fn append(&mut self, local: &Local, pieces: &Pieces) -> io::Result<()> {
+        self.early.known()?;
+        local.steps().file(|| pieces.write_all(&self.file))?;
         let length_bytes = pieces.length_bytes();
         if let Some(length) = NonZeroU64::new(length_bytes as u64)
             && length_bytes >= WRITE_OUT_FROM_BYTES
@@ -72,111 +84,157 @@ impl Growing {
         }
         self.size_bytes += length_bytes as u64;
         self.behind_bytes += length_bytes;
-        if self.behind_bytes >= SYNC_BYTES {
-            self.sync_early();
+        if self.behind_bytes >= SYNC_BYTES && self.early.begin(&self.file, local) {
+            self.behind_bytes = 0;
         }
         Ok(())
     }
+}
 
-    /// Has another thread do so. To be called on one that may wait.
-    fn sync_early(&mut self) {
-        if self.early.is_none() {
-            self.early = Early::open(&self.path).ok().map(Arc::new);
+impl EarlySync {
+    /// Gives a thread what is written by now; whether it did: not while one has this file already,
+    /// nor while too many have others.
+    fn begin(self: &Arc<Self>, file: &Arc<File>, local: &Local) -> bool {
+        let Ok(room) = Arc::clone(local.early_syncs()).try_acquire_owned() else { return false };
+        if self.is_begun.swap(true, Ordering::AcqRel) {
+            return false;
         }
-        let Some(early) = self.early.as_ref().filter(|early| early.is_idle()) else { return };
-        let early = Arc::clone(early);
-        self.behind_bytes = 0;
-        drop(tokio::task::spawn_blocking(move || early.sync()));
+        let (early, file, steps) = (Arc::clone(self), Arc::clone(file), local.steps().clone());
+        drop(tokio::task::spawn_blocking(move || {
+            early.sync(&file, &steps);
+            drop(room);
+        }));
+        true
+    }
+
+    fn sync(&self, file: &File, steps: &Steps) {
+        let mut said = self.said();
+        if !said.is_over
+            && let Err(error) = steps.file(|| file.sync_data())
+        {
+            said.failure.get_or_insert(error);
+        }
+        self.is_begun.store(false, Ordering::Release);
+    }
+
+    /// Whether the disk took everything that it was given, as far as is known: waits for nothing.
+    pub(super) fn known(&self) -> io::Result<()> {
+        self.said.try_lock().map_or(Ok(()), |said| said.outcome())
+    }
+
+    /// The same for good, for whoever has asked the disk for all of the file: waits for what is under
+    /// way.
+    pub(super) fn end(&self) -> io::Result<()> {
+        let mut said = self.said();
+        said.is_over = true;
+        said.outcome()
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().expect("nobody panics while holding it")
     }
 }
 
-impl Early {
-    fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::open(path)?, path: path.to_owned(), turn: Mutex::default() })
-    }
-
-    fn is_idle(&self) -> bool {
-        self.turn.try_lock().is_ok()
-    }
-
-    /// Where it fails nobody can trust the file any more, not even who opens it later and is not
-    /// told: it goes.
-    fn sync(&self) {
-        let Ok(_turn) = self.turn.try_lock() else { return };
-        if self.file.sync_data().is_err() {
-            // Where it has its final name already, whoever gave it that is told.
-            let _ = fs::remove_file(&self.path);
-        }
+impl Said {
+    fn outcome(&self) -> io::Result<()> {
+        let failure = self.failure.as_ref();
+        failure.map_or(Ok(()), |error| Err(io::Error::new(error.kind(), error.to_string())))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs::File;
     use std::path::Path;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
 
     use bytes::Bytes;
 
-    use super::{Early, Growing, Pieces, SYNC_BYTES};
-    use crate::steps::Steps;
+    use super::{Growing, Local, Pieces, SYNC_BYTES};
+    use crate::{FaultMode, Faults, Space};
 
-    fn growing(path: &Path) -> Growing {
-        Growing::new(File::create(path).unwrap(), path.to_owned(), 0)
+    fn growing(root: &Path) -> Growing {
+        let file = File::create(root.join("file")).unwrap();
+        Growing::new(file, 0, Arc::default())
     }
 
-    /// Appends so much, and waits for what other threads do with it.
-    async fn append(growing: &mut Growing, length_bytes: usize) {
-        let pieces = Pieces::from(Bytes::from(vec![7; length_bytes]));
-        growing.append(&Steps::default(), &pieces).unwrap();
-        while growing.early.as_ref().is_some_and(|early| !early.is_idle()) {
-            tokio::task::yield_now().await;
+    fn append(growing: &mut Growing, local: &Local, length_bytes: usize) -> std::io::Result<()> {
+        growing.append(local, &Pieces::from(Bytes::from(vec![7; length_bytes])))
+    }
+
+    /// Waits until nobody is asked to make anything of it durable.
+    async fn settle(growing: &Growing) {
+        while growing.early.is_begun.load(Ordering::Acquire) {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     }
 
     #[tokio::test]
     async fn much_is_made_durable_before_the_end_and_little_is_not() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        let mut growing = growing(&path);
-        append(&mut growing, SYNC_BYTES - 1).await;
-        assert_eq!((growing.behind_bytes, growing.early.is_some()), (SYNC_BYTES - 1, false));
-        append(&mut growing, 1).await;
-        assert_eq!((growing.behind_bytes, growing.early.is_some()), (0, true));
-        append(&mut growing, 1).await;
-        assert_eq!(growing.behind_bytes, 1);
-        assert_eq!(growing.size_bytes(), SYNC_BYTES as u64 + 1);
-        assert_eq!(path.metadata().unwrap().len(), growing.size_bytes());
+        let root = tempfile::tempdir().unwrap();
+        let local = Local::open(root.path(), &Space::default()).unwrap();
+        let faults = Faults::none();
+        local.steps().attach(faults.clone());
+        let mut growing = growing(root.path());
+        // How many steps there were: each write is one.
+        for (length_bytes, steps) in [(SYNC_BYTES - 1, 1), (1, 3), (1, 4), (SYNC_BYTES, 6)] {
+            append(&mut growing, &local, length_bytes).unwrap();
+            settle(&growing).await;
+            assert_eq!(faults.steps(), steps);
+        }
+        assert_eq!(growing.size_bytes(), 2 * SYNC_BYTES as u64 + 1);
+        assert_eq!(growing.file.metadata().unwrap().len(), growing.size_bytes());
+        growing.early.end().unwrap();
     }
 
     #[tokio::test]
-    async fn who_is_busy_with_the_disk_is_not_told_twice() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        let mut growing = growing(&path);
-        let early = Arc::new(Early::open(&path).unwrap());
-        growing.early = Some(Arc::clone(&early));
-        let busy = early.turn.lock().unwrap();
-        let pieces = Pieces::from(Bytes::from(vec![7; SYNC_BYTES]));
-        growing.append(&Steps::default(), &pieces).unwrap();
+    async fn one_thread_waits_for_the_disk_and_few_do_for_all() {
+        let root = tempfile::tempdir().unwrap();
+        let local = Local::open(root.path(), &Space::default()).unwrap();
+        let faults = Faults::none();
+        local.steps().attach(faults.clone());
+        let mut growing = growing(root.path());
+        let early = Arc::clone(&growing.early);
+        // The disk is busy with it: nobody else is asked.
+        let busy = early.said();
+        append(&mut growing, &local, SYNC_BYTES).unwrap();
+        append(&mut growing, &local, SYNC_BYTES).unwrap();
         assert_eq!(growing.behind_bytes, SYNC_BYTES);
+        early.known().unwrap();
         drop(busy);
-        append(&mut growing, 1).await;
-        assert_eq!(growing.behind_bytes, 0);
+        settle(&growing).await;
+        assert_eq!(faults.steps(), 3);
+        // It is busy with others.
+        let all = local.early_syncs().available_permits();
+        let others = local.early_syncs().try_acquire_many(u32::try_from(all).unwrap()).unwrap();
+        append(&mut growing, &local, 1).unwrap();
+        assert_eq!((growing.behind_bytes, faults.steps()), (SYNC_BYTES + 1, 4));
+        drop(others);
+        append(&mut growing, &local, 1).unwrap();
+        settle(&growing).await;
+        assert_eq!((growing.behind_bytes, faults.steps()), (0, 6));
+        // It is over: the whole file is durable.
+        early.end().unwrap();
+        append(&mut growing, &local, SYNC_BYTES).unwrap();
+        settle(&growing).await;
+        assert_eq!(faults.steps(), 7);
     }
 
-    #[test]
-    fn a_file_that_the_disk_fails_goes() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        fs::write(&path, "bytes").unwrap();
-        let early = Early::open(&path).unwrap();
-        early.sync();
-        assert!(path.exists());
-        // What cannot be made durable: this device says so.
-        let file = File::open("/dev/null").unwrap();
-        assert!(file.sync_data().is_err());
-        Early { file, path: path.clone(), turn: Mutex::default() }.sync();
-        assert!(!path.exists());
+    #[tokio::test]
+    async fn a_failure_of_the_disk_is_remembered() {
+        let root = tempfile::tempdir().unwrap();
+        let local = Local::open(root.path(), &Space::default()).unwrap();
+        local.steps().attach(Faults::at(1, FaultMode::AfterPersisted));
+        let mut growing = growing(root.path());
+        append(&mut growing, &local, SYNC_BYTES).unwrap();
+        settle(&growing).await;
+        for _ in 0..2 {
+            let told = growing.early.known().unwrap_err();
+            assert_eq!(told.to_string(), "an injected fault");
+        }
+        assert!(append(&mut growing, &local, 1).is_err());
+        assert_eq!(growing.size_bytes(), SYNC_BYTES as u64);
+        assert!(growing.early.end().is_err());
     }
 }

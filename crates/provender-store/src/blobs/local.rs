@@ -17,6 +17,7 @@ use object_store::local::LocalFileSystem;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use provender_domain::BlobId;
 use tempfile::TempPath;
+use tokio::sync::Semaphore;
 
 use super::blob::{Body, Staged};
 use super::growing::Growing;
@@ -28,6 +29,9 @@ use crate::{BlobError, Space};
 
 /// How many directories blobs are spread over: one per value of their name's first byte.
 const SHARDS: usize = 256;
+/// How many files at most are made durable at once before they are whole: on a slow disk, everybody
+/// else's threads would wait for it.
+const EARLY_SYNCS_MAX: usize = 16;
 
 /// The blobs below one directory.
 #[derive(Debug)]
@@ -38,6 +42,7 @@ pub(super) struct Local {
     store: LocalFileSystem,
     /// Held per shard while a name is put in place, or is looked at and taken away.
     turns: Vec<Mutex<()>>,
+    early_syncs: Arc<Semaphore>,
     steps: Steps,
 }
 
@@ -51,7 +56,8 @@ impl Local {
         let turns = std::iter::repeat_with(Mutex::default).take(SHARDS).collect();
         let uploads = Uploads::new(uploads);
         let steps = Steps::telling(space);
-        let local = Self { blobs, staging, uploads, store, turns, steps };
+        let early_syncs = Arc::new(Semaphore::new(EARLY_SYNCS_MAX));
+        let local = Self { blobs, staging, uploads, store, turns, early_syncs, steps };
         let (mut file, _path) = local.create_staged()?;
         file.write_all(b"can this be written?")?;
         Ok(local)
@@ -59,6 +65,11 @@ impl Local {
 
     pub(super) fn steps(&self) -> &Steps {
         &self.steps
+    }
+
+    /// Room for threads that make files durable which are not whole.
+    pub(super) fn early_syncs(&self) -> &Arc<Semaphore> {
+        &self.early_syncs
     }
 
     pub(super) fn uploads(&self) -> &Uploads {
@@ -83,7 +94,7 @@ impl Local {
     /// commits the same blob finds it taken. A name that is taken may be in use: there the bytes are
     /// durable before they replace what is there.
     pub(super) fn commit(&self, staged: Staged) -> Result<BlobId, BlobError> {
-        let Staged { source, body, path, id, .. } = staged;
+        let Staged { source, body, path, id, early, .. } = staged;
         let (file, path) = match (body, path) {
             (Body::File(file), Some(path)) => (file, path),
             (Body::Memory(bytes), _) => self.write_out(bytes)?,
@@ -93,9 +104,10 @@ impl Local {
         file.set_modified(SystemTime::now())?;
         let taken = {
             let _turn = self.turn(&id);
-            self.steps.file(|| take_name(path, &place).map_err(|error| cause(&file, error)))?
+            self.steps.file(|| take_name(path, &place))?
         };
         self.steps.file(|| file.sync_all())?;
+        early.end()?;
         if let Some(path) = taken {
             let _turn = self.turn(&id);
             self.steps.file(|| path.persist(&place).map_err(io::Error::from))?;
@@ -108,9 +120,9 @@ impl Local {
     /// Puts bytes that are in memory into a staged file.
     fn write_out(&self, bytes: Bytes) -> io::Result<(Arc<File>, TempPath)> {
         let (file, path) = self.create_staged()?;
-        let mut file = Growing::new(file, path.to_path_buf(), 0);
-        file.append(&self.steps, &Pieces::from(bytes))?;
-        Ok((file.into_file(), path))
+        let mut file = Growing::new(file, 0, Arc::default());
+        file.append(self, &Pieces::from(bytes))?;
+        Ok((file.into_parts().0, path))
     }
 
     /// Whether there is a file of this name.
@@ -194,11 +206,6 @@ fn take_name(path: TempPath, name: &Path) -> io::Result<Option<TempPath>> {
         }
         Err(refused) => Err(refused.error),
     }
-}
-
-/// Why a file has no name any more: what the disk has to say of its bytes, if anything.
-fn cause(file: &File, error: io::Error) -> io::Error {
-    file.sync_all().err().unwrap_or(error)
 }
 
 /// A blob's name as `object_store` has it.

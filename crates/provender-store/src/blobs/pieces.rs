@@ -6,8 +6,8 @@ use std::io::{self, IoSlice, Write as _};
 use bytes::{Bytes, BytesMut};
 
 /// From how many bytes on a piece is kept as it came. A smaller one is copied: it may be all that
-/// is left of the large buffer it was read into, and ten thousand of those are much memory.
-const KEPT_FROM_BYTES: usize = 64 * 1024;
+/// is in the buffer it was read into, of 256 KiB. So what is kept takes twice its bytes at most.
+const KEPT_FROM_BYTES: usize = 128 * 1024;
 
 /// Some bytes in a row, of which the large ones lie where they were read.
 #[derive(Debug, Default)]

@@ -84,14 +84,24 @@ impl Staging {
             unkept.has_grown(size_bytes);
             let (id, digests) = hashers.finish();
             let source = Source::Staging(unkept);
-            return Ok(Blob::new(Staged { body, path: None, id, digests, size_bytes, source }));
+            let early = Arc::default();
+            return Ok(Blob::new(Staged {
+                body,
+                path: None,
+                id,
+                digests,
+                size_bytes,
+                source,
+                early,
+            }));
         }
         let StagedFile { file, path, hashers, unkept } = self.writer.finish(()).await?;
         let (id, digests) = hashers.finish();
         let size_bytes = file.size_bytes();
-        let (body, path) = (Body::File(file.into_file()), Some(path));
+        let (file, early) = file.into_parts();
+        let (body, path) = (Body::File(file), Some(path));
         let source = Source::Staging(unkept);
-        Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
+        Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source, early }))
     }
 }
 
@@ -103,7 +113,7 @@ impl Sink for StagedFile {
     fn open(beginning: Beginning, local: &Local) -> Result<Self, BlobError> {
         let Beginning { hashers, unkept } = beginning;
         let (file, path) = local.create_staged()?;
-        let file = Growing::new(file, path.to_path_buf(), 0);
+        let file = Growing::new(file, 0, Arc::default());
         unkept.is_there(&Body::File(Arc::clone(file.file())));
         Ok(Self { file, path, hashers, unkept })
     }
@@ -112,7 +122,7 @@ impl Sink for StagedFile {
         for bytes in pieces.iter() {
             self.hashers.update(bytes);
         }
-        self.file.append(local.steps(), pieces)?;
+        self.file.append(local, pieces)?;
         self.unkept.has_grown(self.file.size_bytes());
         Ok(())
     }

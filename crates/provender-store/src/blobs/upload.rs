@@ -22,12 +22,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use provender_domain::Algorithm;
+use rustix::fs::Advice;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
 use super::blob::{Blob, Body, Source, Staged, Unverified};
 use super::blocking;
-use super::growing::Growing;
+use super::growing::{EarlySync, Growing};
 use super::hashers::{Hashers, read_all};
 use super::local::{Local, present};
 use super::pieces::Pieces;
@@ -74,7 +75,8 @@ impl Upload {
 
     fn begun(mut hold: Hold, algorithms: &[Algorithm]) -> Self {
         let received = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
-        hold.rest = Some(Rest { known: received.clone(), fileless_since: Some(SystemTime::now()) });
+        let fileless_since = Some(SystemTime::now());
+        hold.rest = Some(Rest { known: received.clone(), fileless_since, early: Arc::default() });
         let local = Arc::clone(&hold.local);
         Self { writer: Writer::new(Arc::clone(&local), hold), local, received }
     }
@@ -132,11 +134,12 @@ impl Upload {
     /// Writes what is left and takes the file for whole. The upload is gone when the blob is
     /// committed or dropped; until then it is busy.
     pub async fn finish(mut self) -> Result<Blob<Unverified>, BlobError> {
-        let (body, mut hold) = match self.take_small() {
-            Some((hold, bytes)) => (Body::Memory(bytes), hold),
+        let (body, mut hold, early) = match self.take_small() {
+            Some((hold, bytes)) => (Body::Memory(bytes), hold, Arc::default()),
             None => {
                 let UploadFile { file, hold } = self.writer.finish(self.received.clone()).await?;
-                (small_or_file(file.into_file(), self.received.size_bytes).await?, hold)
+                let (file, early) = file.into_parts();
+                (small_or_file(file, self.received.size_bytes).await?, hold, early)
             }
         };
         let path = match hold.has_file() {
@@ -146,7 +149,7 @@ impl Upload {
         hold.rest = None;
         let (id, digests) = self.received.hashers.finish();
         let (size_bytes, source) = (self.received.size_bytes, Source::Upload(hold));
-        Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source }))
+        Ok(Blob::new(Staged { body, path, id, digests, size_bytes, source, early }))
     }
 
     /// All bytes, where they came in the last request and are few: nothing was written to the file
@@ -184,6 +187,8 @@ struct Rest {
     known: Known,
     /// Set as long as it has no file, and no bytes.
     fileless_since: Option<SystemTime>,
+    /// What the disk said of its file so far.
+    early: Arc<EarlySync>,
 }
 
 /// What an upload's bytes hash to so far.
@@ -308,16 +313,19 @@ impl Hold {
         self.rest.as_ref().is_none_or(|rest| rest.fileless_since.is_none())
     }
 
-    /// Hashes what is in the file, if there is one.
+    /// Hashes what is in the file, if there is one: what is on the disk, as an earlier process may
+    /// have been told that the disk did not take what is in the kernel's memory.
     fn read_again(mut self) -> Result<Self, BlobError> {
         let path = self.local.uploads().path(&self.name);
         if let Some(mut file) = present(File::open(path))? {
+            file.sync_data()?;
+            rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).map_err(io::Error::from)?;
             let mut known = Known { hashers: Hashers::new(&[]), size_bytes: 0 };
             read_all(&mut file, |bytes| {
                 known.hashers.update(bytes);
                 known.size_bytes += bytes.len() as u64;
             })?;
-            self.rest = Some(Rest { known, fileless_since: None });
+            self.rest = Some(Rest { known, fileless_since: None, early: Arc::default() });
         }
         Ok(self)
     }
@@ -373,10 +381,11 @@ impl Sink for UploadFile {
     type Beginning = Hold;
     type Mark = Known;
 
-    fn open(mut hold: Hold, local: &Local) -> Result<Self, BlobError> {
+    fn open(mut hold: Hold, _: &Local) -> Result<Self, BlobError> {
         let mut file = hold.open_file()?;
         // Where that fails it is read again.
         let rest = hold.rest.take().ok_or(BlobError::Abandoned)?;
+        rest.early.known()?;
         let size_bytes = rest.known.size_bytes;
         match file.metadata()?.len().cmp(&size_bytes) {
             Ordering::Equal => {}
@@ -385,17 +394,20 @@ impl Sink for UploadFile {
             Ordering::Less => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
         file.seek(SeekFrom::Start(size_bytes))?;
+        let file = Growing::new(file, size_bytes, Arc::clone(&rest.early));
         hold.rest = Some(rest);
-        let path = local.uploads().path(&hold.name);
-        Ok(Self { file: Growing::new(file, path, size_bytes), hold })
+        Ok(Self { file, hold })
     }
 
     fn append(&mut self, local: &Local, pieces: &Pieces, mark: Known) -> Result<(), BlobError> {
         let known = &mut self.hold.rest.as_mut().ok_or(BlobError::Abandoned)?.known;
-        let written = self.file.append(local.steps(), pieces);
+        let written = self.file.append(local, pieces);
         match &written {
             Ok(()) => *known = mark,
-            Err(_) => self.file.file().set_len(known.size_bytes)?,
+            // It is read again.
+            Err(_) if self.file.early().known().is_err() => self.hold.rest = None,
+            // What is left there, whoever opens it next takes away.
+            Err(_) => drop(self.file.file().set_len(known.size_bytes)),
         }
         Ok(written?)
     }

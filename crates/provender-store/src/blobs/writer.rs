@@ -12,8 +12,8 @@ use crate::BlobError;
 
 /// How many bytes are gathered before a thread writes them, in bytes.
 ///
-/// At most two such pieces per file are in memory: one that is being written while the next one
-/// gathers. A smaller file goes to another thread once.
+/// At most twice as many per file are in memory: some that are being written while the next ones
+/// gather. A smaller file goes to another thread once.
 pub(super) const BUFFER_BYTES: usize = 1024 * 1024;
 /// The same for a file that is read meanwhile, as long as no thread is busy with it: whoever waits
 /// for its first bytes should not wait for a whole buffer of them.

@@ -14,8 +14,10 @@ const SHARED: &[u8] = include_bytes!("shared.txt");
 /// Shortest repeat that is pointed to: a pointer takes up to four bytes, and ends what is plain.
 const REPEAT_MIN: usize = 6;
 /// After so many places without a repeat every second one is looked at, after as many more every
-/// third: what is random has none.
+/// third, and so on: what is random has none.
 const PATIENCE: usize = 32;
+/// The widest such step: where repeats begin again, they are found soon.
+const STEP_MAX: usize = 16;
 /// How many places are remembered, by the bytes that stand there.
 const PLACES: usize = 1 << 12;
 
@@ -52,7 +54,7 @@ pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
         let before = places.replace(&window, place);
         let length = before.map_or(0, |before| common(&window, before, place));
         let Some(before) = before.filter(|_| length >= REPEAT_MIN) else {
-            place += 1 + (place - plain) / PATIENCE;
+            place += (1 + (place - plain) / PATIENCE).min(STEP_MAX);
             continue;
         };
         push_number(into, place - plain);
