@@ -24,7 +24,7 @@ use crate::{Inner, Registry};
 
 /// How long an upload may rest before garbage collection takes it for abandoned.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_hours(24);
-/// Most uploads under way at once; each may hold a file, and while it is written to, two megabytes.
+/// Most uploads under way at once; each may hold a file, and while it is written to, four megabytes.
 const UPLOADS_LIMIT: usize = 10_000;
 /// When to try again where there are too many.
 const RETRY_AFTER: Duration = Duration::from_secs(10);

@@ -341,34 +341,24 @@ async fn other_algorithms_need_no_second_pass() {
     }
 }
 
-/// Every step fails once, before it happened and after it; whoever goes on from what the store
-/// says it has comes to the right blob.
 #[tokio::test]
 async fn every_step_may_fail() {
-    let bytes = pattern(2_500_000);
-    for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
-        for step in 0.. {
-            let root = tempfile::tempdir().unwrap();
-            let faults = Faults::at(step, mode);
-            let blobs = open_blobs(root.path()).await.with_faults(faults.clone());
-            let failures = push_stubbornly(&blobs, root.path(), &bytes).await;
-            assert_eq!(failures, u32::from(faults.fired()), "step {step} {mode:?}");
-            assert_eq!(blobs.scrub(&id_of(&bytes)).await.unwrap(), Scrub::Intact);
-            assert!(files(root.path()).is_empty(), "step {step} {mode:?}");
-            if !faults.fired() {
-                // Create, three writes, fsync, rename, fsync of the directory.
-                assert!(step >= 7, "only {step} steps are covered");
-                break;
-            }
-        }
-    }
+    // Create, three writes, fsync, rename, fsync of the directory.
+    fail_every_step(2_500_000, 7).await;
 }
 
-/// So does every step of a file that is so large that it is made durable while it comes, wherever
-/// that falls between the others.
+/// So may those of one so large that it is made durable while it comes, wherever that falls between
+/// the others.
 #[tokio::test]
 async fn every_step_may_fail_of_a_large_one() {
-    let bytes = pattern(10_000_000);
+    // As above, with more writes, and at least one sync of each half.
+    fail_every_step(10_000_000, 16).await;
+}
+
+/// Every step fails once, before it happened and after it, and there are so many at least; whoever
+/// goes on from what the store says it has comes to the right blob.
+async fn fail_every_step(length_bytes: usize, steps_min: u64) {
+    let bytes = pattern(length_bytes);
     for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
         for step in 0.. {
             let root = tempfile::tempdir().unwrap();
@@ -379,8 +369,7 @@ async fn every_step_may_fail_of_a_large_one() {
             assert_eq!(blobs.scrub(&id_of(&bytes)).await.unwrap(), Scrub::Intact);
             assert!(files(root.path()).is_empty(), "step {step} {mode:?}");
             if !faults.fired() {
-                // As above, with more writes, and at least one sync of each half.
-                assert!(step >= 16, "only {step} steps are covered");
+                assert!(step >= steps_min, "only {step} steps are covered");
                 break;
             }
         }

@@ -57,10 +57,6 @@ impl Growing {
         &self.file
     }
 
-    pub(super) fn early(&self) -> &Arc<EarlySync> {
-        &self.early
-    }
-
     pub(super) fn into_parts(self) -> (Arc<File>, Arc<EarlySync>) {
         (self.file, self.early)
     }
@@ -154,13 +150,18 @@ mod tests {
     use super::{Growing, Local, Pieces, SYNC_BYTES};
     use crate::{FaultMode, Faults, Space};
 
-    fn growing(root: &Path) -> Growing {
+    /// A file below this directory, and a store that counts its steps.
+    fn growing(root: &Path, faults: &Faults) -> (Growing, Local) {
+        let local = Local::open(root, &Space::default()).unwrap();
+        local.steps().attach(faults.clone());
         let file = File::create(root.join("file")).unwrap();
-        Growing::new(file, 0, Arc::default())
+        (Growing::new(file, 0, Arc::default()), local)
     }
 
     fn append(growing: &mut Growing, local: &Local, length_bytes: usize) -> std::io::Result<()> {
-        growing.append(local, &Pieces::from(Bytes::from(vec![7; length_bytes])))
+        let mut pieces = Pieces::default();
+        pieces.push(Bytes::from(vec![7; length_bytes]));
+        growing.append(local, &pieces)
     }
 
     /// Waits until nobody is asked to make anything of it durable.
@@ -173,10 +174,8 @@ mod tests {
     #[tokio::test]
     async fn much_is_made_durable_before_the_end_and_little_is_not() {
         let root = tempfile::tempdir().unwrap();
-        let local = Local::open(root.path(), &Space::default()).unwrap();
         let faults = Faults::none();
-        local.steps().attach(faults.clone());
-        let mut growing = growing(root.path());
+        let (mut growing, local) = growing(root.path(), &faults);
         // How many steps there were: each write is one.
         for (length_bytes, steps) in [(SYNC_BYTES - 1, 1), (1, 3), (1, 4), (SYNC_BYTES, 6)] {
             append(&mut growing, &local, length_bytes).unwrap();
@@ -191,10 +190,8 @@ mod tests {
     #[tokio::test]
     async fn one_thread_waits_for_the_disk_and_few_do_for_all() {
         let root = tempfile::tempdir().unwrap();
-        let local = Local::open(root.path(), &Space::default()).unwrap();
         let faults = Faults::none();
-        local.steps().attach(faults.clone());
-        let mut growing = growing(root.path());
+        let (mut growing, local) = growing(root.path(), &faults);
         let early = Arc::clone(&growing.early);
         // The disk is busy with it: nobody else is asked.
         let busy = early.said();
@@ -224,9 +221,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_of_the_disk_is_remembered() {
         let root = tempfile::tempdir().unwrap();
-        let local = Local::open(root.path(), &Space::default()).unwrap();
-        local.steps().attach(Faults::at(1, FaultMode::AfterPersisted));
-        let mut growing = growing(root.path());
+        let (mut growing, local) = growing(root.path(), &Faults::at(1, FaultMode::AfterPersisted));
         append(&mut growing, &local, SYNC_BYTES).unwrap();
         settle(&growing).await;
         for _ in 0..2 {

@@ -20,8 +20,6 @@ use tempfile::TempPath;
 use tokio::sync::Semaphore;
 
 use super::blob::{Body, Staged};
-use super::growing::Growing;
-use super::pieces::Pieces;
 use super::upload::Uploads;
 use super::{BlobFacts, OpenBlob};
 use crate::steps::Steps;
@@ -97,7 +95,7 @@ impl Local {
         let Staged { source, body, path, id, early, .. } = staged;
         let (file, path) = match (body, path) {
             (Body::File(file), Some(path)) => (file, path),
-            (Body::Memory(bytes), _) => self.write_out(bytes)?,
+            (Body::Memory(bytes), _) => self.write_out(&bytes)?,
             (Body::File(_), None) => return Err(io::Error::from(io::ErrorKind::NotFound).into()),
         };
         let place = self.path(&id);
@@ -118,11 +116,10 @@ impl Local {
     }
 
     /// Puts bytes that are in memory into a staged file.
-    fn write_out(&self, bytes: Bytes) -> io::Result<(Arc<File>, TempPath)> {
-        let (file, path) = self.create_staged()?;
-        let mut file = Growing::new(file, 0, Arc::default());
-        file.append(self, &Pieces::from(bytes))?;
-        Ok((file.into_parts().0, path))
+    fn write_out(&self, bytes: &[u8]) -> io::Result<(Arc<File>, TempPath)> {
+        let (mut file, path) = self.create_staged()?;
+        self.steps.file(|| file.write_all(bytes))?;
+        Ok((Arc::new(file), path))
     }
 
     /// Whether there is a file of this name.

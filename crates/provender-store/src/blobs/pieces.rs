@@ -6,7 +6,8 @@ use std::io::{self, IoSlice, Write as _};
 use bytes::{Bytes, BytesMut};
 
 /// From how many bytes on a piece is kept as it came. A smaller one is copied: it may be all that
-/// is in the buffer it was read into, of 256 KiB. So what is kept takes twice its bytes at most.
+/// is in the buffer it was read into. A request's body is read into 256 KiB, so that what is kept of
+/// it takes twice its bytes at most.
 const KEPT_FROM_BYTES: usize = 128 * 1024;
 
 /// Some bytes in a row, of which the large ones lie where they were read.
@@ -66,13 +67,6 @@ impl Pieces {
             }
         }
         Ok(())
-    }
-}
-
-impl From<Bytes> for Pieces {
-    fn from(bytes: Bytes) -> Self {
-        let length_bytes = bytes.len();
-        Self { whole: vec![bytes], open: BytesMut::new(), length_bytes }
     }
 }
 

@@ -400,14 +400,14 @@ impl Sink for UploadFile {
     }
 
     fn append(&mut self, local: &Local, pieces: &Pieces, mark: Known) -> Result<(), BlobError> {
-        let known = &mut self.hold.rest.as_mut().ok_or(BlobError::Abandoned)?.known;
+        let rest = self.hold.rest.as_mut().ok_or(BlobError::Abandoned)?;
         let written = self.file.append(local, pieces);
         match &written {
-            Ok(()) => *known = mark,
+            Ok(()) => rest.known = mark,
             // It is read again.
-            Err(_) if self.file.early().known().is_err() => self.hold.rest = None,
+            Err(_) if rest.early.known().is_err() => self.hold.rest = None,
             // What is left there, whoever opens it next takes away.
-            Err(_) => drop(self.file.file().set_len(known.size_bytes)),
+            Err(_) => drop(self.file.file().set_len(rest.known.size_bytes)),
         }
         Ok(written?)
     }
