@@ -1,6 +1,9 @@
 //! Bundles, log entries, statements, trust roots.
 
-use provender_attest::{Artifact, Bundle, LogEntry, Policy, Statement, TrustRoot, Verifier};
+use provender_attest::{
+    Artifact, Bundle, COSIGN_PAYLOAD_LIMIT_BYTES, CosignSignature, LogEntry, Policy, Statement,
+    TrustRoot, Verifier, cosign_payload_digest,
+};
 
 pub(crate) fn bundle(data: &[u8]) {
     let entry = serde_json::from_slice(data).map(LogEntry::from_value);
@@ -8,6 +11,7 @@ pub(crate) fn bundle(data: &[u8]) {
         let again = LogEntry::from_value(entry.to_value());
         assert_eq!(again.expect("an entry that was read can be written"), entry);
     }
+    cosign(data);
     let Ok(bundle) = Bundle::parse(data) else { return };
     let again = Bundle::parse(bundle.to_json().as_bytes());
     assert_eq!(again.expect("a bundle that was read can be written"), bundle);
@@ -15,6 +19,28 @@ pub(crate) fn bundle(data: &[u8]) {
     let verifier = Verifier::new(&root).expect("nobody is nothing to read");
     let outcome = verifier.verify(&bundle, Artifact::Bytes(b"artifact"), &Policy::anybody());
     assert!(outcome.is_err(), "nobody is trusted");
+}
+
+/// The same bytes as each of the parts of cosign's older signatures.
+fn cosign(data: &[u8]) {
+    assert!(cosign_payload_digest(data).is_none() || data.len() <= COSIGN_PAYLOAD_LIMIT_BYTES);
+    let Ok(text) = str::from_utf8(data) else { return };
+    let signature = CosignSignature {
+        signature: "AAAA",
+        certificate: Some("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----"),
+        log_entry: Some(text),
+        timestamp: None,
+    };
+    let parts = [
+        CosignSignature { signature: text, log_entry: None, ..signature },
+        CosignSignature { certificate: Some(text), log_entry: None, ..signature },
+        CosignSignature { timestamp: Some(text), log_entry: None, ..signature },
+        signature,
+    ];
+    for bundle in parts.iter().filter_map(|part| part.to_bundle(data).ok()) {
+        let again = Bundle::parse(bundle.to_json().as_bytes());
+        assert_eq!(again.expect("what was made of annotations can be written"), bundle);
+    }
 }
 
 const EMPTY_ROOT: &[u8] =

@@ -13,6 +13,9 @@ use provender_oci::Oci;
 /// A manifest that is let through names files alone, each of them once, and the same ones whether
 /// it is published or mirrored.
 pub(crate) fn manifest(data: &[u8]) {
+    for signature in Oci.read_signatures(data) {
+        assert!(Oci.digest_of_file(&signature.text).is_some(), "a text is named by its digest");
+    }
     let mirrored = inspect(data, Depth::Structure);
     let Some(full) = inspect(data, Depth::Full) else { return };
     let mirrored = mirrored.expect("what may be published may be mirrored");

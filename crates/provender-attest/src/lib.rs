@@ -5,6 +5,7 @@
 //! | [`Statement`], [`Release`], [`VerificationSummary`] | in-toto Statement v1; its release predicate v0.1; SLSA's verification summary v1 |
 //! | [`Envelope`] | DSSE 1.0 |
 //! | [`Bundle`] | Sigstore bundle v0.3; v0.1 and v0.2 are read |
+//! | [`CosignSignature`] | cosign's signature specification: what it attached before there were bundles |
 //! | [`TrustRoot`] | Sigstore's `trusted_root.json` v0.1 and client trust config v0.1 |
 //! | [`Verifier`] | Sigstore client specification: verification |
 //! | [`Signer`], [`SigningBackend`] | the same: signing; Fulcio v2, RFC 3161, Rekor v2 behind the interface |
@@ -14,6 +15,7 @@
 
 mod base64;
 mod bundle;
+mod cosign;
 mod envelope;
 mod key;
 mod pattern;
@@ -28,6 +30,7 @@ pub use bundle::{
     BUNDLE_LIMIT_BYTES, BUNDLE_MEDIA_TYPE, Bundle, BundleError, BundleVersion, Content,
     InclusionProof, KeyMaterial, LogEntry, MessageSignature,
 };
+pub use cosign::{COSIGN_PAYLOAD_LIMIT_BYTES, CosignError, CosignSignature, cosign_payload_digest};
 pub use envelope::{Envelope, IN_TOTO_PAYLOAD_TYPE};
 pub use key::{KeyError, PrivateKey, PublicKey};
 pub use pattern::{PATTERN_LIMIT_BYTES, Pattern, PatternError};

@@ -17,6 +17,22 @@ pub struct Signed<'a> {
     pub at: &'a str,
 }
 
+/// A signature over a text that names a file, both kept under a tag: the form of clients from before
+/// there were files that say what they are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaggedSignature {
+    /// What is signed: a file of the same package, with a text that names another.
+    pub text: FileName,
+    /// The signature, in base64.
+    pub signature: String,
+    /// Whose it is: a certificate, PEM.
+    pub certificate: Option<String>,
+    /// Where it is logged, JSON.
+    pub log_entry: Option<String>,
+    /// When it was made, JSON.
+    pub timestamp: Option<String>,
+}
+
 /// A file that the server makes of what it signed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MadeFile {

@@ -26,7 +26,7 @@ pub use document::{
     AllPackagesView, Delivery, Document, PackageView, Presentation, ProblemDocument, Receipt,
     ReferrersView, Reply, TagsView, View,
 };
-pub use evidence::{MadeFile, Signed};
+pub use evidence::{MadeFile, Signed, TaggedSignature};
 pub use form::{
     ATTESTATION_LIMIT_BYTES, ATTESTATIONS_LIMIT, AttestationClaim, Attested, Form, Publication,
 };
@@ -252,6 +252,18 @@ pub trait Ecosystem: Send + Sync {
     /// none, in the form that [`Self::read_upstream_referrers`] reads; `None` where they keep none.
     fn referrers_tag(&self, _of: &FileName) -> Option<Tag> {
         None
+    }
+
+    /// The tag under which clients keep signatures over a file in the form that
+    /// [`Self::read_signatures`] reads; `None` where they keep none.
+    fn signatures_tag(&self, _of: &FileName) -> Option<Tag> {
+        None
+    }
+
+    /// The signatures in a file under such a tag, the oldest first; none, where there is anything
+    /// else in it.
+    fn read_signatures(&self, _bytes: &[u8]) -> Vec<TaggedSignature> {
+        Vec::new()
     }
 
     /// Parses an upstream's answer to one of [`Self::upstream_referrers`].

@@ -4,15 +4,16 @@
 //! |---|---|---|
 //! | Sigstore bundles, as cosign 3 attaches them | artifact type, or the type of the one layer | its subject |
 //! | notation's signatures | artifact type or configuration | its subject |
-//! | cosign's older signatures, attestations, SBOMs | the types of the layers | its tag alone tells, `sha256-<hex>.sig` |
+//! | cosign's older signatures, attestations, SBOMs | the types of the layers | its tag tells, `sha256-<hex>.sig`, and the text that is signed |
 
 use provender_domain::{Attributes, Digest, File};
-use provender_ecosystem::{Depth, Evidence, MadeFile, Signed};
-use serde_json::json;
+use provender_ecosystem::{Depth, Evidence, MadeFile, Signed, TaggedSignature};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::attribute;
 use crate::file_name::{self, Kind};
+use crate::json;
 use crate::manifest::{self, Manifest};
 use crate::media_type;
 
@@ -22,9 +23,11 @@ const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const BUNDLE_TYPE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
 /// Notation's signatures (Notary Project, "Signature specification").
 const NOTATION_TYPE: &str = "application/vnd.cncf.notary.signature";
+/// A text that cosign signed before there were bundles.
+const SIMPLE_SIGNING_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 /// What cosign put under its own tags before there were referrers.
 const COSIGN_LAYER_TYPES: [&str; 2] =
-    ["application/vnd.dev.cosign.simplesigning.v1+json", "application/vnd.dsse.envelope.v1+json"];
+    [SIMPLE_SIGNING_TYPE, "application/vnd.dsse.envelope.v1+json"];
 
 /// What a manifest states about another, if it is a statement.
 pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
@@ -47,6 +50,31 @@ pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
     };
     let about = about.map(|subject| file_name::name(Kind::Manifest, &subject.digest));
     Some(Evidence { about, bundle })
+}
+
+/// The signatures under cosign's tag for an image, each a layer with annotations (cosign's "Signature
+/// Specification", "Storage"); none, where another layer is among them.
+pub(crate) fn tagged_signatures(manifest: &[u8]) -> Vec<TaggedSignature> {
+    let Ok(document) = json::parse(manifest) else { return Vec::new() };
+    let layers = document.get("layers").and_then(Value::as_array);
+    let signatures = layers.map(|layers| layers.iter().map(tagged_signature).collect());
+    signatures.and_then(|all: Option<Vec<_>>| all).unwrap_or_default()
+}
+
+fn tagged_signature(layer: &Value) -> Option<TaggedSignature> {
+    if layer.get("mediaType")?.as_str()? != SIMPLE_SIGNING_TYPE {
+        return None;
+    }
+    let digest = file_name::digest_of(layer.get("digest")?.as_str()?)?;
+    let annotations = layer.get("annotations")?;
+    let annotation = |name: &str| annotations.get(name)?.as_str().map(str::to_owned);
+    Some(TaggedSignature {
+        text: file_name::name(Kind::Blob, &digest),
+        signature: annotation("dev.cosignproject.cosign/signature")?,
+        certificate: annotation("dev.sigstore.cosign/certificate"),
+        log_entry: annotation("dev.sigstore.cosign/bundle"),
+        timestamp: annotation("dev.sigstore.cosign/rfc3161timestamp"),
+    })
 }
 
 /// Whether a client may run it as an image, whatever it calls itself and its layers: they tell

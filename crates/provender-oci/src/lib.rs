@@ -51,7 +51,8 @@ use provender_ecosystem::{
     Archive, ClientSetup, Delivery, Depth, Detail, Document, Ecosystem, Endpoint, Expected, Form,
     InspectError, Inspection, MadeFile, Mount, NamedFile, Operation, Presentation, Probe,
     ProblemDocument, Publication, PurlSubject, Receipt, Rendition, Reply, RequestHead,
-    RootOperation, Signed, TokenForm, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
+    RootOperation, Signed, TaggedSignature, TokenForm, UpstreamDocument, UpstreamFormatError,
+    UpstreamRequest, View,
 };
 use url::Url;
 
@@ -225,6 +226,14 @@ impl Ecosystem for Oci {
 
     fn referrers_tag(&self, of: &FileName) -> Option<Tag> {
         upstream::referrers_tag(of)
+    }
+
+    fn signatures_tag(&self, of: &FileName) -> Option<Tag> {
+        upstream::signatures_tag(of)
+    }
+
+    fn read_signatures(&self, bytes: &[u8]) -> Vec<TaggedSignature> {
+        evidence::tagged_signatures(bytes)
     }
 
     fn read_upstream_referrers(

@@ -82,6 +82,13 @@ pub(crate) fn referrers_tag(of: &FileName) -> Option<Tag> {
     version::tag(&tag_of_referrers(&digest)).ok()
 }
 
+/// The tag under which cosign keeps signatures over a manifest that are no bundles. What is named by
+/// SHA-512 has none: it would be too long.
+pub(crate) fn signatures_tag(of: &FileName) -> Option<Tag> {
+    let (Kind::Manifest, digest) = file_name::parse(of)? else { return None };
+    version::tag(&format!("{}-{}.sig", digest.algorithm().as_str(), digest.hex())).ok()
+}
+
 fn tag_of_referrers(digest: &Digest) -> String {
     let hex = &digest.hex()[..REFERRERS_TAG_HEX_CHARS.min(digest.hex().len())];
     format!("{}-{hex}", digest.algorithm().as_str())

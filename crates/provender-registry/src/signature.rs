@@ -1,8 +1,11 @@
 //! Whose signatures a repository asks for, and who signed.
 
+mod tagged;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use provender_attest::{Artifact, Bundle, Policy, SignedBy, TrustRoot, Verifier};
 use provender_domain::{
     BlobId, FileName, FileState, KeptFile, Problem, ProblemCode, SignatureRule, Signer,
@@ -30,6 +33,20 @@ pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 /// registry alone, no ecosystem's attributes begin with a colon.
 pub(crate) const EVIDENCE: &str = ":evidence";
 
+/// A signature, as a bundle.
+#[derive(Debug, Clone)]
+struct Proof {
+    bundle: String,
+    /// What is signed, where that is not the file itself but a text that names it.
+    text: Option<Bytes>,
+}
+
+impl From<String> for Proof {
+    fn from(bundle: String) -> Self {
+        Self { bundle, text: None }
+    }
+}
+
 impl Query {
     /// The rules that hold for this package.
     fn signature_rules(&self) -> impl Iterator<Item = &SignatureRule> {
@@ -55,10 +72,10 @@ impl Registry {
         kept: &KeptFile,
     ) -> Result<(Vec<SignatureRule>, Vec<Signer>), Problem> {
         let rules: Vec<SignatureRule> = query.signature_rules().cloned().collect();
-        if rules.is_empty() || is_about(kept) {
+        if rules.is_empty() || self.is_statement(query, kept).await? {
             return Ok((Vec::new(), Vec::new()));
         }
-        let Some(files) = self.covering(&query.key(), kept).await? else {
+        let Some(files) = self.covering(query, kept).await? else {
             return Ok((Vec::new(), Vec::new()));
         };
         let mut signers = self.signers_of(&query.key(), &files, &rules).await?;
@@ -69,13 +86,19 @@ impl Registry {
         Ok((rules, signers))
     }
 
-    /// A file and those that refer to it, whose signatures cover it; `None` for a part of a
-    /// statement that says what it is about.
+    /// Whether a file is a statement, and known to be about others.
+    async fn is_statement(&self, query: &Query, kept: &KeptFile) -> Result<bool, Problem> {
+        Ok(is_about(kept) || self.is_list_of_signatures(query, kept).await?)
+    }
+
+    /// A file and those that refer to it, whose signatures cover it; `None` for a part of such a
+    /// statement.
     async fn covering(
         &self,
-        key: &PackageKey,
+        query: &Query,
         kept: &KeptFile,
     ) -> Result<Option<Vec<KeptFile>>, Problem> {
+        let key = &query.key();
         let mut files = vec![kept.clone()];
         let mut seen = HashSet::from([kept.file.name.clone()]);
         let mut level = vec![kept.file.name.clone()];
@@ -84,7 +107,7 @@ impl Registry {
             for name in &level {
                 for parent in self.referring_to(key, name).await? {
                     if seen.len() < FILES_LIMIT && seen.insert(parent.file.name.clone()) {
-                        if is_about(&parent) {
+                        if self.is_statement(query, &parent).await? {
                             return Ok(None);
                         }
                         above.push(parent.file.name.clone());
@@ -124,7 +147,9 @@ impl Registry {
         let mut signers = Vec::new();
         for kept in files {
             let bundles = self.bundles_about(key, kept).await?;
-            signers.extend(self.signers_by(bundles, kept.blob, rules).await?);
+            let mut proofs: Vec<Proof> = bundles.into_iter().map(Proof::from).collect();
+            proofs.extend(self.tagged_signatures(key, &kept.file.name).await?);
+            signers.extend(self.signers_by(proofs, kept.blob, rules).await?);
         }
         Ok(signers)
     }
@@ -147,7 +172,9 @@ impl Registry {
         let state = self.state();
         let repository = state.repository(report.repository.as_str());
         let rules = repository.map_or(&[][..], |found| &found.repository.policy.signatures);
-        let mut signers = self.signers_by(bundles, blob, rules).await?;
+        let mut proofs: Vec<Proof> = bundles.into_iter().map(Proof::from).collect();
+        proofs.extend(self.tagged_signatures(&key, &report.kept.file.name).await?);
+        let mut signers = self.signers_by(proofs, blob, rules).await?;
         signers.sort_by(|a, b| (&a.identity, &a.issuer).cmp(&(&b.identity, &b.issuer)));
         signers.dedup_by(|a, b| (&a.identity, &a.issuer) == (&b.identity, &b.issuer));
         Ok(signers)
@@ -224,26 +251,37 @@ impl Registry {
         key: &PackageKey,
         name: &FileName,
     ) -> Result<Option<Bundle>, Problem> {
-        let kept = self.inner.metadata.file(key, name).await;
-        let kept = kept.map_err(|error| store_problem(&error))?;
-        let is_small = |kept: &KeptFile| {
-            kept.file.size_bytes.is_some_and(|size_bytes| size_bytes <= BUNDLE_LIMIT_BYTES)
-        };
-        let is_there = |kept: &KeptFile| kept.state == FileState::Present && is_small(kept);
-        let Some(kept) = kept.filter(is_there) else { return Ok(None) };
-        let bytes = self.inner.blobs.read(&kept.blob, BUNDLE_LIMIT_BYTES).await;
-        let bytes = bytes.map_err(|error| blob_problem(&error))?;
+        let bytes = self.small_file(key, name, BUNDLE_LIMIT_BYTES).await?;
         Ok(bytes.and_then(|bytes| Bundle::parse(&bytes).ok()))
     }
 
-    /// Who signed these bytes: by this server's own trust root, and by those that rules name.
+    /// The bytes of what is kept of this name and served, if they are at most so many.
+    async fn small_file(
+        &self,
+        key: &PackageKey,
+        name: &FileName,
+        limit_bytes: u64,
+    ) -> Result<Option<Bytes>, Problem> {
+        let kept = self.inner.metadata.file(key, name).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        let is_small = |kept: &KeptFile| {
+            kept.file.size_bytes.is_some_and(|size_bytes| size_bytes <= limit_bytes)
+        };
+        let is_there = |kept: &KeptFile| kept.state == FileState::Present && is_small(kept);
+        let Some(kept) = kept.filter(is_there) else { return Ok(None) };
+        let bytes = self.inner.blobs.read(&kept.blob, limit_bytes).await;
+        bytes.map_err(|error| blob_problem(&error))
+    }
+
+    /// Who signed these bytes, or a text that names them: by this server's own trust root, and by
+    /// those that rules name.
     async fn signers_by(
         &self,
-        bundles: Vec<String>,
+        proofs: Vec<Proof>,
         blob: BlobId,
         rules: &[SignatureRule],
     ) -> Result<Vec<Signer>, Problem> {
-        if bundles.is_empty() {
+        if proofs.is_empty() {
             return Ok(Vec::new());
         }
         let mut roots: Vec<Option<String>> = rules.iter().map(|rule| rule.trust.clone()).collect();
@@ -253,16 +291,19 @@ impl Registry {
         let (own, digest) = (self.attestation_verifier()?, blob.digest());
         // Verified again: whom is trusted may have changed since it came in.
         let verify = move || {
-            let bundles: Vec<Bundle> =
-                bundles.iter().filter_map(|text| Bundle::parse(text.as_bytes()).ok()).collect();
+            let read = |proof: &Proof| {
+                Some((Bundle::parse(proof.bundle.as_bytes()).ok()?, proof.text.clone()))
+            };
+            let proofs: Vec<_> = proofs.iter().filter_map(read).collect();
             let mut signers = Vec::new();
             for trust in roots {
                 let verifier = match &trust {
                     None => own.clone(),
                     Some(text) => Arc::new(verifier_by(text)?),
                 };
-                signers.extend(bundles.iter().filter_map(|bundle| {
-                    let artifact = Artifact::Digest(&digest);
+                signers.extend(proofs.iter().filter_map(|(bundle, text)| {
+                    let signed = text.as_ref().map(|text| Artifact::Bytes(text));
+                    let artifact = signed.unwrap_or(Artifact::Digest(&digest));
                     let proved = verifier.verify(bundle, artifact, &Policy::anybody()).ok()?;
                     signer(&proved.signed_by, trust.clone())
                 }));

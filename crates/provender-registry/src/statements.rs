@@ -75,6 +75,7 @@ impl Registry {
                     Err(_) => break,
                 }
             }
+            came |= self.bring_in_tagged_signatures(query, name).await?;
         }
         Ok(came)
     }
@@ -99,7 +100,7 @@ impl Registry {
     }
 
     /// A file of this upstream whose name is its digest; `None` where it cannot be had, or is larger.
-    async fn bring_in_small(
+    pub(crate) async fn bring_in_small(
         &self,
         query: &Query,
         name: &FileName,

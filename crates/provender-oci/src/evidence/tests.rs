@@ -2,7 +2,7 @@ use provender_domain::{Attributes, File, FileName};
 use provender_ecosystem::{Depth, Signed};
 use serde_json::{Value, json};
 
-use super::render;
+use super::{render, tagged_signatures};
 use crate::{attribute, manifest};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -79,6 +79,49 @@ fn statements_are_known() {
         }
     }
     check(None, config, &[SIMPLE_SIGNING], true, Some((false, None)));
+}
+
+#[test]
+fn signatures_under_a_tag_are_read() {
+    let signature = |digit: char, signature: &str| {
+        let mut layer = descriptor(SIMPLE_SIGNING, digit);
+        layer["annotations"] = json!({
+            "dev.cosignproject.cosign/signature": signature,
+            "dev.sigstore.cosign/certificate": "PEM",
+            "dev.sigstore.cosign/bundle": "{}",
+            "other": 1,
+        });
+        layer
+    };
+    let check = |layers: Value, expected: &[(&str, &str)]| {
+        let document = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "layers": layers });
+        let found = tagged_signatures(document.to_string().as_bytes());
+        let found: Vec<_> =
+            found.iter().map(|one| (&one.text.as_str()[..13], one.signature.as_str())).collect();
+        assert_eq!(found, expected, "{document}");
+    };
+    let two = [signature('1', "a"), signature('2', "b")];
+    check(json!(two), &[("blob@sha256:1", "a"), ("blob@sha256:2", "b")]);
+    check(json!([]), &[]);
+    check(Value::Null, &[]);
+    // All of them, or none.
+    check(json!([signature('1', "a"), descriptor(SIMPLE_SIGNING, '2')]), &[]);
+    check(json!([signature('1', "a"), descriptor("x/y", '2')]), &[]);
+    check(json!([signature('1', "a"), "text"]), &[]);
+    let with = |key: &str, value: Value| {
+        let mut layer = signature('1', "a");
+        layer[key] = value;
+        json!([layer])
+    };
+    check(with("mediaType", "x/y".into()), &[]);
+    check(with("digest", "sha256:1".into()), &[]);
+    check(with("annotations", json!({ "dev.cosignproject.cosign/signature": 1 })), &[]);
+    assert!(tagged_signatures(b"no json").is_empty());
+    let [read, _] = &tagged_signatures(json!({ "layers": two }).to_string().as_bytes())[..] else {
+        panic!("two are two")
+    };
+    let parts = [&read.certificate, &read.log_entry, &read.timestamp].map(Option::as_deref);
+    assert_eq!(parts, [Some("PEM"), Some("{}"), None]);
 }
 
 fn signed_file(kind: &str, artifact_type: &str) -> File {

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::{
     catalogue_request, file_request, index_request, next_request, read_catalogue, read_index,
-    read_referrers, referrers_requests, tag_request,
+    read_referrers, referrers_requests, signatures_tag, tag_request,
 };
 use crate::{attribute, name};
 
@@ -14,6 +14,18 @@ fn url(text: &str) -> Url {
 
 fn digest() -> String {
     format!("sha256:{}", "a".repeat(64))
+}
+
+#[test]
+fn signatures_have_a_tag() {
+    let check = |name: &str, expected: Option<String>| {
+        let tag = signatures_tag(&FileName::new(name).unwrap());
+        assert_eq!(tag.map(|tag| tag.to_string()), expected, "{name}");
+    };
+    let hex = "a".repeat(64);
+    check(&format!("manifest@sha256:{hex}"), Some(format!("sha256-{hex}.sig")));
+    check(&format!("blob@sha256:{hex}"), None);
+    check(&format!("manifest@sha512:{hex}{hex}"), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod private_first;
 mod removal;
 mod shelf;
 mod signatures;
+mod tagged_signatures;
 mod tags;
 mod uploads;
 mod upstream;

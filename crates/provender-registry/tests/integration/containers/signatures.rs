@@ -17,7 +17,7 @@ use crate::client::refused;
 use crate::{TestRegistry, minutes};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const ANN: &str = "ann@packages.example";
+pub(super) const ANN: &str = "ann@packages.example";
 const ISSUER: &str = "http://localhost:8080/-/oidc";
 
 /// `main` asks for a signature by this identity for images of this pattern.
@@ -26,7 +26,12 @@ async fn ask(registry: &TestRegistry, prefix: &str, identity: &str) {
 }
 
 /// The same by another trust root than the registry's own.
-async fn ask_by(registry: &TestRegistry, prefix: &str, identity: &str, trust: Option<String>) {
+pub(super) async fn ask_by(
+    registry: &TestRegistry,
+    prefix: &str,
+    identity: &str,
+    trust: Option<String>,
+) {
     let rule = SignatureRule {
         ecosystem: "oci".to_owned(),
         packages: NamePattern::Prefix(prefix.to_owned()),
@@ -70,7 +75,7 @@ async fn signature(registry: &TestRegistry, manifest: &[u8], by: &str) -> Image 
 }
 
 /// What a request is refused with; `None` where it is answered.
-async fn refusals(shelf: &Shelf, tag: &str, image: &Image) -> [Option<ProblemCode>; 3] {
+pub(super) async fn refusals(shelf: &Shelf, tag: &str, image: &Image) -> [Option<ProblemCode>; 3] {
     let code = |outcome: Result<(), Problem>| {
         outcome.err().map(|problem| {
             let says_why = problem.public.contains("asks for a signature by");
@@ -85,8 +90,8 @@ async fn refusals(shelf: &Shelf, tag: &str, image: &Image) -> [Option<ProblemCod
     ]
 }
 
-const DENIED: [Option<ProblemCode>; 3] = [Some(ProblemCode::PolicyDenied); 3];
-const SERVED: [Option<ProblemCode>; 3] = [None; 3];
+pub(super) const DENIED: [Option<ProblemCode>; 3] = [Some(ProblemCode::PolicyDenied); 3];
+pub(super) const SERVED: [Option<ProblemCode>; 3] = [None; 3];
 
 #[tokio::test]
 async fn what_is_too_large_for_a_signature_is_kept_as_what_it_is() {
