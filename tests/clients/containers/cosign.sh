@@ -52,6 +52,22 @@ cosign_copies() {
     cosign_signs_by sign "$(signed_image copy)" && cosign_checks verify "$REG/cosign/copy:1"
 }
 
+# A repository that asks for a signature takes one of the form from before bundles, and gives it to
+# a cosign that verifies it itself.
+cosign_older() {
+  local image digest tag
+  digest=$(layout_digest "$made/layout" other)
+  image=$REG/older/app@$digest tag=$REG/older/app:${digest/:/-}.sig
+  crane push "$made/other" "$REG/older/app:1" && identity_token >token.jwt &&
+    python3 "$here/older_signature.py" "$URL" token.jwt "$TRUSTED_ROOT" "$digest" signed root.json &&
+    "$PROVENDER" repo require-signature --data "$DATA" main oci 'older/*' \
+      --identity "$IDENTITY" --issuer "$ISSUER" --trust root.json &&
+    says "asks for a signature" crane manifest "$image" && refuses crane manifest "$image" &&
+    crane push signed "$tag" && crane manifest "$image" &&
+    TRUSTED_ROOT=root.json cosign_checks verify --new-bundle-format=false "$image" &&
+    crane delete "$tag" && refuses crane manifest "$image"
+}
+
 cosign_image_cases() {
   ours "cosign crane" "cosign signs an image, and verifies it" cosign_signs
   ours "cosign crane" "cosign refuses another identity, and an image without a signature" \
@@ -60,4 +76,5 @@ cosign_image_cases() {
   ours "cosign crane" "cosign shows what is there beside an image" cosign_tree
   ours "cosign crane" "cosign verifies the server's own attestation" cosign_release
   ours "cosign crane" "cosign signs the same image under another name" cosign_copies
+  ours "cosign crane" "cosign's older signatures meet a rule, and cosign verifies them" cosign_older
 }

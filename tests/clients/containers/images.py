@@ -242,4 +242,5 @@ def main():
         layout.tag(rest[0], image(layout, rest[0], *map(int, rest[1:])))
 
 
-main()
+if __name__ == "__main__":
+    main()
