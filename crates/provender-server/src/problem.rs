@@ -110,7 +110,10 @@ pub(crate) fn log(peer: Peer, parts: &Parts, problem: &Problem) {
     let status = status(problem.code).as_u16();
     let (code, cause) = (problem.code.as_str(), problem.internal.as_deref());
     let (method, path) = (parts.method.as_str(), parts.uri.path());
-    if status >= 500 {
+    if problem.code == ProblemCode::Busy && cause.is_none() {
+        // Nothing is broken: who asks is told to ask again.
+        tracing::info!(status, code, method, path, ?peer, "{:?}", problem.public);
+    } else if status >= 500 {
         tracing::error!(status, code, method, path, ?peer, cause, "{:?}", problem.public);
     } else if cause.is_some() {
         tracing::warn!(status, code, method, path, ?peer, cause, "{:?}", problem.public);

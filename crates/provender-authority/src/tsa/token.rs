@@ -9,7 +9,7 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA, ID_SIGNING_TIME};
 use const_oid::db::rfc5912::{ID_SHA_256, ID_SHA_384};
 use der::asn1::{Any, GeneralizedTime, Int, OctetString, SetOfVec, UtcTime};
-use der::{Decode as _, Encode, Sequence, Tag, TagNumber};
+use der::{EncodeValue, Sequence, Tag, TagNumber, Tagged};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256, Sha384};
 use spki::AlgorithmIdentifierOwned;
@@ -157,7 +157,7 @@ fn certificates(chain: &Chain) -> Any {
     Any::new(tag, parts.concat()).expect("two certificates are some thousand bytes")
 }
 
-fn attribute<T: Encode>(oid: ObjectIdentifier, value: &T) -> Attribute {
+fn attribute<T: Tagged + EncodeValue>(oid: ObjectIdentifier, value: &T) -> Attribute {
     Attribute { oid, values: set([any(value)]) }
 }
 
@@ -178,8 +178,8 @@ fn octets(bytes: &[u8]) -> OctetString {
     OctetString::new(bytes).expect("a few thousand bytes at most")
 }
 
-fn any<T: Encode>(value: &T) -> Any {
-    Any::from_der(&to_der(value)).expect("what was just written can be read")
+fn any<T: Tagged + EncodeValue>(value: &T) -> Any {
+    Any::encode_from(value).expect("a few thousand bytes at most")
 }
 
 fn set<T: der::DerOrd, const N: usize>(items: [T; N]) -> SetOfVec<T> {
