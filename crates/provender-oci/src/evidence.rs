@@ -15,7 +15,7 @@ use crate::attribute;
 use crate::file_name::{self, Kind};
 use crate::json;
 use crate::manifest::{self, Manifest};
-use crate::media_type;
+use crate::media_type::{self, ManifestType, Shape};
 
 /// The type under which bundles are attached: by cosign 3, and by this server.
 const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -37,7 +37,7 @@ pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
     let layers = || manifest.entries.iter().map(|layer| layer.media_type.as_str());
     let is_statement =
         is_statement_type(kind) || layers().any(|text| is_bundle(text) || is_cosign(text));
-    if !is_statement || layers().any(media_type::is_image_layer) {
+    if !is_statement || layers().any(media_type::is_image_layer) || lists_manifests(manifest) {
         return None;
     }
     let about = manifest.subject.as_ref().filter(|_| !may_be_run(manifest));
@@ -50,6 +50,14 @@ pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
     };
     let about = about.map(|subject| file_name::name(Kind::Manifest, &subject.digest));
     Some(Evidence { about, bundle })
+}
+
+/// Whether other manifests belong to it: nobody states anything in that form, and what belongs to a
+/// statement is served with it.
+fn lists_manifests(manifest: &Manifest) -> bool {
+    let mut parts = manifest.config.iter().chain(&manifest.entries);
+    manifest.kind.shape == Shape::Index
+        || parts.any(|part| ManifestType::named(&part.media_type).is_some())
 }
 
 /// The signatures under cosign's tag for an image, each a layer with annotations (cosign's "Signature
@@ -78,8 +86,9 @@ fn tagged_signature(layer: &Value) -> Option<TaggedSignature> {
 }
 
 /// Whether a client may run it as an image, whatever it calls itself and its layers: they tell
-/// images by the type of the configuration, and some take any that they do not know for one. No
-/// repository serves such a thing without the signatures that it asks for.
+/// images by the type of the configuration, and some take any that they do not know for one. A
+/// repository that asks for signatures serves such a thing without them only if it lists nothing but
+/// texts that were signed ([`tagged_signatures`]).
 fn may_be_run(manifest: &Manifest) -> bool {
     manifest.config.as_ref().is_some_and(|config| {
         config.media_type != media_type::OCI_EMPTY && !is_statement_type(&config.media_type)

@@ -13,6 +13,7 @@ use provender_domain::{
 use provender_ecosystem::ReferenceRole;
 use provender_store::{AttestationSource, PackageKey, StoredKey};
 
+use self::tagged::Listed;
 use crate::Registry;
 use crate::admin::packages::FileReport;
 use crate::admin::repositories::invalid;
@@ -33,18 +34,12 @@ pub(crate) const BUNDLE_LIMIT_BYTES: u64 = 1 << 20;
 /// registry alone, no ecosystem's attributes begin with a colon.
 pub(crate) const EVIDENCE: &str = ":evidence";
 
-/// A signature, as a bundle.
+/// A signature.
 #[derive(Debug, Clone)]
 struct Proof {
-    bundle: String,
+    bundle: Bundle,
     /// What is signed, where that is not the file itself but a text that names it.
     text: Option<Bytes>,
-}
-
-impl From<String> for Proof {
-    fn from(bundle: String) -> Self {
-        Self { bundle, text: None }
-    }
 }
 
 impl Query {
@@ -72,10 +67,10 @@ impl Registry {
         kept: &KeptFile,
     ) -> Result<(Vec<SignatureRule>, Vec<Signer>), Problem> {
         let rules: Vec<SignatureRule> = query.signature_rules().cloned().collect();
-        if rules.is_empty() || self.is_statement(query, kept).await? {
+        if rules.is_empty() || is_about(kept) || self.brings_signatures(query, kept).await? {
             return Ok((Vec::new(), Vec::new()));
         }
-        let Some(files) = self.covering(query, kept).await? else {
+        let Some(files) = self.covering(&query.key(), kept).await? else {
             return Ok((Vec::new(), Vec::new()));
         };
         let mut signers = self.signers_of(&query.key(), &files, &rules).await?;
@@ -86,28 +81,24 @@ impl Registry {
         Ok((rules, signers))
     }
 
-    /// Whether a file is a statement, and known to be about others.
-    async fn is_statement(&self, query: &Query, kept: &KeptFile) -> Result<bool, Problem> {
-        Ok(is_about(kept) || self.is_list_of_signatures(query, kept).await?)
-    }
-
-    /// A file and those that refer to it, whose signatures cover it; `None` for a part of such a
-    /// statement.
+    /// A file and those that refer to it, whose signatures cover it; `None` for a part of a
+    /// statement, which comes with that.
     async fn covering(
         &self,
-        query: &Query,
+        key: &PackageKey,
         kept: &KeptFile,
     ) -> Result<Option<Vec<KeptFile>>, Problem> {
-        let key = &query.key();
         let mut files = vec![kept.clone()];
         let mut seen = HashSet::from([kept.file.name.clone()]);
         let mut level = vec![kept.file.name.clone()];
-        for _ in 1..DEPTH_LIMIT {
+        for depth in 1..DEPTH_LIMIT {
+            // No statement has parts that have parts.
+            let may_be_part = depth == 1;
             let mut above = Vec::new();
             for name in &level {
                 for parent in self.referring_to(key, name).await? {
                     if seen.len() < FILES_LIMIT && seen.insert(parent.file.name.clone()) {
-                        if self.is_statement(query, &parent).await? {
+                        if may_be_part && self.is_statement(key, &parent).await? {
                             return Ok(None);
                         }
                         above.push(parent.file.name.clone());
@@ -118,6 +109,11 @@ impl Registry {
             level = above;
         }
         Ok(Some(files))
+    }
+
+    /// Whether a file is a statement, and known to be about others.
+    async fn is_statement(&self, key: &PackageKey, kept: &KeptFile) -> Result<bool, Problem> {
+        Ok(is_about(kept) || self.lists_signatures(key, kept).await? == Listed::WithTexts)
     }
 
     /// The files of this package that need this one, or may have it.
@@ -147,8 +143,7 @@ impl Registry {
         let mut signers = Vec::new();
         for kept in files {
             let bundles = self.bundles_about(key, kept).await?;
-            let mut proofs: Vec<Proof> = bundles.into_iter().map(Proof::from).collect();
-            proofs.extend(self.tagged_signatures(key, &kept.file.name).await?);
+            let proofs = self.proofs_about(key, kept, bundles).await?;
             signers.extend(self.signers_by(proofs, kept.blob, rules).await?);
         }
         Ok(signers)
@@ -172,12 +167,24 @@ impl Registry {
         let state = self.state();
         let repository = state.repository(report.repository.as_str());
         let rules = repository.map_or(&[][..], |found| &found.repository.policy.signatures);
-        let mut proofs: Vec<Proof> = bundles.into_iter().map(Proof::from).collect();
-        proofs.extend(self.tagged_signatures(&key, &report.kept.file.name).await?);
+        let proofs = self.proofs_about(&key, &report.kept, bundles).await?;
         let mut signers = self.signers_by(proofs, blob, rules).await?;
         signers.sort_by(|a, b| (&a.identity, &a.issuer).cmp(&(&b.identity, &b.issuer)));
         signers.dedup_by(|a, b| (&a.identity, &a.issuer) == (&b.identity, &b.issuer));
         Ok(signers)
+    }
+
+    /// These bundles, as far as they read, and what is kept under the file's tag.
+    async fn proofs_about(
+        &self,
+        key: &PackageKey,
+        kept: &KeptFile,
+        bundles: Vec<String>,
+    ) -> Result<Vec<Proof>, Problem> {
+        let read = bundles.iter().filter_map(|text| Bundle::parse(text.as_bytes()).ok());
+        let mut proofs: Vec<Proof> = read.map(|bundle| Proof { bundle, text: None }).collect();
+        proofs.extend(self.tagged_signatures(key, &kept.file.name).await?);
+        Ok(proofs)
     }
 
     /// The bundles that are kept now about these very bytes: where signatures are files of their
@@ -291,17 +298,13 @@ impl Registry {
         let (own, digest) = (self.attestation_verifier()?, blob.digest());
         // Verified again: whom is trusted may have changed since it came in.
         let verify = move || {
-            let read = |proof: &Proof| {
-                Some((Bundle::parse(proof.bundle.as_bytes()).ok()?, proof.text.clone()))
-            };
-            let proofs: Vec<_> = proofs.iter().filter_map(read).collect();
             let mut signers = Vec::new();
             for trust in roots {
                 let verifier = match &trust {
                     None => own.clone(),
                     Some(text) => Arc::new(verifier_by(text)?),
                 };
-                signers.extend(proofs.iter().filter_map(|(bundle, text)| {
+                signers.extend(proofs.iter().filter_map(|Proof { bundle, text }| {
                     let signed = text.as_ref().map(|text| Artifact::Bytes(text));
                     let artifact = signed.unwrap_or(Artifact::Digest(&digest));
                     let proved = verifier.verify(bundle, artifact, &Policy::anybody()).ok()?;

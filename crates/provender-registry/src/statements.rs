@@ -9,7 +9,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use provender_domain::{File, FileName, FileState, KeptFile, Origin, Problem, Timestamp, Upstream};
+use provender_domain::{
+    File, FileName, FileState, KeptFile, Origin, Problem, ProblemCode, Timestamp, Upstream,
+    UpstreamTarget,
+};
 use provender_store::PackageKey;
 
 use crate::error::store_problem;
@@ -57,11 +60,11 @@ impl Registry {
         if bound == Some(Origin::Published) {
             return Ok(false);
         }
-        let (key, every) = (query.key(), self.inner.tuning.tag_fresh);
+        let key = query.key();
         let mut came = false;
         for kept in files {
             let name = &kept.file.name;
-            if !self.inner.statements.is_due(&key, name, self.now(), every) {
+            if !self.may_ask_about(&key, name) {
                 continue;
             }
             for upstream in query.eligible_upstreams(bound.as_ref()) {
@@ -78,6 +81,13 @@ impl Registry {
             came |= self.bring_in_tagged_signatures(query, name).await?;
         }
         Ok(came)
+    }
+
+    /// Whether it is time to ask upstreams what says something of this file, which is then taken for
+    /// done.
+    pub(crate) fn may_ask_about(&self, key: &PackageKey, name: &FileName) -> bool {
+        let every = self.inner.tuning.tag_fresh;
+        self.inner.statements.is_due(key, name, self.now(), every)
     }
 
     async fn bring_in_listed(
@@ -111,7 +121,16 @@ impl Registry {
         if let Some(kept) = kept.map_err(|error| store_problem(&error))? {
             return Ok((kept.state == FileState::Present).then_some(kept));
         }
-        let errands = self.errands_by_digest(query, name, &Caller::system()).await?;
+        if let UpstreamTarget::Repository { repository } = &upstream.target
+            && !self.is_small_behind(query, repository.as_str(), name, limit_bytes).await?
+        {
+            return Ok(None);
+        }
+        let errands = self.errands_by_digest(query, name, &Caller::system()).await;
+        let errands = match errands {
+            Err(problem) if problem.code != ProblemCode::Internal => return Ok(None),
+            errands => errands?,
+        };
         let errand = errands.into_iter().find(|errand| errand.upstream.name == upstream.name);
         let Some(mut errand) = errand else { return Ok(None) };
         errand.file.size_bytes = Some(limit_bytes);
@@ -122,6 +141,30 @@ impl Registry {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether a repository of this server has the file and it is small, brought in there under the
+    /// same limit: what is taken over from there has none of its own.
+    async fn is_small_behind(
+        &self,
+        query: &Query,
+        repository: &str,
+        name: &FileName,
+        limit_bytes: u64,
+    ) -> Result<bool, Problem> {
+        let inner = self.nested(query, repository)?;
+        let kept = self.inner.metadata.file(&inner.key(), name).await;
+        if let Some(kept) = kept.map_err(|error| store_problem(&error))? {
+            return Ok(kept.file.size_bytes.is_some_and(|size_bytes| size_bytes <= limit_bytes));
+        }
+        let bound = self.name_origin(&inner).await?;
+        for upstream in inner.eligible_upstreams(bound.as_ref()) {
+            let came = Box::pin(self.bring_in_small(&inner, name, &upstream, limit_bytes)).await?;
+            if came.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

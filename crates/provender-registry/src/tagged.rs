@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    Digest, EventKind, FileName, NewEvent, Origin, PackageName, Problem, ProblemCode,
-    RepositoryPolicy, Tag, TagRule, Timestamp, Upstream, UpstreamTarget,
+    Digest, EventKind, FileName, NewEvent, Origin, PackageName, Problem, ProblemCode, Tag, TagRule,
+    Timestamp, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
 use provender_store::{EventFilter, PackageKey, StoreError, TagRow, Write};
@@ -130,7 +130,7 @@ impl Registry {
     }
 
     /// What an upstream says of a tag; `None` where it has none of that name.
-    async fn ask_for_tag(
+    pub(crate) async fn ask_for_tag(
         &self,
         query: &Query,
         tag: &Tag,
@@ -237,7 +237,7 @@ impl Registry {
         // Somebody may claim the name meanwhile: then it has no tags of an upstream.
         let origin = Origin::Mirrored { upstream: upstream.name.clone() };
         let bind = Write::BindName { key, origin, at: now };
-        let put = put_tag(query, tag, &pointed.file, now, caller, policy);
+        let put = put_tag(query, tag, &pointed.file, now, caller, policy.tags);
         let events = kept.map(|row| {
             let message = format!(
                 "tag {tag} of {} points to {} now, and pointed to {} before; it was moved upstream",
@@ -247,6 +247,23 @@ impl Registry {
         });
         self.commit_tag(vec![bind, put], events.into_iter().collect(), query).await;
         Ok(pointed)
+    }
+
+    /// A tag for signatures points there now. It moves with each signature that is added, also where
+    /// tags of images may not.
+    pub(crate) async fn keep_tag_for_signatures(
+        &self,
+        query: &Query,
+        tag: &Tag,
+        file: &FileName,
+    ) -> Result<(), Problem> {
+        let row = self.inner.metadata.tag(&query.key(), tag).await;
+        if row.map_err(|error| store_problem(&error))?.is_none_or(|row| row.file != *file) {
+            let caller = Caller::system();
+            let put = put_tag(query, tag, file, self.now(), &caller, TagRule::Movable);
+            self.commit_tag(vec![put], Vec::new(), query).await;
+        }
+        Ok(())
     }
 
     /// Whether the last that was told of an immutable tag is that it was moved there: it is asked
@@ -390,7 +407,7 @@ fn put_tag(
     file: &FileName,
     at: Timestamp,
     caller: &Caller,
-    policy: &RepositoryPolicy,
+    rule: TagRule,
 ) -> Write {
     Write::PutTag {
         key: query.key(),
@@ -399,7 +416,7 @@ fn put_tag(
         at,
         actor: caller.actor().to_string(),
         checked_at: Some(at),
-        rule: policy.tags,
+        rule,
     }
 }
 

@@ -79,6 +79,19 @@ fn statements_are_known() {
         }
     }
     check(None, config, &[SIMPLE_SIGNING], true, Some((false, None)));
+    // Nor is it one if manifests belong to it.
+    check(Some(BUNDLE), MANIFEST, &[BUNDLE], true, None);
+    check(Some(BUNDLE), EMPTY, &[BUNDLE, MANIFEST], true, None);
+    check(None, MANIFEST, &[SIMPLE_SIGNING], false, None);
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "artifactType": BUNDLE,
+        "manifests": [],
+        "subject": descriptor(MANIFEST, '9'),
+    });
+    let read = manifest::read(index.to_string().as_bytes(), None, Depth::Full).unwrap();
+    assert_eq!(read.evidence, None);
 }
 
 #[test]

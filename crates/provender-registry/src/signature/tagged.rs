@@ -2,24 +2,37 @@
 //! of the tag, and count as far as the text that is signed names the file.
 
 use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use provender_attest::{COSIGN_PAYLOAD_LIMIT_BYTES, CosignSignature, cosign_payload_digest};
-use provender_domain::{FileName, KeptFile, Origin, Problem};
+use provender_domain::{
+    FileName, KeptFile, Origin, Problem, ProblemCode, Tag, Upstream, UpstreamTarget,
+};
 use provender_ecosystem::TaggedSignature;
 use provender_store::PackageKey;
 
 use super::{BUNDLE_LIMIT_BYTES, Proof, is_about, is_evidence};
+use crate::Registry;
 use crate::error::store_problem;
 use crate::resolve::Query;
-use crate::{Caller, Registry};
 
-/// Most signatures under one tag that count: the newest.
+/// Most signatures under one tag that count: the newest. Most different texts that are signed there
+/// for it to be taken for nothing but signatures, and that are fetched.
 const SIGNATURES_LIMIT: usize = 32;
-/// Most texts that may stand under one tag for it to be served as nothing but signatures.
-const TEXTS_LIMIT: usize = 64;
 /// Largest such text, in bytes.
 const TEXT_LIMIT_BYTES: u64 = COSIGN_PAYLOAD_LIMIT_BYTES as u64;
+
+/// What a file lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// Signatures, over texts that are here.
+    WithTexts,
+    /// Signatures, over texts that are not all here.
+    WithoutTexts,
+    SomethingElse,
+}
 
 impl Registry {
     /// What is kept under the tag for signatures over this file, as far as it names the file.
@@ -34,7 +47,8 @@ impl Registry {
         let Some(row) = row.map_err(|error| store_problem(&error))? else { return Ok(Vec::new()) };
         let promised = ecosystem.digest_of_file(name);
         let mut proofs = Vec::new();
-        for signature in self.listed_signatures(key, &row.file).await? {
+        let listed = self.signatures_in(key, &row.file).await?;
+        for signature in listed.into_iter().rev().take(SIGNATURES_LIMIT) {
             let text = self.small_file(key, &signature.text, TEXT_LIMIT_BYTES).await?;
             let names_it = |text: &Bytes| cosign_payload_digest(text) == promised;
             proofs.extend(text.filter(names_it).and_then(|text| proof(&signature, text)));
@@ -42,85 +56,149 @@ impl Registry {
         Ok(proofs)
     }
 
-    /// The newest of the signatures in this file.
-    async fn listed_signatures(
+    /// The signatures in this file, the oldest first.
+    async fn signatures_in(
         &self,
         key: &PackageKey,
         list: &FileName,
     ) -> Result<Vec<TaggedSignature>, Problem> {
-        let Some(bytes) = self.small_file(key, list, BUNDLE_LIMIT_BYTES).await? else {
-            return Ok(Vec::new());
-        };
         let ecosystem = self.ecosystem(key.ecosystem.as_str());
-        let mut listed =
-            ecosystem.map_or_else(Vec::new, |ecosystem| ecosystem.read_signatures(&bytes));
-        listed.drain(..listed.len().saturating_sub(SIGNATURES_LIMIT));
-        Ok(listed)
+        let bytes = self.small_file(key, list, BUNDLE_LIMIT_BYTES).await?;
+        let read = ecosystem.zip(bytes).map(|(ecosystem, bytes)| ecosystem.read_signatures(&bytes));
+        Ok(read.unwrap_or_default())
     }
 
     /// Whether a file lists signatures and nothing else, each over a text that names some file. That
     /// is nothing that anybody could run, and nobody is asked to sign it.
-    pub(super) async fn is_list_of_signatures(
+    pub(super) async fn lists_signatures(
+        &self,
+        key: &PackageKey,
+        kept: &KeptFile,
+    ) -> Result<Listed, Problem> {
+        if !is_evidence(kept) || is_about(kept) {
+            return Ok(Listed::SomethingElse);
+        }
+        let texts: HashSet<FileName> = self.texts_in(key, &kept.file.name).await?.collect();
+        if texts.is_empty() || texts.len() > SIGNATURES_LIMIT {
+            return Ok(Listed::SomethingElse);
+        }
+        let mut listed = Listed::WithTexts;
+        for text in &texts {
+            match self.small_file(key, text, TEXT_LIMIT_BYTES).await? {
+                Some(text) if cosign_payload_digest(&text).is_some() => {}
+                Some(_) => return Ok(Listed::SomethingElse),
+                None => listed = Listed::WithoutTexts,
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The same of a file that somebody asks for; texts that are missing are brought in, at most once
+    /// in a while.
+    pub(super) async fn brings_signatures(
         &self,
         query: &Query,
         kept: &KeptFile,
     ) -> Result<bool, Problem> {
-        if !is_evidence(kept) || is_about(kept) {
-            return Ok(false);
-        }
         let key = query.key();
-        let Some(bytes) = self.small_file(&key, &kept.file.name, BUNDLE_LIMIT_BYTES).await? else {
-            return Ok(false);
-        };
-        let listed = query.ecosystem.read_signatures(&bytes);
-        let texts: HashSet<FileName> = listed.into_iter().map(|listed| listed.text).collect();
-        if texts.is_empty() || texts.len() > TEXTS_LIMIT {
-            return Ok(false);
+        let mut listed = self.lists_signatures(&key, kept).await?;
+        if listed == Listed::WithoutTexts && self.may_ask_about(&key, &kept.file.name) {
+            self.bring_in_texts(query, kept).await?;
+            listed = self.lists_signatures(&key, kept).await?;
         }
-        for text in &texts {
-            self.bring_in_text(query, kept, text).await?;
-            let text = self.small_file(&key, text, TEXT_LIMIT_BYTES).await?;
-            if text.is_none_or(|text| cosign_payload_digest(&text).is_none()) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(listed == Listed::WithTexts)
     }
 
     /// Brings in what upstreams keep under the tag for signatures over this file. Answers whether
-    /// there is anything.
-    pub(crate) async fn bring_in_tagged_signatures(
+    /// there is anything. Nothing that comes is held against a rule, which might ask for further
+    /// signatures in turn.
+    pub(crate) fn bring_in_tagged_signatures<'a>(
+        &'a self,
+        query: &'a Query,
+        name: &'a FileName,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Problem>> + Send + 'a>> {
+        Box::pin(async move {
+            let Some(tag) = query.ecosystem.signatures_tag(name) else { return Ok(false) };
+            let bound = self.name_origin(query).await?;
+            for upstream in query.eligible_upstreams(bound.as_ref()) {
+                let listed = self.tag_at(query, name, &tag, &upstream).await.or_else(to_nothing)?;
+                if let Some(list) = listed {
+                    return self.bring_in_list(query, &tag, &list, &upstream).await;
+                }
+                if self.is_exclusive_behind(query, &upstream).await? {
+                    break;
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// Where this tag for signatures points at an upstream, which brings them in itself where it is
+    /// another repository of this server.
+    async fn tag_at(
         &self,
         query: &Query,
         name: &FileName,
-    ) -> Result<bool, Problem> {
-        let Some(tag) = query.ecosystem.signatures_tag(name) else { return Ok(false) };
-        // An upstream that fails has none for now.
-        let Ok(pointed) = self.pointed(query, &tag, &Caller::system()).await else {
-            return Ok(false);
-        };
-        let list = self.inner.metadata.file(&query.key(), &pointed.file).await;
-        let Some(list) = list.map_err(|error| store_problem(&error))? else { return Ok(false) };
-        let listed = self.listed_signatures(&query.key(), &pointed.file).await?;
-        for signature in &listed {
-            self.bring_in_text(query, &list, &signature.text).await?;
+        tag: &Tag,
+        upstream: &Arc<Upstream>,
+    ) -> Result<Option<FileName>, Problem> {
+        if let UpstreamTarget::Repository { repository } = &upstream.target {
+            let inner = self.nested(query, repository.as_str())?;
+            if self.name_origin(&inner).await? != Some(Origin::Published) {
+                self.bring_in_tagged_signatures(&inner, name).await?;
+            }
+            let row = self.inner.metadata.tag(&inner.key(), tag).await;
+            return Ok(row.map_err(|error| store_problem(&error))?.map(|row| row.file));
         }
-        Ok(!listed.is_empty())
+        let Some(remote) = self.remote_of(upstream)? else { return Ok(None) };
+        self.ask_for_tag(query, tag, upstream, &remote).await
     }
 
-    /// Brings in a text from where the list of signatures came from.
-    async fn bring_in_text(
+    async fn bring_in_list(
         &self,
         query: &Query,
-        list: &KeptFile,
-        text: &FileName,
-    ) -> Result<(), Problem> {
+        tag: &Tag,
+        list: &FileName,
+        upstream: &Arc<Upstream>,
+    ) -> Result<bool, Problem> {
+        let kept = self.bring_in_small(query, list, upstream, BUNDLE_LIMIT_BYTES).await?;
+        let Some(kept) = kept.filter(is_evidence) else { return Ok(false) };
+        self.bring_in_texts(query, &kept).await?;
+        self.keep_tag_for_signatures(query, tag, list).await?;
+        Ok(true)
+    }
+
+    /// Brings in the texts of a list from where it came from itself.
+    async fn bring_in_texts(&self, query: &Query, list: &KeptFile) -> Result<(), Problem> {
         let Origin::Mirrored { upstream } = &list.origin else { return Ok(()) };
         let upstreams = query.eligible_upstreams(Some(&list.origin));
-        if let Some(upstream) = upstreams.into_iter().find(|found| found.name == *upstream) {
+        let Some(upstream) = upstreams.into_iter().find(|found| found.name == *upstream) else {
+            return Ok(());
+        };
+        let texts: HashSet<FileName> =
+            self.texts_in(&query.key(), &list.file.name).await?.collect();
+        for text in texts.iter().take(SIGNATURES_LIMIT) {
             self.bring_in_small(query, text, &upstream, TEXT_LIMIT_BYTES).await?;
         }
         Ok(())
+    }
+
+    /// What is signed in this file.
+    async fn texts_in(
+        &self,
+        key: &PackageKey,
+        list: &FileName,
+    ) -> Result<impl Iterator<Item = FileName> + use<>, Problem> {
+        let listed = self.signatures_in(key, list).await?;
+        Ok(listed.into_iter().map(|signature| signature.text))
+    }
+}
+
+/// An upstream that fails has no signatures for now.
+fn to_nothing<T>(problem: Problem) -> Result<Option<T>, Problem> {
+    match problem.code {
+        ProblemCode::Internal => Err(problem),
+        _ => Ok(None),
     }
 }
 
@@ -133,6 +211,6 @@ fn proof(signature: &TaggedSignature, text: Bytes) -> Option<Proof> {
         log_entry: log_entry.as_deref(),
         timestamp: timestamp.as_deref(),
     };
-    let bundle = signature.to_bundle(&text).ok()?.to_json();
+    let bundle = signature.to_bundle(&text).ok()?;
     Some(Proof { bundle, text: Some(text) })
 }

@@ -32,6 +32,12 @@ pub(super) async fn ask_by(
     identity: &str,
     trust: Option<String>,
 ) {
+    let policy = asking(prefix, identity, trust);
+    registry.registry.set_policy(&registry.operator(), "main", policy).await.unwrap();
+}
+
+/// The policy of a repository that asks for such a signature.
+pub(super) fn asking(prefix: &str, identity: &str, trust: Option<String>) -> RepositoryPolicy {
     let rule = SignatureRule {
         ecosystem: "oci".to_owned(),
         packages: NamePattern::Prefix(prefix.to_owned()),
@@ -39,8 +45,7 @@ pub(super) async fn ask_by(
         issuer: TextPattern::new(ISSUER).unwrap(),
         trust,
     };
-    let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
-    registry.registry.set_policy(&registry.operator(), "main", policy).await.unwrap();
+    RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() }
 }
 
 /// A person's signature over a manifest, as cosign attaches it.
@@ -275,6 +280,51 @@ async fn nothing_that_could_be_run_gets_by_as_a_signature() {
             let served = shelf.manifest("team/app", reference).await;
             assert_eq!(refused(served), ProblemCode::PolicyDenied, "{kind:?} {config:?} {layer:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_belongs_to_a_signature_can_be_run() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("evil"));
+    ask(&registry, "team/", ANN).await;
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    for blob in [&b"{}"[..], b"text"] {
+        shelf.upload("team/app", blob).await.unwrap();
+    }
+    let described = super::image::descriptor(super::image::MANIFEST, &image.manifest);
+    let empty = super::image::descriptor("application/vnd.oci.empty.v1+json", b"{}");
+    let simple = "application/vnd.dev.cosign.simplesigning.v1+json";
+    let statement = |config: &Value, layers: &[&Value]| {
+        json!({
+            "schemaVersion": 2,
+            "mediaType": super::image::MANIFEST,
+            "artifactType": BUNDLE,
+            "config": config,
+            "layers": layers,
+            "subject": described,
+        })
+    };
+    let mut layer = super::image::descriptor(BUNDLE, b"text");
+    let in_bundle = statement(&described, &[&layer]);
+    let beside_bundle = statement(&empty, &[&layer, &described]);
+    layer["mediaType"] = simple.into();
+    layer["annotations"] = json!({ "dev.cosignproject.cosign/signature": "AAAA" });
+    let mut in_text = statement(&described, &[&layer]);
+    in_text.as_object_mut().unwrap().remove("subject");
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "artifactType": BUNDLE,
+        "manifests": [described],
+        "subject": described,
+    });
+    for (number, disguise) in [in_bundle, beside_bundle, in_text, index].iter().enumerate() {
+        let bytes = disguise.to_string().into_bytes();
+        shelf.put("team/app", &format!("evil-{number}"), &bytes).await.unwrap();
+        let own = shelf.manifest("team/app", &digest(&bytes)).await;
+        assert_eq!(refused(own), ProblemCode::PolicyDenied, "{disguise}");
+        assert_eq!(refusals(&shelf, "v1", &image).await, DENIED, "{disguise}");
     }
 }
 

@@ -6,7 +6,7 @@ use provender_domain::ProblemCode;
 use serde_json::{Value, json};
 
 use super::image::{CONFIG, MANIFEST, descriptor};
-use super::signatures::{ANN, DENIED, SERVED, ask_by, refusals};
+use super::signatures::{ANN, DENIED, SERVED, ask_by, asking, refusals};
 use super::{Image, ImageUpstream, digest};
 use crate::client::refused;
 use crate::{TestRegistry, minutes};
@@ -116,9 +116,9 @@ async fn a_signature_with_any_part_changed_counts_for_nobody() {
     };
     let cosign = |name: &str| format!("dev.sigstore.cosign/{name}");
     let (logged, signed) = (cosign("bundle"), "dev.cosignproject.cosign/signature");
-    let at = whole[&logged].as_str().unwrap().find("\"integratedTime\":").unwrap() + 17;
-    let mut earlier = whole[&logged].as_str().unwrap().to_owned();
-    earlier.replace_range(at..=at, "0");
+    let mut moved: Value = serde_json::from_str(whole[&logged].as_str().unwrap()).unwrap();
+    moved["Payload"]["integratedTime"] =
+        (moved["Payload"]["integratedTime"].as_i64().unwrap() - 1).into();
     let changes = [
         with(signed, Some(&later[signed])),
         with(signed, Some(&"AAAA".into())),
@@ -126,7 +126,7 @@ async fn a_signature_with_any_part_changed_counts_for_nobody() {
         with(&cosign("certificate"), None),
         with(&logged, Some(&later[&logged])),
         with(&logged, Some(&foreign[&logged])),
-        with(&logged, Some(&earlier.into())),
+        with(&logged, Some(&moved.to_string().into())),
         with(&logged, None),
         foreign,
     ];
@@ -175,35 +175,95 @@ async fn only_texts_get_by_as_signatures() {
     assert_eq!(served(&[(layer, annotations), (text, Value::Null)]).await, [false; 2]);
 }
 
-#[tokio::test]
-async fn what_an_upstream_keeps_under_its_tag_is_brought_in() {
-    let (upstream, theirs) = (ImageUpstream::start(), TestRegistry::open().await);
-    let (image, other) = (Image::new("a"), Image::new("other"));
+/// An upstream with two images, of which Ann has signed one, and a mirror that asks for that.
+async fn mirrored(theirs: &TestRegistry) -> (ImageUpstream, TestRegistry, [Image; 2], Image) {
+    let upstream = ImageUpstream::start();
+    let images = ["a", "other"].map(Image::new);
     let log = PromisingLog::default();
-    let root = root(&theirs, &log);
-    for (tag, image) in [("v1", &image), ("other", &other)] {
+    for (tag, image) in [("v1", &images[0]), ("other", &images[1])] {
         upstream.add("team/app", tag, image);
     }
+    let signatures = list(&[signature(theirs, &log, &images[0].manifest, ANN).await]);
     let registry = TestRegistry::mirroring_images(&upstream).await;
+    ask_by(&registry, "team/", ANN, Some(root(theirs, &log))).await;
+    (upstream, registry, images, signatures)
+}
+
+#[tokio::test]
+async fn what_an_upstream_keeps_under_its_tag_is_brought_in() {
+    let theirs = TestRegistry::open().await;
+    let (upstream, registry, [image, other], signatures) = mirrored(&theirs).await;
     let reader = registry.shelf().by(registry.anonymous());
-    ask_by(&registry, "team/", ANN, Some(root.clone())).await;
     assert_eq!(refusals(&reader, "v1", &image).await, DENIED, "there is none");
-    let kept = list(&[signature(&theirs, &log, &image.manifest, ANN).await]);
-    upstream.add("team/app", &tag(&image.manifest), &kept);
+    upstream.add("team/app", &tag(&image.manifest), &signatures);
     assert_eq!(refusals(&reader, "v1", &image).await, DENIED, "it was asked just now");
     registry.clock.advance(minutes(2));
-    // Whoever asks for the signatures first gets them, with their parts.
-    reader.pull("team/app", &tag(&image.manifest), &kept).await;
     assert_eq!(refusals(&reader, "v1", &image).await, SERVED);
+    reader.pull("team/app", &tag(&image.manifest), &signatures).await;
     let denied = reader.manifest("team/app", "other").await;
     assert_eq!(refused(denied), ProblemCode::PolicyDenied);
-    ask_by(&registry, "team/", "bob@packages.example", Some(root.clone())).await;
-    assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
-    ask_by(&registry, "team/", ANN, Some(root)).await;
+    assert!(reader.blob("team/app", &digest(&other.config)).await.is_err());
     // What was brought in is kept.
     upstream.fake.offline().await;
     drop(reader);
     let registry = registry.reopened().await;
     assert_eq!(refusals(&registry.shelf(), &image.digest(), &image).await, SERVED);
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_signatures_alone_gets_them() {
+    let theirs = TestRegistry::open().await;
+    let (upstream, registry, [image, _], signatures) = mirrored(&theirs).await;
+    let tag = tag(&image.manifest);
+    upstream.add("team/app", &tag, &signatures);
+    let reader = registry.shelf().by(registry.anonymous());
+    reader.pull("team/app", &tag, &signatures).await;
+    assert_eq!(refusals(&reader, "v1", &image).await, SERVED);
+    // A list whose texts cannot be had is asked for once in a while, not each time.
+    let missing = list(&[(b"gone".to_vec(), json!({ "dev.cosignproject.cosign/signature": "A" }))]);
+    upstream.add_manifest("team/app", "missing", &missing.manifest);
+    for _ in 0..3 {
+        let denied = reader.manifest("team/app", "missing").await;
+        assert_eq!(refused(denied), ProblemCode::PolicyDenied);
+    }
+    let text = super::upstream::blob_path("team/app", &digest(b"gone"));
+    assert_eq!(upstream.asked("GET", &text), 1);
+}
+
+#[tokio::test]
+async fn signatures_are_not_asked_for_signatures() {
+    let theirs = TestRegistry::open().await;
+    let (upstream, registry, [image, _], _) = mirrored(&theirs).await;
+    // An image under the tag for another's signatures, and so on.
+    let chain: Vec<Image> = (0..4).map(|number| Image::new(&format!("link {number}"))).collect();
+    let mut before = &image;
+    for link in &chain {
+        upstream.add("team/app", &tag(&before.manifest), link);
+        before = link;
+    }
+    let reader = registry.shelf().by(registry.anonymous());
+    assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
+    let asked = |image: &Image| {
+        upstream.asked("HEAD", &super::upstream::manifest_path("team/app", &tag(&image.manifest)))
+    };
+    assert_eq!((asked(&image), asked(&chain[0])), (1, 0));
+}
+
+#[tokio::test]
+async fn a_front_repository_brings_them_in_from_behind() {
+    let (theirs, log) = (TestRegistry::open().await, PromisingLog::default());
+    let (upstream, image) = (ImageUpstream::start(), Image::new("a"));
+    let signatures = list(&[signature(&theirs, &log, &image.manifest, ANN).await]);
+    upstream.add("team/app", "v1", &image);
+    upstream.add("team/app", &tag(&image.manifest), &signatures);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    registry.repository("front", provender_domain::Visibility::Public).await;
+    registry.put_images_behind("front", "main").await;
+    let policy = asking("team/", ANN, Some(root(&theirs, &log)));
+    registry.registry.set_policy(&registry.operator(), "front", policy).await.unwrap();
+    let reader = registry.shelf_for("front", registry.anonymous());
+    assert_eq!(refusals(&reader, "v1", &image).await, SERVED);
+    reader.pull("team/app", &tag(&image.manifest), &signatures).await;
     registry.assert_sound().await;
 }
