@@ -78,7 +78,8 @@ impl Registry {
         if !is_evidence(kept) || is_about(kept) {
             return Ok(Listed::SomethingElse);
         }
-        let texts: HashSet<FileName> = self.texts_in(key, &kept.file.name).await?.collect();
+        let listed = self.signatures_in(key, &kept.file.name).await?;
+        let texts: HashSet<FileName> = listed.into_iter().map(|signature| signature.text).collect();
         if texts.is_empty() || texts.len() > SIGNATURES_LIMIT {
             return Ok(Listed::SomethingElse);
         }
@@ -121,12 +122,15 @@ impl Registry {
             let Some(tag) = query.ecosystem.signatures_tag(name) else { return Ok(false) };
             let bound = self.name_origin(query).await?;
             for upstream in query.eligible_upstreams(bound.as_ref()) {
-                let listed = self.tag_at(query, name, &tag, &upstream).await.or_else(to_nothing)?;
-                if let Some(list) = listed {
-                    return self.bring_in_list(query, &tag, &list, &upstream).await;
-                }
-                if self.is_exclusive_behind(query, &upstream).await? {
-                    break;
+                match self.tag_at(query, name, &tag, &upstream).await {
+                    Ok(Some(list)) => {
+                        return self.bring_in_list(query, &tag, &list, &upstream).await;
+                    }
+                    Ok(None) if self.is_exclusive_behind(query, &upstream).await? => break,
+                    Ok(None) => {}
+                    Err(problem) if problem.code == ProblemCode::Internal => return Err(problem),
+                    // One that fails has none for now.
+                    Err(_) => break,
                 }
             }
             Ok(false)
@@ -175,30 +179,11 @@ impl Registry {
         let Some(upstream) = upstreams.into_iter().find(|found| found.name == *upstream) else {
             return Ok(());
         };
-        let texts: HashSet<FileName> =
-            self.texts_in(&query.key(), &list.file.name).await?.collect();
-        for text in texts.iter().take(SIGNATURES_LIMIT) {
+        let listed = self.signatures_in(&query.key(), &list.file.name).await?;
+        for TaggedSignature { text, .. } in listed.iter().rev().take(SIGNATURES_LIMIT) {
             self.bring_in_small(query, text, &upstream, TEXT_LIMIT_BYTES).await?;
         }
         Ok(())
-    }
-
-    /// What is signed in this file.
-    async fn texts_in(
-        &self,
-        key: &PackageKey,
-        list: &FileName,
-    ) -> Result<impl Iterator<Item = FileName> + use<>, Problem> {
-        let listed = self.signatures_in(key, list).await?;
-        Ok(listed.into_iter().map(|signature| signature.text))
-    }
-}
-
-/// An upstream that fails has no signatures for now.
-fn to_nothing<T>(problem: Problem) -> Result<Option<T>, Problem> {
-    match problem.code {
-        ProblemCode::Internal => Err(problem),
-        _ => Ok(None),
     }
 }
 
