@@ -12,7 +12,7 @@ use provender_store::{TagChange, TagRow};
 use super::Visit;
 use super::page::{moment, size};
 
-/// Tags that are shown, the latest moved first.
+/// Tags that are shown, the latest moved first, those of signatures last.
 const TAGS_SHOWN: usize = 100;
 /// Entries of the history that are shown, the newest first.
 const CHANGES_SHOWN: usize = 50;
@@ -39,15 +39,20 @@ pub(super) async fn section(
     if tags.is_empty() && history.is_empty() {
         return Ok(html! {});
     }
-    tags.sort_by(|a, b| b.moved_at.cmp(&a.moved_at).then_with(|| a.tag.cmp(&b.tag)));
     let files: HashMap<&FileName, &FileReport> =
         report.files.iter().map(|file| (&file.kept.file.name, file)).collect();
+    let is_statement = |row: &TagRow| files.get(&row.file).is_some_and(|file| file.is_statement);
+    // Nobody looks for a signature's tag first, nor pulls it to run it.
+    tags.sort_by(|a, b| {
+        let by_kind = is_statement(a).cmp(&is_statement(b));
+        by_kind.then_with(|| b.moved_at.cmp(&a.moved_at)).then_with(|| a.tag.cmp(&b.tag))
+    });
     let shown = tags.iter().take(TAGS_SHOWN);
     let shown = shown.map(|row| Pointed { row, file: files.get(&row.file).copied() });
     let shown: Vec<Pointed<'_>> = shown.collect();
     let signers = signers(visit, &shown).await?;
     let endpoint = Endpoint { origin: visit.origin, repository };
-    let latest = shown.first().map(|pointed| &pointed.row.tag);
+    let latest = tags.first().filter(|row| !is_statement(row)).map(|row| &row.tag);
     let commands = ecosystem.client_fetch(&endpoint, &report.package, latest);
     Ok(html! {
         section {
@@ -66,7 +71,7 @@ pub(super) async fn section(
                 (table(ecosystem, &shown, &signers))
                 @if tags.len() > shown.len() {
                     p.empty {
-                        "And " (tags.len() - shown.len()) " moved before: "
+                        "And " (tags.len() - shown.len()) " more: "
                         code { "provender tag list" } " shows all."
                     }
                 }

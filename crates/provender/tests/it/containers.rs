@@ -43,9 +43,15 @@ impl Port {
 
     /// Pushes an image that differs by its content; the status, and the manifest's digest.
     fn push(&self, image: &str, tag: &str, content: &str) -> (u16, String) {
+        self.push_as(image, tag, content, "x/y")
+    }
+
+    /// The same with a layer of this type.
+    fn push_as(&self, image: &str, tag: &str, content: &str, kind: &str) -> (u16, String) {
         let mut config = self.push_blob(image, b"{}");
         config["mediaType"] = "application/vnd.oci.image.config.v1+json".into();
-        let layer = self.push_blob(image, content.as_bytes());
+        let mut layer = self.push_blob(image, content.as_bytes());
+        layer["mediaType"] = kind.into();
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer],
         });
@@ -211,6 +217,10 @@ fn pages_with_tags() {
     port.push("main/team/app", "latest", "one");
     port.push("main/team/app", "latest", "two");
     port.ask(&["sign", &port.reference("main/team/app:1.0")]).ok();
+    // What is newest is a signature, which nobody pulls to run it.
+    let signature = "application/vnd.dev.cosign.simplesigning.v1+json";
+    let tag = one.replace(':', "-") + ".sig";
+    assert_eq!(port.push_as("main/team/app", &tag, "{}", signature).0, 201);
     let (status, page) = port.house.visit("/-/ui/main/oci/team/app", None);
     assert_eq!(status, 200);
     let short = format!("{}…", &one[.."sha256:".len() + 12]);
@@ -223,10 +233,12 @@ fn pages_with_tags() {
         ">nobody<",
         "Manifests <span class=\"count\">2<",
         "Layers and configurations",
-        "History <span class=\"count\">3<",
+        "History <span class=\"count\">4<",
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
+    let places = ["app:latest", ">latest<", ">1.0<", &tag].map(|part| page.find(part).unwrap());
+    assert!(places.is_sorted(), "{places:?} {page}");
     assert!(!page.contains("token first administrator"), "{page}");
     let (_, page) = port.house.visit("/-/ui/main/oci/team/app", Some(&port.token));
     assert!(page.contains("token first administrator"), "{page}");
