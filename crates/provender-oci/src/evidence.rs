@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 use crate::attribute;
 use crate::file_name::{self, Kind};
 use crate::json;
-use crate::manifest::{self, Manifest};
-use crate::media_type::{self, ManifestType, Shape};
+use crate::manifest::{self, Descriptor, Manifest};
+use crate::media_type::{self, Shape};
 
 /// The type under which bundles are attached: by cosign 3, and by this server.
 const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -56,8 +56,7 @@ pub(crate) fn of(manifest: &Manifest) -> Option<Evidence> {
 /// statement is served with it.
 fn lists_manifests(manifest: &Manifest) -> bool {
     let mut parts = manifest.config.iter().chain(&manifest.entries);
-    manifest.kind.shape == Shape::Index
-        || parts.any(|part| ManifestType::named(&part.media_type).is_some())
+    manifest.kind.shape == Shape::Index || parts.any(Descriptor::is_manifest)
 }
 
 /// The signatures under cosign's tag for an image, each a layer with annotations (cosign's "Signature

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use provender_domain::{
     BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Scope,
-    Timestamp, Upstream,
+    Timestamp,
 };
 use provender_ecosystem::{Delivery, Document, Operation, Rendition, Subject, View};
 use provender_store::{OpenBlob, Write};
@@ -382,9 +382,7 @@ impl Registry {
     ) -> Result<FileAnswer, Problem> {
         let kept = self.kept_and_served(query, &name).await?;
         let (file, upstream, origin) = match &kept {
-            Some(kept) => {
-                (kept.file.clone(), upstream_of(query, &kept.origin), kept.origin.clone())
-            }
+            Some(kept) => (kept.file.clone(), query.upstream_of(&kept.origin), kept.origin.clone()),
             None => {
                 let entry = self.listed_entry(query, &name).await?;
                 (entry.file, entry.upstream, entry.facts.origin)
@@ -426,15 +424,6 @@ fn may_come_to_belong_here(query: &Query, kept: &KeptFile) -> bool {
     kept.state == FileState::Present
         && kept.origin != Origin::Published
         && query.ecosystem.digest_of_file(&kept.file.name).is_some()
-}
-
-/// The upstream that a kept file came from, if it is still one.
-fn upstream_of(query: &Query, origin: &Origin) -> Option<Arc<Upstream>> {
-    let Origin::Mirrored { upstream: name } = origin else {
-        return None;
-    };
-    let ecosystem = query.ecosystem.id().as_str();
-    query.repository.upstreams_of(ecosystem).find(|upstream| upstream.name == *name).cloned()
 }
 
 fn bytes_are_missing(kept: &KeptFile) -> Problem {

@@ -93,6 +93,13 @@ impl Query {
         upstreams.filter(is_eligible).cloned().collect()
     }
 
+    /// The upstream that a kept file came from, if it is still one.
+    pub(crate) fn upstream_of(&self, origin: &Origin) -> Option<Arc<Upstream>> {
+        let Origin::Mirrored { upstream: name } = origin else { return None };
+        let mut upstreams = self.repository.upstreams_of(self.ecosystem.id().as_str());
+        upstreams.find(|upstream| upstream.name == *name).cloned()
+    }
+
     pub(crate) fn owns(&self) -> bool {
         self.repository.owns(self.ecosystem.id().as_str(), &self.package)
     }

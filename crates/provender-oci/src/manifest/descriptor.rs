@@ -60,11 +60,15 @@ impl Descriptor {
         })
     }
 
+    /// Whether it names a manifest, and no blob.
+    pub(crate) fn is_manifest(&self) -> bool {
+        ManifestType::named(&self.media_type).is_some()
+    }
+
     /// The file that it names.
     pub(crate) fn file(&self) -> FileName {
         // Build caches list layers in their indexes.
-        let is_manifest = ManifestType::named(&self.media_type).is_some();
-        let kind = if is_manifest { Kind::Manifest } else { Kind::Blob };
+        let kind = if self.is_manifest() { Kind::Manifest } else { Kind::Blob };
         file_name::name(kind, &self.digest)
     }
 

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use provender_attest::{COSIGN_PAYLOAD_LIMIT_BYTES, CosignSignature, cosign_payload_digest};
-use provender_domain::{
-    FileName, KeptFile, Origin, Problem, ProblemCode, Tag, Upstream, UpstreamTarget,
-};
+use provender_domain::{FileName, KeptFile, Problem, ProblemCode, Tag, Upstream, UpstreamTarget};
 use provender_ecosystem::TaggedSignature;
 use provender_store::PackageKey;
 
@@ -148,9 +146,7 @@ impl Registry {
     ) -> Result<Option<FileName>, Problem> {
         if let UpstreamTarget::Repository { repository } = &upstream.target {
             let inner = self.nested(query, repository.as_str())?;
-            if self.name_origin(&inner).await? != Some(Origin::Published) {
-                self.bring_in_tagged_signatures(&inner, name).await?;
-            }
+            self.bring_in_tagged_signatures(&inner, name).await?;
             let row = self.inner.metadata.tag(&inner.key(), tag).await;
             return Ok(row.map_err(|error| store_problem(&error))?.map(|row| row.file));
         }
@@ -174,11 +170,7 @@ impl Registry {
 
     /// Brings in the texts of a list from where it came from itself.
     async fn bring_in_texts(&self, query: &Query, list: &KeptFile) -> Result<(), Problem> {
-        let Origin::Mirrored { upstream } = &list.origin else { return Ok(()) };
-        let upstreams = query.eligible_upstreams(Some(&list.origin));
-        let Some(upstream) = upstreams.into_iter().find(|found| found.name == *upstream) else {
-            return Ok(());
-        };
+        let Some(upstream) = query.upstream_of(&list.origin) else { return Ok(()) };
         let listed = self.signatures_in(&query.key(), &list.file.name).await?;
         for TaggedSignature { text, .. } in listed.iter().rev().take(SIGNATURES_LIMIT) {
             self.bring_in_small(query, text, &upstream, TEXT_LIMIT_BYTES).await?;

@@ -95,6 +95,18 @@ pub(super) async fn refusals(shelf: &Shelf, tag: &str, image: &Image) -> [Option
     ]
 }
 
+/// What was brought in is kept: it serves this image also after a restart, without the upstream.
+pub(super) async fn assert_kept_without(
+    upstream: &ImageUpstream,
+    registry: TestRegistry,
+    image: &Image,
+) {
+    upstream.fake.offline().await;
+    let registry = registry.reopened().await;
+    assert_eq!(refusals(&registry.shelf(), &image.digest(), image).await, SERVED);
+    registry.assert_sound().await;
+}
+
 pub(super) const DENIED: [Option<ProblemCode>; 3] = [Some(ProblemCode::PolicyDenied); 3];
 pub(super) const SERVED: [Option<ProblemCode>; 3] = [None; 3];
 
@@ -378,12 +390,8 @@ async fn what_is_mirrored_is_served_by_its_upstreams_signature() {
         assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
         ask_by(&registry, "team/", ANN, Some(root)).await;
         assert_eq!(refusals(&reader, "other", &other).await, DENIED);
-        // What was brought in is kept.
-        upstream.fake.offline().await;
         drop(reader);
-        let registry = registry.reopened().await;
-        assert_eq!(refusals(&registry.shelf(), &image.digest(), &image).await, SERVED);
-        registry.assert_sound().await;
+        assert_kept_without(&upstream, registry, &image).await;
     }
 }
 
