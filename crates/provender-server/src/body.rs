@@ -12,21 +12,21 @@ use tokio::runtime::Handle;
 
 use crate::exchange::Giving;
 
-/// A response's body: one frame of bytes in memory or, by way of a mapping, in a file; or a file
-/// that is still being fetched, in as many frames as it comes in.
+/// A response's body: one frame of bytes in memory or, by way of a mapping, in a file; or the bytes
+/// of a file as they come, in as many frames.
 #[derive(Default)]
 pub(crate) struct Body(Content, Option<Giving>);
 
 enum Content {
     Whole(Bytes),
     /// Apart, so that the bodies of all other responses stay small.
-    Fetched(Box<Fetched>),
+    Streamed(Box<Streamed>),
 }
 
 /// A body did not come to its end. hyper then closes the connection before the promised length, or
 /// before the last chunk, so that no client takes what it has for the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a file that was being fetched was cut off")]
+#[error("a file was cut off")]
 pub(crate) struct BodyCutOff;
 
 impl Body {
@@ -35,21 +35,29 @@ impl Body {
         Self::default()
     }
 
-    /// The bytes of a file as they come; waited for as if on `home`, to which they belong.
+    /// The bytes of a file that is still being fetched; waited for as if on `home`, to which they
+    /// belong.
     pub(crate) fn fetched(file: FileStream, home: Handle) -> Self {
-        let left_bytes = file.size_bytes;
+        let size_bytes = file.size_bytes;
         let chunks = unfold(file, async |mut file| Some((file.next().await?, file)));
-        Self(
-            Content::Fetched(Box::new(Fetched { chunks: Box::pin(chunks), left_bytes, home })),
-            None,
-        )
+        Self::streamed(chunks, size_bytes, home)
+    }
+
+    /// The same of what comes otherwise, so many bytes where that is known.
+    pub(crate) fn streamed(
+        chunks: impl Stream<Item = Result<Bytes, CutOff>> + Send + 'static,
+        size_bytes: Option<u64>,
+        home: Handle,
+    ) -> Self {
+        let streamed = Streamed { chunks: Box::pin(chunks), left_bytes: size_bytes, home };
+        Self(Content::Streamed(Box::new(streamed)), None)
     }
 
     /// Its bytes, if they are all in memory.
     pub(crate) fn whole(&self) -> Option<&Bytes> {
         match &self.0 {
             Content::Whole(bytes) => Some(bytes),
-            Content::Fetched(_) => None,
+            Content::Streamed(_) => None,
         }
     }
 
@@ -84,35 +92,35 @@ impl http_body::Body for Body {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Content::Fetched(fetched) => fetched.poll_frame(context),
+            Content::Streamed(streamed) => streamed.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Content::Whole(bytes) => bytes.is_empty(),
-            Content::Fetched(_) => false,
+            Content::Streamed(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Fetched(fetched) => {
-                fetched.left_bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
+            Content::Streamed(streamed) => {
+                streamed.left_bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
             }
         }
     }
 }
 
-struct Fetched {
+struct Streamed {
     chunks: Pin<Box<dyn Stream<Item = Result<Bytes, CutOff>> + Send>>,
     /// What is still to come, where that is known.
     left_bytes: Option<u64>,
     home: Handle,
 }
 
-impl Fetched {
+impl Streamed {
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,

@@ -4,16 +4,18 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, ETAG, LINK, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use provender_domain::{BlobId, Problem, ProblemCode};
-use provender_registry::{FileAnswer, FileHead, FileStream};
+use provender_registry::{CutOff, FileAnswer, FileHead, FileStream};
 use provender_store::Content;
 use tokio::runtime::Handle;
 
+use crate::accept::Connection;
 use crate::api::BASE_PATH;
 use crate::body::Body;
 use crate::conditional::{self, Condition};
@@ -22,7 +24,6 @@ use crate::index::{DOCUMENT_POLICY, NO_SNIFFING};
 use crate::limits::{FETCH_PAUSE, SMALL_FILE_BYTES};
 use crate::mapping::Mapping;
 use crate::range::Slice;
-use crate::transport::Announced;
 
 /// A file, or the part of it that is asked for, or 304, 412 or 416.
 ///
@@ -32,14 +33,14 @@ pub(crate) fn respond(
     request: &HeaderMap,
     mut found: FileAnswer,
     is_public: bool,
-    announced: &Announced,
+    connection: &Connection,
 ) -> Result<Response<Body>, Problem> {
     let etag = format!("\"{}\"", found.blob.to_hex());
     let chosen = std::mem::take(&mut found.fields);
     let mut response = match conditional::evaluate(request, &etag) {
         Condition::Failed => return Ok(status(StatusCode::PRECONDITION_FAILED)),
         Condition::NotModified => status(StatusCode::NOT_MODIFIED),
-        Condition::Holds => content(request, &etag, found, announced)?,
+        Condition::Holds => content(request, &etag, found, connection)?,
     };
     let headers = response.headers_mut();
     let etag = HeaderValue::try_from(etag).map_err(|error| Problem::internal(&error))?;
@@ -100,7 +101,7 @@ fn content(
     request: &HeaderMap,
     etag: &str,
     found: FileAnswer,
-    announced: &Announced,
+    connection: &Connection,
 ) -> Result<Response<Body>, Problem> {
     let size_bytes = found.size_bytes;
     let slice = match request.get(RANGE).and_then(|value| value.to_str().ok()) {
@@ -110,10 +111,10 @@ fn content(
     let content_type = fields::media_type(&found.content_type);
     let evidence = found.evidence.as_ref().map(evidence_link).transpose()?;
     let mut response = match slice {
-        Slice::Whole => Response::new(body(found, 0, size_bytes, announced)?),
+        Slice::Whole => Response::new(body(found, 0, size_bytes, connection)?),
         Slice::Part { offset_bytes, length_bytes } => {
             let last = offset_bytes + length_bytes - 1;
-            let body = body(found, offset_bytes, length_bytes, announced)?;
+            let body = body(found, offset_bytes, length_bytes, connection)?;
             partial(body, &format!("bytes {offset_bytes}-{last}/{size_bytes}"))?
         }
         Slice::Unsatisfiable => return unsatisfiable(size_bytes),
@@ -139,12 +140,12 @@ fn evidence_link(blob: &BlobId) -> Result<HeaderValue, Problem> {
 }
 
 /// Bytes that are in memory as they are; reads a small file, maps a large one and announces it to
-/// the connection.
+/// the connection. One that nobody has read since it was pushed comes from the disk.
 fn body(
     found: FileAnswer,
     offset_bytes: u64,
     length_bytes: u64,
-    announced: &Announced,
+    connection: &Connection,
 ) -> Result<Body, Problem> {
     let file = match found.open.content {
         Content::File(file) => file,
@@ -154,10 +155,19 @@ fn body(
             return Ok(Body::from(bytes.into_inner().slice(first..end)));
         }
     };
+    if let Some(unread) = found.open.unread
+        && length_bytes == found.size_bytes
+    {
+        let chunks = unread.read(file, length_bytes).map_err(move |error| {
+            tracing::warn!(file = %found.name, %error, "a file could not be read to its end");
+            CutOff
+        });
+        return Ok(Body::streamed(chunks, Some(length_bytes), connection.home.clone()));
+    }
     if length_bytes > SMALL_FILE_BYTES {
         let mapping = Mapping::new(file, offset_bytes, length_bytes);
         let mapping = Arc::new(mapping.map_err(|error| Problem::internal(&error))?);
-        announced.announce(Arc::clone(&mapping));
+        connection.exchange.announced.announce(Arc::clone(&mapping));
         return Ok(Body::from(mapping.bytes()));
     }
     let length = usize::try_from(length_bytes).expect("at most SMALL_FILE_BYTES");

@@ -238,9 +238,7 @@ async fn read(
             }
             Ok(response)
         }
-        Answer::File(found) => {
-            file::respond(headers, found, is_public, &connection.exchange.announced)
-        }
+        Answer::File(found) => file::respond(headers, found, is_public, connection),
         Answer::Stream(found) => {
             file::respond_while_fetched(found, is_public, parts.version, &connection.home)
         }

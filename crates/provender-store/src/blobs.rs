@@ -20,11 +20,13 @@ mod content;
 mod growing;
 mod hashers;
 mod local;
+mod pace;
 mod pieces;
 mod recent;
 mod small;
 mod staging;
 mod tail;
+mod uncached;
 mod upload;
 mod writer;
 
@@ -33,6 +35,7 @@ pub use content::Content;
 pub use small::{SMALL_BLOB_BYTES, SmallBlob};
 pub use staging::Staging;
 pub use tail::{HELD_BACK_BYTES, Tail, TailReader};
+pub use uncached::Unread;
 pub use upload::{RemovedUploads, Upload};
 
 /// The blobs of one server. Clones share them.
@@ -55,6 +58,8 @@ pub struct OpenBlob {
     pub content: Content,
     /// The blob's size, in bytes.
     pub size_bytes: u64,
+    /// For whoever is about to send all of a file: that nobody has read it yet.
+    pub unread: Option<Unread>,
 }
 
 /// One blob in a list.
@@ -202,8 +207,10 @@ impl Blobs {
 
     /// From where it is kept.
     async fn open_stored(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
-        if let Some(open) = self.local.open_blob(id)? {
-            return Ok(Some(open));
+        if let Some(file) = self.local.open_blob(id)? {
+            let size_bytes = file.metadata().map_err(BlobError::Io)?.len();
+            let unread = Unread::of(&self.local, id);
+            return Ok(Some(OpenBlob { content: file.into(), size_bytes, unread }));
         }
         Ok(self.metadata.small_blob(id).await?.map(OpenBlob::from))
     }
@@ -282,11 +289,19 @@ impl Blobs {
         self.local.steps().attach(faults);
         self
     }
+
+    /// As if the disk had been found to be slow: nothing goes past the kernel's cache for minutes.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn on_a_slow_disk(self) -> Self {
+        self.local.uncached().pace().be_slow(std::time::Instant::now());
+        self
+    }
 }
 
 impl From<Bytes> for OpenBlob {
     fn from(bytes: Bytes) -> Self {
-        Self { size_bytes: bytes.len() as u64, content: bytes.into() }
+        Self { size_bytes: bytes.len() as u64, content: bytes.into(), unread: None }
     }
 }
 

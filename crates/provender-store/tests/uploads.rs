@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use provender_domain::{Algorithm, BlobId, Digest};
 use provender_store::{
-    BlobError, Blobs, FaultMode, Faults, RemovedUploads, Scrub, Upload, VerifyError,
+    BlobError, Blobs, Content, FaultMode, Faults, OpenBlob, RemovedUploads, Scrub, Upload,
+    VerifyError,
 };
 use sha2::Digest as _;
 use support::open_blobs;
@@ -95,6 +97,111 @@ async fn pieces_become_one_blob_whatever_happens_in_between() {
         check(1_000_001, restart).await;
         check(70_000, restart).await;
     }
+}
+
+/// A large blob that was just pushed, and its bytes; `None` where no file can be written past the
+/// kernel's cache.
+async fn pushed(blobs: &Blobs) -> Option<(BlobId, Vec<u8>)> {
+    let (id, bytes) = pushed_again(blobs).await;
+    let is_unread = open(blobs, &id).await.unread.is_some();
+    if !is_unread {
+        support::skip("files past the kernel's cache: the file system has no such");
+    }
+    is_unread.then_some((id, bytes))
+}
+
+async fn pushed_again(blobs: &Blobs) -> (BlobId, Vec<u8>) {
+    let bytes = pattern(LARGE_BYTES);
+    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    // In two requests, of which the second has no bytes, as clients do.
+    for part in bytes.chunks(100_000) {
+        write(&mut upload, part).await.unwrap();
+    }
+    upload.pause().await.unwrap();
+    let blob = resumed(blobs).await.finish().await.unwrap();
+    let id = blobs.commit(blob.verify(&[]).await.unwrap()).await.unwrap();
+    (id, bytes)
+}
+
+async fn open(blobs: &Blobs, id: &BlobId) -> OpenBlob {
+    blobs.open_blob(id).await.unwrap().unwrap()
+}
+
+/// Its bytes as whoever is first is sent them.
+fn first_read(open: OpenBlob) -> impl Stream<Item = Result<Bytes, BlobError>> + Send {
+    let Content::File(file) = open.content else { panic!("it is large") };
+    open.unread.unwrap().read(file, open.size_bytes)
+}
+
+#[tokio::test]
+async fn who_reads_what_was_pushed_gets_it_from_the_disk_the_first_time() {
+    let root = tempfile::tempdir().unwrap();
+    let blobs = open_blobs(root.path()).await;
+    let Some((id, bytes)) = pushed(&blobs).await else { return };
+    // Who looks and asks for no bytes is not the first; nor who is about to.
+    drop(first_read(open(&blobs, &id).await));
+    let (first, second) = (open(&blobs, &id).await, open(&blobs, &id).await);
+    for reading in [first, second] {
+        let read: Vec<Bytes> = first_read(reading).try_collect().await.unwrap();
+        assert!(read.concat() == bytes);
+    }
+    assert!(open(&blobs, &id).await.unread.is_none());
+
+    // Not everybody who may be slow is given memory for that.
+    let (id, _) = pushed(&blobs).await.unwrap();
+    let mut all = Vec::new();
+    let most = loop {
+        match open(&blobs, &id).await.unread {
+            Some(unread) => all.push(unread),
+            None => break all.len(),
+        }
+    };
+    assert!((1..100).contains(&most), "{most}");
+    all.pop();
+    // Nor are those done who have all of it and have not sent it.
+    let reading = open(&blobs, &id).await;
+    let mut read: Vec<Bytes> = first_read(reading).try_collect().await.unwrap();
+    let (id, _) = pushed_again(&blobs).await;
+    assert!(open(&blobs, &id).await.unread.is_none());
+    read.truncate(1);
+    assert!(open(&blobs, &id).await.unread.is_none());
+    read.clear();
+    assert!(open(&blobs, &id).await.unread.is_some());
+    drop(all);
+    let mut read = Vec::new();
+    open(&blobs, &id).await.content.read_to_end(&mut read).unwrap();
+    assert!(read == bytes);
+}
+
+#[tokio::test]
+async fn a_first_reading_may_end_early_and_says_where_bytes_are_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let blobs = open_blobs(root.path()).await;
+    let Some((id, bytes)) = pushed(&blobs).await else { return };
+    let mut reading = Box::pin(first_read(open(&blobs, &id).await));
+    let some = reading.next().await.unwrap().unwrap();
+    assert!(!some.is_empty() && bytes.starts_with(&some));
+    drop(reading);
+    assert!(open(&blobs, &id).await.unread.is_none());
+
+    // The same bytes, pushed anew, and cut off by a stranger.
+    let (id, _) = pushed(&blobs).await.unwrap();
+    let reading = first_read(open(&blobs, &id).await);
+    let hex = id.to_hex();
+    let path = root.path().join("blobs/sha256").join(&hex[..2]).join(&hex);
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(LARGE_BYTES as u64 - 5).unwrap();
+    let mut read = Vec::new();
+    let mut reading = Box::pin(reading);
+    let error = loop {
+        match reading.next().await.unwrap() {
+            Ok(some) => read.extend_from_slice(&some),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, BlobError::Io(_)), "{error:?}");
+    assert!(reading.next().await.is_none());
+    assert!(read.len() < LARGE_BYTES - 5 && bytes.starts_with(&read));
 }
 
 #[tokio::test]
@@ -344,7 +451,8 @@ async fn other_algorithms_need_no_second_pass() {
 #[tokio::test]
 async fn every_step_may_fail() {
     // Create, three writes, fsync, rename, fsync of the directory.
-    fail_every_step(2_500_000, 7).await;
+    fail_every_step(2_500_000, 7, |blobs| blobs).await;
+    fail_every_step(2_500_000, 7, Blobs::on_a_slow_disk).await;
 }
 
 /// So may those of one so large that it is made durable while it comes, wherever that falls between
@@ -352,18 +460,20 @@ async fn every_step_may_fail() {
 #[tokio::test]
 async fn every_step_may_fail_of_a_large_one() {
     // As above, with more writes, and at least one sync of each half.
-    fail_every_step(10_000_000, 16).await;
+    fail_every_step(10_000_000, 16, Blobs::on_a_slow_disk).await;
+    // Without these, as what goes past the kernel's cache is on the disk when it is written.
+    fail_every_step(10_000_000, 14, |blobs| blobs).await;
 }
 
 /// Every step fails once, before it happened and after it, and there are so many at least; whoever
 /// goes on from what the store says it has comes to the right blob.
-async fn fail_every_step(length_bytes: usize, steps_min: u64) {
+async fn fail_every_step(length_bytes: usize, steps_min: u64, disk: impl Fn(Blobs) -> Blobs) {
     let bytes = pattern(length_bytes);
     for mode in [FaultMode::BeforePersisted, FaultMode::AfterPersisted] {
         for step in 0.. {
             let root = tempfile::tempdir().unwrap();
             let faults = Faults::at(step, mode);
-            let blobs = open_blobs(root.path()).await.with_faults(faults.clone());
+            let blobs = disk(open_blobs(root.path()).await).with_faults(faults.clone());
             let failures = push_stubbornly(&blobs, root.path(), &bytes).await;
             assert_eq!(failures, u32::from(faults.fired()), "step {step} {mode:?}");
             assert_eq!(blobs.scrub(&id_of(&bytes)).await.unwrap(), Scrub::Intact);

@@ -12,11 +12,10 @@ use provender_registry::CutOff;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::Handle;
 
-use super::{Body, Content, Fetched};
+use super::{Body, Content};
 
 fn fetched(chunks: Vec<Result<Bytes, CutOff>>, left_bytes: Option<u64>) -> Body {
-    let chunks = Box::pin(stream::iter(chunks));
-    Body(Content::Fetched(Box::new(Fetched { chunks, left_bytes, home: Handle::current() })), None)
+    Body::streamed(stream::iter(chunks), left_bytes, Handle::current())
 }
 
 /// What a client reads until the connection is closed; only one of two requests may be answered

@@ -19,9 +19,10 @@ use provender_domain::BlobId;
 use tempfile::TempPath;
 use tokio::sync::Semaphore;
 
+use super::BlobFacts;
 use super::blob::{Body, Staged};
+use super::uncached::Uncached;
 use super::upload::Uploads;
-use super::{BlobFacts, OpenBlob};
 use crate::steps::Steps;
 use crate::{BlobError, Space};
 
@@ -41,6 +42,7 @@ pub(super) struct Local {
     /// Held per shard while a name is put in place, or is looked at and taken away.
     turns: Vec<Mutex<()>>,
     early_syncs: Arc<Semaphore>,
+    uncached: Uncached,
     steps: Steps,
 }
 
@@ -55,7 +57,8 @@ impl Local {
         let uploads = Uploads::new(uploads);
         let steps = Steps::telling(space);
         let early_syncs = Arc::new(Semaphore::new(EARLY_SYNCS_MAX));
-        let local = Self { blobs, staging, uploads, store, turns, early_syncs, steps };
+        let uncached = Uncached::new();
+        let local = Self { blobs, staging, uploads, store, turns, early_syncs, uncached, steps };
         let (mut file, _path) = local.create_staged()?;
         file.write_all(b"can this be written?")?;
         Ok(local)
@@ -68,6 +71,11 @@ impl Local {
     /// Room for threads that make files durable which are not whole.
     pub(super) fn early_syncs(&self) -> &Arc<Semaphore> {
         &self.early_syncs
+    }
+
+    /// What goes past the kernel's cache.
+    pub(super) fn uncached(&self) -> &Uncached {
+        &self.uncached
     }
 
     pub(super) fn uploads(&self) -> &Uploads {
@@ -111,6 +119,9 @@ impl Local {
             self.steps.file(|| path.persist(&place).map_err(io::Error::from))?;
         }
         self.steps.file(|| sync_directory(&self.shard(&id)))?;
+        if early.went_past_the_cache() {
+            self.uncached.note_unread(id);
+        }
         source.leave();
         Ok(id)
     }
@@ -127,12 +138,8 @@ impl Local {
         self.path(id).try_exists()
     }
 
-    pub(super) fn open_blob(&self, id: &BlobId) -> Result<Option<OpenBlob>, BlobError> {
-        let Some(file) = present(File::open(self.path(id)))? else {
-            return Ok(None);
-        };
-        let size_bytes = file.metadata()?.len();
-        Ok(Some(OpenBlob { content: file.into(), size_bytes }))
+    pub(super) fn open_blob(&self, id: &BlobId) -> io::Result<Option<File>> {
+        present(File::open(self.path(id)))
     }
 
     pub(super) async fn read(

@@ -1,9 +1,10 @@
 //! Bytes as they came from a socket, until they are written.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Write as _};
+use std::io::{self, IoSlice};
 
 use bytes::{Bytes, BytesMut};
+use rustix::io::Errno;
 
 /// From how many bytes on a piece is kept as it came. A smaller one is copied: it may be all that
 /// is in the buffer it was read into. A request's body is read into 256 KiB, so that what is kept of
@@ -53,17 +54,20 @@ impl Pieces {
         copy.into()
     }
 
-    /// Writes all of it at the file's place.
-    pub(super) fn write_all(&self, mut file: &File) -> io::Result<()> {
+    /// Writes all of it at this place of the file.
+    pub(super) fn write_all_at(&self, file: &File, mut offset_bytes: u64) -> io::Result<()> {
         let mut slices: Vec<_> = self.iter().map(IoSlice::new).collect();
         let mut left = &mut *slices;
         IoSlice::advance_slices(&mut left, 0);
         while !left.is_empty() {
-            match file.write_vectored(left) {
+            match rustix::io::pwritev(file, left, offset_bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => IoSlice::advance_slices(&mut left, count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Ok(count) => {
+                    IoSlice::advance_slices(&mut left, count);
+                    offset_bytes += count as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -107,8 +111,9 @@ mod tests {
             assert_eq!(pieces.iter().collect::<Vec<_>>().concat(), whole, "{lengths:?}");
             assert_eq!(pieces.copied(), whole, "{lengths:?}");
             let path = directory.path().join("file");
-            pieces.write_all(&File::create(&path).unwrap()).unwrap();
-            assert_eq!(std::fs::read(&path).unwrap(), whole, "{lengths:?}");
+            pieces.write_all_at(&File::create(&path).unwrap(), 3).unwrap();
+            let written = std::fs::read(&path).unwrap();
+            assert_eq!(written.get(3..).unwrap_or_default(), whole, "{lengths:?}");
             pieces.clear();
             assert_eq!((pieces.length_bytes(), pieces.copied().len()), (0, 0), "{lengths:?}");
         }

@@ -7,7 +7,7 @@ use provender_domain::Algorithm;
 use tempfile::TempPath;
 
 use super::blob::{Blob, Body, Source, Staged, Unverified};
-use super::growing::Growing;
+use super::growing::{Growing, Way};
 use super::hashers::Hashers;
 use super::local::Local;
 use super::pieces::Pieces;
@@ -113,7 +113,8 @@ impl Sink for StagedFile {
     fn open(beginning: Beginning, local: &Local) -> Result<Self, BlobError> {
         let Beginning { hashers, unkept } = beginning;
         let (file, path) = local.create_staged()?;
-        let file = Growing::new(file, 0, Arc::default());
+        // Whoever checks it reads it at once.
+        let file = Growing::new(file, 0, Arc::default(), Way::Cache);
         unkept.is_there(&Body::File(Arc::clone(file.file())));
         Ok(Self { file, path, hashers, unkept })
     }

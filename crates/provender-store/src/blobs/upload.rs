@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -28,12 +28,12 @@ use tempfile::TempPath;
 
 use super::blob::{Blob, Body, Source, Staged, Unverified};
 use super::blocking;
-use super::growing::{EarlySync, Growing};
+use super::growing::{EarlySync, Growing, Way};
 use super::hashers::{Hashers, read_all};
 use super::local::{Local, present};
 use super::pieces::Pieces;
 use super::small::SMALL_BLOB_BYTES;
-use super::writer::{Sink, Writer};
+use super::writer::{BUFFER_BYTES, Sink, Writer};
 use crate::BlobError;
 
 /// How many files one thread looks at in a row when abandoned uploads are removed: it is free for
@@ -106,14 +106,24 @@ impl Upload {
 
     /// Appends bytes. May return before they are written; an error then shows later.
     ///
-    /// Dropping the future before it is done appends nothing.
+    /// Dropping the future before it is done appends the first of them at most, which are counted.
     ///
     /// # Errors
     /// [`BlobError::Abandoned`] after any other error. What was written before can be resumed.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
-        self.writer.write(chunk.clone(), || self.received.clone()).await?;
-        self.received.hashers.update(&chunk);
-        self.received.size_bytes += chunk.len() as u64;
+    pub async fn write(&mut self, mut chunk: Bytes) -> Result<(), BlobError> {
+        while !chunk.is_empty() {
+            // What a thread is given ends where a disk's blocks do, so that they can be written past
+            // the kernel's cache.
+            let behind = usize::try_from(self.received.size_bytes % BUFFER_BYTES as u64)
+                .expect("less than a buffer");
+            if behind == 0 {
+                self.writer.hand_over(|| self.received.clone()).await?;
+            }
+            let part = chunk.split_to(chunk.len().min(BUFFER_BYTES - behind));
+            self.writer.write(part.clone(), || self.received.clone()).await?;
+            self.received.hashers.update(&part);
+            self.received.size_bytes += part.len() as u64;
+        }
         Ok(())
     }
 
@@ -382,7 +392,7 @@ impl Sink for UploadFile {
     type Mark = Known;
 
     fn open(mut hold: Hold, _: &Local) -> Result<Self, BlobError> {
-        let mut file = hold.open_file()?;
+        let file = hold.open_file()?;
         // Where that fails it is read again.
         let rest = hold.rest.take().ok_or(BlobError::Abandoned)?;
         rest.early.known()?;
@@ -393,8 +403,8 @@ impl Sink for UploadFile {
             Ordering::Greater => file.set_len(size_bytes)?,
             Ordering::Less => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
-        file.seek(SeekFrom::Start(size_bytes))?;
-        let file = Growing::new(file, size_bytes, Arc::clone(&rest.early));
+        let early = Arc::clone(&rest.early);
+        let file = Growing::new(file, size_bytes, early, Way::PastTheCache);
         hold.rest = Some(rest);
         Ok(Self { file, hold })
     }

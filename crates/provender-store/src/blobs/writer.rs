@@ -92,6 +92,17 @@ impl<S: Sink> Writer<S> {
         Ok(())
     }
 
+    /// Hands what is gathered to a thread, if anything is; the same is true of the mark.
+    pub(super) async fn hand_over(
+        &mut self,
+        mark: impl FnOnce() -> S::Mark,
+    ) -> Result<(), BlobError> {
+        match self.gathered.length_bytes() {
+            0 => Ok(()),
+            _ => self.flush(mark).await,
+        }
+    }
+
     /// Forgets what no thread has been given yet.
     pub(super) fn forget_buffered(&mut self) {
         self.gathered.clear();
@@ -102,12 +113,8 @@ impl<S: Sink> Writer<S> {
         &mut self,
         mark: impl FnOnce() -> S::Mark,
     ) -> Result<(), BlobError> {
-        self.settle().await?;
-        if self.gathered.length_bytes() > 0 {
-            self.flush(mark).await?;
-            self.settle().await?;
-        }
-        Ok(())
+        self.hand_over(mark).await?;
+        self.settle().await.map(drop)
     }
 
     /// Everything that was appended, and what the file would have been made of, where that is at

@@ -245,6 +245,35 @@ fn pages_with_tags() {
 }
 
 #[test]
+fn a_large_layer_is_the_same_for_whoever_pulls_it_first_and_next() {
+    let port = Port::open();
+    let numbers: Vec<String> = (0..400_000).map(|number: u32| number.to_string()).collect();
+    let layer = numbers.join(" ");
+    let (status, _) = port.push("main/team/app", "1.0", &layer);
+    assert_eq!(status, 201);
+    let path = format!("/v2/main/team/app/blobs/{}", digest_of(layer.as_bytes()));
+    let ask = |method: &str, more: &str| {
+        let token = &port.token;
+        let head = format!("{method} {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n{more}");
+        port.house.whole_answer(&head)
+    };
+    let length = format!("\r\ncontent-length: {}\r\n", layer.len());
+    let mut heads = Vec::new();
+    for _ in 0..3 {
+        let (head, body) = ask("HEAD", "");
+        assert!(head.contains(&length) && body.is_empty(), "{head}");
+        let (head, body) = ask("GET", "");
+        assert!(head.starts_with("HTTP/1.1 200") && head.contains(&length), "{head}");
+        assert!(body == layer);
+        heads.push(head.lines().filter(|line| !line.starts_with("date:")).collect::<String>());
+        let (head, body) = ask("GET", "Range: bytes=1000000-1999999\r\n");
+        assert!(head.starts_with("HTTP/1.1 206"), "{head}");
+        assert!(body == layer[1_000_000..2_000_000]);
+    }
+    assert!(heads.iter().all(|head| *head == heads[0]), "{heads:?}");
+}
+
+#[test]
 fn into_quarantine_and_out_again() {
     let house = House::start(&[]);
     let token = house.first_token().unwrap();
