@@ -222,7 +222,7 @@ impl Registry {
     }
 
     /// The bundles in the files that say of themselves that they are about this one.
-    async fn attached_bundles(
+    pub(crate) async fn attached_bundles(
         &self,
         key: &PackageKey,
         name: &FileName,

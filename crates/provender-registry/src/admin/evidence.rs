@@ -1,13 +1,15 @@
 //! Evidence: what is known of a file, from where it came to its place in the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use provender_domain::{
     Actor, BlobId, EcosystemId, EventKind, FileName, KeptFile, PackageName, Problem, ProblemCode,
     Purl, Scope, Timestamp, Visibility,
 };
 use provender_ecosystem::PurlSubject;
-use provender_store::{Attestation, EventFilter, FileKey, PackageKey, StoredKey};
+use provender_store::{
+    Attestation, AttestationSource, EventFilter, FileKey, PackageKey, StoredKey,
+};
 
 use super::packages::{FileReport, file_report};
 use crate::error::{shown, store_problem};
@@ -119,11 +121,48 @@ impl Registry {
             Some(file) => self.may_see(caller, &file.package),
             None => caller.holds(Scope::Admin, None, None),
         };
-        let visible: Vec<Attestation> = attestations.into_iter().filter(seen).collect();
+        let visible = attestations.into_iter().filter(seen).collect();
+        let visible = self.not_taken_away(visible).await?;
         if visible.is_empty() {
             return Err(Problem::not_found("nothing is attested here of these bytes"));
         }
         Ok(visible)
+    }
+
+    /// Without those of other people that are files of their own beside what they are about, and were
+    /// taken away since. One that came before what it is about is known of the bytes alone: it is
+    /// there if it is beside any of the files that have these bytes.
+    async fn not_taken_away(
+        &self,
+        mut attestations: Vec<Attestation>,
+    ) -> Result<Vec<Attestation>, Problem> {
+        let mut attached = HashMap::new();
+        for file in attestations.iter().filter_map(|attestation| attestation.file.as_ref()) {
+            if let Some((key, name)) = self.attached_to(file)
+                && !attached.contains_key(file)
+            {
+                attached.insert(file.clone(), self.attached_bundles(&key, &name).await?);
+            }
+        }
+        attestations.retain(|attestation| match (attestation.source, &attestation.file) {
+            (AttestationSource::Ours, _) => true,
+            (_, Some(file)) => {
+                attached.get(file).is_none_or(|bundles| bundles.contains(&attestation.bundle))
+            }
+            (_, None) => {
+                let mut all = attached.values().flatten();
+                attached.is_empty() || all.any(|bundle| *bundle == attestation.bundle)
+            }
+        });
+        Ok(attestations)
+    }
+
+    /// The file to which whatever is attested of it is attached, if it is of that kind.
+    fn attached_to(&self, file: &FileKey) -> Option<(PackageKey, FileName)> {
+        let ecosystem = self.ecosystem(&file.package.ecosystem)?;
+        ecosystem.digest_of_file(&file.name)?;
+        let StoredKey { repository, package, .. } = file.package.clone();
+        Some((PackageKey { repository, ecosystem: ecosystem.id(), package }, file.name.clone()))
     }
 
     async fn files_with(&self, blob: &BlobId) -> Result<Vec<FileKey>, Problem> {
@@ -217,6 +256,7 @@ impl Registry {
         };
         let row = metadata.package(&key).await.map_err(|error| store_problem(&error))?;
         let attestations = self.attestations_of(&key, &file.name).await?;
+        let attestations = self.not_taken_away(attestations).await?;
         let events = self.events_about(caller, &key, &file.name).await?;
         let version = kept.file.version.as_ref();
         let purl = ecosystem.purl(&key.package, version, Some(&file.name)).to_string();

@@ -8,6 +8,7 @@ use provender_authority::oidc::San;
 use provender_domain::{
     NamePattern, Problem, ProblemCode, RepositoryPolicy, SignatureRule, TextPattern,
 };
+use provender_store::{Attestation, AttestationSource};
 use provender_testing::sha256_hex;
 use serde_json::{Value, json};
 
@@ -189,9 +190,24 @@ async fn a_signature_that_was_taken_away_counts_no_more() {
         shelf.push(name, "v1", &image).await.unwrap();
         shelf.push(name, &right.digest(), &right).await.unwrap();
         shelf.pull(name, "v1", &image).await;
+        let attested = async || {
+            let operator = registry.operator();
+            let (all, named) = (
+                registry.registry.attestations(&operator, &image.digest()).await.unwrap(),
+                registry.registry.evidence(&operator, &image.digest(), None).await.unwrap(),
+            );
+            let others = |of: &[Attestation]| {
+                of.iter().filter(|one| one.source == AttestationSource::Publisher).count()
+            };
+            let of_file = named.iter().find(|one| one.report.package.as_str() == name);
+            (others(&all) > 0, others(&of_file.unwrap().attestations))
+        };
+        // One that came first is known of the bytes alone.
+        assert_eq!(attested().await, (true, usize::from(!is_first)));
         shelf.remove(name, &format!("manifests/{}", right.digest())).await.unwrap();
         let gone = shelf.manifest(name, "v1").await;
         assert_eq!(refused(gone), ProblemCode::PolicyDenied, "{name}");
+        assert_eq!(attested().await, (false, 0), "nor is it told of");
         // It may come back.
         shelf.push(name, &right.digest(), &right).await.unwrap();
         shelf.pull(name, "v1", &image).await;
