@@ -61,6 +61,12 @@ impl Workplace {
         Ok(path)
     }
 
+    /// Removes what measurements left: some of it is gigabytes.
+    pub(crate) fn clear(&self) {
+        // Whoever measures next empties what could not be removed.
+        let _ = fs::remove_dir_all(self.folder.join("scratch"));
+    }
+
     /// What the machine is, one fact in a line.
     pub(crate) fn facts(&self) -> String {
         let lines: Vec<String> =

@@ -56,7 +56,11 @@ fn run(names: &[String]) -> anyhow::Result<ExitCode> {
         }
         println!("\n== {}: {}", measurement.name, measurement.title);
         match (measurement.run)(&workplace) {
-            Ok(table) => report.add(measurement.name, &table),
+            Ok(table) => {
+                report.add(measurement.name, &table);
+                workplace.clear();
+            }
+            // What is left may say why.
             Err(error) => {
                 println!("could not be measured: {error:#}");
                 report.fail(measurement.name, &error);
