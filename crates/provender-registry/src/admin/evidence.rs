@@ -157,6 +157,27 @@ impl Registry {
         Ok(attestations)
     }
 
+    /// What is attested of a file now, also by who said it of the bytes alone, before they came.
+    async fn attestations_about(
+        &self,
+        key: &PackageKey,
+        kept: &KeptFile,
+    ) -> Result<Vec<Attestation>, Problem> {
+        let name = &kept.file.name;
+        let mut attestations = self.not_taken_away(self.attestations_of(key, name).await?).await?;
+        if self.attached_to(&FileKey::new(key, name.clone())).is_none() {
+            return Ok(attestations);
+        }
+        let attached = self.attached_bundles(key, name).await?;
+        let of_bytes = self.inner.metadata.attestations_of_blob(&kept.blob).await;
+        let of_bytes = of_bytes.map_err(|error| store_problem(&error))?;
+        let is_meant =
+            |of_bytes: &Attestation| of_bytes.file.is_none() && attached.contains(&of_bytes.bundle);
+        attestations.extend(of_bytes.into_iter().filter(is_meant));
+        attestations.sort_by_key(|attestation| attestation.recorded_at);
+        Ok(attestations)
+    }
+
     /// The file to which whatever is attested of it is attached, if it is of that kind.
     fn attached_to(&self, file: &FileKey) -> Option<(PackageKey, FileName)> {
         let ecosystem = self.ecosystem(&file.package.ecosystem)?;
@@ -255,8 +276,7 @@ impl Registry {
             return Ok(None);
         };
         let row = metadata.package(&key).await.map_err(|error| store_problem(&error))?;
-        let attestations = self.attestations_of(&key, &file.name).await?;
-        let attestations = self.not_taken_away(attestations).await?;
+        let attestations = self.attestations_about(&key, &kept).await?;
         let events = self.events_about(caller, &key, &file.name).await?;
         let version = kept.file.version.as_ref();
         let purl = ecosystem.purl(&key.package, version, Some(&file.name)).to_string();
