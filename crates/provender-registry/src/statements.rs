@@ -75,6 +75,8 @@ impl Registry {
                     }
                     Ok(None) if self.is_exclusive_behind(query, &upstream).await? => break,
                     Ok(None) => {}
+                    Err(problem) if problem.code == ProblemCode::Internal => return Err(problem),
+                    // One that fails has none for now.
                     Err(_) => break,
                 }
             }
