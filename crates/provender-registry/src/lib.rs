@@ -105,7 +105,7 @@ use provender_domain::{
     Visibility,
 };
 use provender_ecosystem::Ecosystem;
-use provender_store::{Blobs, DatabaseUrl, Metadata, Write};
+use provender_store::{Blobs, DatabaseUrl, Metadata, PackageKey, StoredKey, Write};
 
 use provender_upstream::SingleFlight;
 use tokio::task::JoinSet;
@@ -288,6 +288,15 @@ impl Registry {
     /// One of them, by purl type.
     pub fn ecosystem(&self, id: &str) -> Option<&Arc<dyn Ecosystem>> {
         self.inner.ecosystems.iter().find(|ecosystem| ecosystem.id().as_str() == id)
+    }
+
+    /// A package as it is kept, if its ecosystem is one of them.
+    pub(crate) fn key_of(&self, package: &StoredKey) -> Option<PackageKey> {
+        Some(PackageKey {
+            repository: package.repository.clone(),
+            ecosystem: self.ecosystem(&package.ecosystem)?.id(),
+            package: package.package.clone(),
+        })
     }
 
     /// Ends what repeats, waits until what was begun is recorded, and closes logs and database.

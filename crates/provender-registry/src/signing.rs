@@ -188,14 +188,7 @@ impl Registry {
         kept: &KeptFile,
         attestation: &Attestation,
     ) -> Result<Vec<Write>, SigningFailure> {
-        let package = &task.file.package;
-        let ecosystem =
-            self.ecosystem(&package.ecosystem).ok_or(SigningFailure::UnknownEcosystem)?;
-        let key = PackageKey {
-            repository: package.repository.clone(),
-            ecosystem: ecosystem.id(),
-            package: package.package.clone(),
-        };
+        let key = self.key_of(&task.file.package).ok_or(SigningFailure::UnknownEcosystem)?;
         // What was deleted meanwhile needs no evidence beside it.
         let now = self.inner.metadata.file(&key, &kept.file.name).await?;
         if now.is_none_or(|now| now.state != FileState::Present) {
@@ -351,16 +344,9 @@ impl Registry {
 
     async fn sign_due(&self, due: SigningTask) -> bool {
         let task = Task { file: due.file, kind: due.kind };
-        let package = &task.file.package;
-        let ecosystem = self.ecosystem(&package.ecosystem).map(|ecosystem| ecosystem.id());
-        let Some(ecosystem) = ecosystem else {
+        let Some(key) = self.key_of(&task.file.package) else {
             self.postpone(&task, u32::MAX, "this program has no such ecosystem").await;
             return false;
-        };
-        let key = PackageKey {
-            repository: package.repository.clone(),
-            ecosystem,
-            package: package.package.clone(),
         };
         match self.inner.metadata.file(&key, &task.file.name).await {
             Ok(Some(kept)) => self.sign_again(task, &kept, due.tries).await.is_ok(),

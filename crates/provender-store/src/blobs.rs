@@ -305,11 +305,13 @@ impl From<Bytes> for OpenBlob {
     }
 }
 
-/// Runs file work on a thread that may wait.
-async fn blocking<T: Send + 'static>(
+/// Runs file work on a thread that may wait. It is begun at once, whenever it is waited for.
+fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
-) -> Result<T, BlobError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(BlobError::Io(std::io::Error::other(error))))
+) -> impl Future<Output = Result<T, BlobError>> + Send {
+    let thread = tokio::task::spawn_blocking(work);
+    async {
+        let done = thread.await;
+        done.unwrap_or_else(|error| Err(BlobError::Io(std::io::Error::other(error))))
+    }
 }

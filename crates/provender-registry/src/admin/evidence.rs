@@ -121,8 +121,9 @@ impl Registry {
             Some(file) => self.may_see(caller, &file.package),
             None => caller.holds(Scope::Admin, None, None),
         };
-        let visible = attestations.into_iter().filter(seen).collect();
-        let visible = self.not_taken_away(visible).await?;
+        let visible: Vec<Attestation> = attestations.into_iter().filter(seen).collect();
+        let files = visible.iter().filter_map(|attestation| attestation.file.clone()).collect();
+        let visible = self.not_taken_away(visible, &files).await?;
         if visible.is_empty() {
             return Err(Problem::not_found("nothing is attested here of these bytes"));
         }
@@ -131,25 +132,28 @@ impl Registry {
 
     /// Without those of other people that are files of their own beside what they are about, and were
     /// taken away since. One that came before what it is about is known of the bytes alone: it is
-    /// there if it is beside any of the files that have these bytes.
+    /// there if it is beside any of these files.
     async fn not_taken_away(
         &self,
         mut attestations: Vec<Attestation>,
+        files: &BTreeSet<FileKey>,
     ) -> Result<Vec<Attestation>, Problem> {
+        let is_ours = |attestation: &Attestation| attestation.source == AttestationSource::Ours;
+        if attestations.iter().all(is_ours) {
+            return Ok(attestations);
+        }
         let mut attached = HashMap::new();
-        for file in attestations.iter().filter_map(|attestation| attestation.file.as_ref()) {
-            if let Some((key, name)) = self.attached_to(file)
-                && !attached.contains_key(file)
-            {
-                attached.insert(file.clone(), self.attached_bundles(&key, &name).await?);
+        for file in files {
+            if let Some(key) = self.attached_to(file) {
+                attached.insert(file, self.attached_bundles(&key, &file.name).await?);
             }
         }
-        attestations.retain(|attestation| match (attestation.source, &attestation.file) {
-            (AttestationSource::Ours, _) => true,
-            (_, Some(file)) => {
+        attestations.retain(|attestation| match &attestation.file {
+            _ if is_ours(attestation) => true,
+            Some(file) => {
                 attached.get(file).is_none_or(|bundles| bundles.contains(&attestation.bundle))
             }
-            (_, None) => {
+            None => {
                 let mut all = attached.values().flatten();
                 attached.is_empty() || all.any(|bundle| *bundle == attestation.bundle)
             }
@@ -163,27 +167,21 @@ impl Registry {
         key: &PackageKey,
         kept: &KeptFile,
     ) -> Result<Vec<Attestation>, Problem> {
-        let name = &kept.file.name;
-        let mut attestations = self.not_taken_away(self.attestations_of(key, name).await?).await?;
-        if self.attached_to(&FileKey::new(key, name.clone())).is_none() {
-            return Ok(attestations);
+        let file = FileKey::new(key, kept.file.name.clone());
+        let mut attestations = self.attestations_of(key, &file.name).await?;
+        if self.attached_to(&file).is_some() {
+            let of_bytes = self.inner.metadata.attestations_of_blob(&kept.blob).await;
+            let of_bytes = of_bytes.map_err(|error| store_problem(&error))?;
+            attestations.extend(of_bytes.into_iter().filter(|of_bytes| of_bytes.file.is_none()));
+            attestations.sort_by_key(|attestation| attestation.recorded_at);
         }
-        let attached = self.attached_bundles(key, name).await?;
-        let of_bytes = self.inner.metadata.attestations_of_blob(&kept.blob).await;
-        let of_bytes = of_bytes.map_err(|error| store_problem(&error))?;
-        let is_meant =
-            |of_bytes: &Attestation| of_bytes.file.is_none() && attached.contains(&of_bytes.bundle);
-        attestations.extend(of_bytes.into_iter().filter(is_meant));
-        attestations.sort_by_key(|attestation| attestation.recorded_at);
-        Ok(attestations)
+        self.not_taken_away(attestations, &BTreeSet::from([file])).await
     }
 
-    /// The file to which whatever is attested of it is attached, if it is of that kind.
-    fn attached_to(&self, file: &FileKey) -> Option<(PackageKey, FileName)> {
-        let ecosystem = self.ecosystem(&file.package.ecosystem)?;
-        ecosystem.digest_of_file(&file.name)?;
-        let StoredKey { repository, package, .. } = file.package.clone();
-        Some((PackageKey { repository, ecosystem: ecosystem.id(), package }, file.name.clone()))
+    /// The package of a file to which whatever is attested of it is attached, if it is of that kind.
+    fn attached_to(&self, file: &FileKey) -> Option<PackageKey> {
+        self.ecosystem(&file.package.ecosystem)?.digest_of_file(&file.name)?;
+        self.key_of(&file.package)
     }
 
     async fn files_with(&self, blob: &BlobId) -> Result<Vec<FileKey>, Problem> {
@@ -262,13 +260,9 @@ impl Registry {
         caller: &Caller,
         file: &FileKey,
     ) -> Result<Option<FileEvidence>, Problem> {
-        let Some(ecosystem) = self.ecosystem(&file.package.ecosystem) else {
+        let ecosystem = self.ecosystem(&file.package.ecosystem);
+        let Some((ecosystem, key)) = ecosystem.zip(self.key_of(&file.package)) else {
             return Ok(None);
-        };
-        let key = PackageKey {
-            repository: file.package.repository.clone(),
-            ecosystem: ecosystem.id(),
-            package: file.package.package.clone(),
         };
         let metadata = &self.inner.metadata;
         let kept = metadata.file(&key, &file.name).await.map_err(|error| store_problem(&error))?;

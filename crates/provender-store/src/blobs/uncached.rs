@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::pace::Pace;
 use super::pieces::Pieces;
+use super::writer::BUFFER_BYTES;
 
 mod unread;
 
@@ -32,8 +33,6 @@ pub use unread::Unread;
 /// Where bytes have to begin and end, in memory and in their file: a multiple of a disk's blocks and
 /// of the pages of memory.
 pub(super) const BLOCK_BYTES: usize = 4096;
-/// How many bytes are written or read at once.
-const BUFFER_BYTES: usize = 1024 * 1024;
 /// How many buffers are kept for those to come: getting their memory anew costs more than filling it.
 const SPARES_MAX: usize = 8;
 /// How many files may be written so at once, each open a second time and at times with a buffer, for as

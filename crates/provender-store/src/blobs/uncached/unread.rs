@@ -10,8 +10,8 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use provender_domain::BlobId;
 use rustix::fs::OFlags;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::spawn_blocking;
 
+use super::super::blocking;
 use super::super::local::Local;
 use super::{BUFFER_BYTES, Buffer, Uncached, is_refusal, reopen};
 use crate::BlobError;
@@ -54,11 +54,9 @@ impl Unread {
             let direct = reopen(&file, OFlags::RDONLY).ok();
             let source = Arc::new(Source { of: self, direct, file, size_bytes });
             let offsets = (0..size_bytes).step_by(BUFFER_BYTES);
-            // Begun when it is queued, not when it is waited for.
             let read = move |offset_bytes| {
                 let source = Arc::clone(&source);
-                let reading = spawn_blocking(move || source.read(offset_bytes));
-                async { reading.await.map_err(io::Error::other).flatten().map_err(BlobError::Io) }
+                blocking(move || Ok(source.read(offset_bytes)?))
             };
             stream::iter(offsets).map(read).buffered(READ_AT_ONCE)
         };
