@@ -21,6 +21,7 @@ use sigstore_verify::crypto::Keyring;
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
 
 use crate::bundle::{Bundle, Content, KeyMaterial};
+use crate::cosign::cosign_payload_digest;
 use crate::policy::{ExpectedSigner, Policy};
 use crate::statement::Statement;
 use crate::trust::{TrustError, TrustRoot};
@@ -87,6 +88,21 @@ impl Verifier {
         let result = result.map_err(|error| error::refusal(error, bundle, policy))?;
         strict::check_signers_of_checkpoints(&converted, &self.log_keys)?;
         self.conclude(bundle, policy, &result)
+    }
+
+    /// Verifies a signature of cosign's older form: that the bundle proves what the policy asks for of
+    /// this text, and that the text names the manifest with this digest.
+    pub fn verify_cosign(
+        &self,
+        bundle: &Bundle,
+        text: &[u8],
+        manifest: &Digest,
+        policy: &Policy,
+    ) -> Result<Verified, VerifyError> {
+        match cosign_payload_digest(text) {
+            Some(named) if named == *manifest => self.verify(bundle, Artifact::Bytes(text), policy),
+            named => Err(error::other_manifest(named.as_ref())),
+        }
     }
 
     /// Verifies an RFC 3161 response over these bytes and says the time in it.

@@ -94,6 +94,7 @@ pub use options::{Clock, DEFAULT_ORIGIN, Options, SystemClock, Tuning};
 pub use publish::Published;
 pub use read::{Answer, FileAnswer};
 pub use retention::{Expired, ExpiredFile, ExpiredTag};
+pub use signature::TaggedBundle;
 pub use stream::{CutOff, FileStream};
 pub use upload::{Begun, Upload};
 

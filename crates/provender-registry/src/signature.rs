@@ -14,6 +14,7 @@ use provender_ecosystem::ReferenceRole;
 use provender_store::{AttestationSource, PackageKey, StoredKey};
 
 use self::tagged::Listed;
+pub use self::tagged::TaggedBundle;
 use crate::Registry;
 use crate::admin::packages::FileReport;
 use crate::admin::repositories::invalid;

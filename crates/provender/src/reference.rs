@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use provender_attest::{Artifact, Bundle};
+use provender_attest::{Artifact, Bundle, Policy, Verified, Verifier, VerifyError};
 use provender_domain::{BlobId, Digest};
 use provender_ecosystem::NamedTarget;
 use provender_server::api::types::{
-    Attestation, Items, KeptAttestation, NewAttestation, Referenced,
+    Attestation, Items, KeptAttestation, NewAttestation, Referenced, TaggedSignature,
 };
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::artifact;
 use crate::data;
@@ -27,6 +29,16 @@ pub(crate) enum Named {
     Here(artifact::Target),
     /// A file that a server keeps.
     Kept(Box<Kept>),
+}
+
+/// A bundle that is to prove something.
+pub(crate) struct Offer {
+    /// Where it came from.
+    pub(crate) name: String,
+    pub(crate) bundle: Bundle,
+    /// What is signed, where that is no statement about the file nor its bytes, but a text that names
+    /// it (cosign's older form).
+    pub(crate) text: Option<String>,
 }
 
 /// A file that a server keeps.
@@ -91,6 +103,22 @@ impl Named {
             Self::Kept(kept) => Ok(verify(Artifact::Digest(&kept.digest))),
         }
     }
+
+    /// Whether what is offered proves what the policy asks for.
+    pub(crate) fn verify(
+        &self,
+        offer: &Offer,
+        verifier: &Verifier,
+        policy: &Policy,
+    ) -> Result<Result<Verified, VerifyError>> {
+        let Offer { bundle, text, .. } = offer;
+        match (self, text) {
+            (Self::Kept(kept), Some(text)) => {
+                Ok(verifier.verify_cosign(bundle, text.as_bytes(), &kept.digest, policy))
+            }
+            _ => self.with(|artifact| verifier.verify(bundle, artifact, policy)),
+        }
+    }
 }
 
 impl Kept {
@@ -119,26 +147,26 @@ impl Kept {
         &self.reference
     }
 
-    /// Everything that the server has attested of these bytes, each bundle once. Nothing is
-    /// verified yet.
-    pub(crate) async fn bundles(&self) -> Result<Vec<(String, Bundle)>> {
-        let path = format!("-/api/v1/attestations/{}", self.digest);
-        let found: Items<Attestation> =
-            self.instance.read_json(&path, &[], self.token.as_deref()).await?;
-        let mut bundles: Vec<(String, Bundle)> = Vec::new();
+    /// Everything that the server has attested of these bytes, and the signatures under tags beside
+    /// them, each once. Nothing is verified yet.
+    pub(crate) async fn offers(&self) -> Result<Vec<Offer>> {
+        let found: Items<Attestation> = self.listed("attestations").await?;
+        let mut offers: Vec<Offer> = Vec::new();
         for (number, attestation) in (1..).zip(found.items) {
-            let name =
-                format!("{} ({}, {})", number, attestation.source, attestation.predicate_type);
-            let bundle = Bundle::parse(attestation.bundle.to_string().as_bytes());
-            let bundle = bundle.map_err(|error| {
-                let why = anyhow::anyhow!(error);
-                Failure::Refused(format!("attestation {}: {why:#}", printable(&name)))
-            })?;
-            if !bundles.iter().any(|(_, known)| known.signature() == bundle.signature()) {
-                bundles.push((name, bundle));
-            }
+            let name = format!("{number} ({}, {})", attestation.source, attestation.predicate_type);
+            offer(&mut offers, name, &attestation.bundle, None)?;
         }
-        Ok(bundles)
+        let found: Items<TaggedSignature> = self.listed("signatures").await?;
+        for (number, signature) in (offers.len() + 1..).zip(found.items) {
+            let name = format!("{number} (tag {})", signature.tag);
+            offer(&mut offers, name, &signature.bundle, Some(signature.text))?;
+        }
+        Ok(offers)
+    }
+
+    async fn listed<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+        let path = format!("-/api/v1/{what}/{}", self.digest);
+        self.instance.read_json(&path, &[], self.token.as_deref()).await
     }
 
     /// Hands a bundle about the file to the server, which verifies it and shows it to clients.
@@ -152,6 +180,23 @@ impl Kept {
         };
         self.instance.post_json(&path, &new, self.token.as_deref()).await
     }
+}
+
+/// Adds it, if it is no further copy of one that is there.
+fn offer(
+    offers: &mut Vec<Offer>,
+    name: String,
+    bundle: &Value,
+    text: Option<String>,
+) -> Result<()> {
+    let bundle = Bundle::parse(bundle.to_string().as_bytes()).map_err(|error| {
+        let why = anyhow::anyhow!(error);
+        Failure::Refused(format!("attestation {}: {why:#}", printable(&name)))
+    })?;
+    if !offers.iter().any(|known| known.bundle.signature() == bundle.signature()) {
+        offers.push(Offer { name, bundle, text });
+    }
+    Ok(())
 }
 
 /// The digest of the file, if the server answers with what was asked for.

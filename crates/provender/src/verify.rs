@@ -17,7 +17,7 @@ use crate::exit::Failure;
 use crate::instance::{Instance, token_of_environment, usage};
 use crate::output::{Output, Style, count, printable};
 use crate::proof::{Proof, reason};
-use crate::reference::Named;
+use crate::reference::{Named, Offer};
 use crate::sign::{BUNDLE_ENDING, BUNDLES_LIMIT};
 
 #[derive(Debug, Args)]
@@ -39,7 +39,8 @@ pub(crate) struct Options {
 const AFTER_HELP: &str = "\
 With --trust nobody is asked anything about files and folders. What the server keeps is known by its \
 digest; its signatures are fetched from --server and verified here. A pattern covers the whole value; `*` stands for any run of \
-characters. Where a file has several bundles, all must hold, and one must be by whom you expect.
+characters. Where a file has several bundles, all must hold, and one must be by whom you expect. Of those that the server keeps, \
+one must be both, and those that do not hold are named.
 
 Exit status: 0 verified, 4 refused, 5 there is no bundle.";
 
@@ -91,6 +92,9 @@ struct Checked {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     signatures: Vec<Signature>,
+    /// What the server keeps and does not hold by this trust root.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    broken: Vec<Broken>,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +102,13 @@ struct Signature {
     bundle: String,
     #[serde(flatten)]
     proof: Proof,
+}
+
+#[derive(Debug, Serialize)]
+struct Broken {
+    bundle: String,
+    link: &'static str,
+    reason: String,
 }
 
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
@@ -109,8 +120,8 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let mut refused = Vec::new();
     for file in &options.files {
         let named = Named::find(file, target, token_of_environment()).await?;
-        let bundles = bundles(&named, &options.bundle).await?;
-        let checked = check(&named, &bundles, &verifier, &policy)?;
+        let offers = offers(&named, &options.bundle).await?;
+        let checked = check(&named, &offers, &verifier, &policy)?;
         if let Some(reason) = &checked.reason {
             refused.push(format!("{}: {reason}", printable(&checked.file)));
         }
@@ -121,45 +132,46 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused.join("\n")).into()) }
 }
 
-/// Every bundle must hold, whoever made it; one must be by whom the policy expects.
-fn check(
-    named: &Named,
-    bundles: &[(String, Bundle)],
-    verifier: &Verifier,
-    policy: &Policy,
-) -> Result<Checked> {
+/// Every bundle must hold, whoever made it; one must be by whom the policy expects. What a server
+/// keeps comes from many, of whom the trust root need not know all: there one must be both.
+fn check(named: &Named, offers: &[Offer], verifier: &Verifier, policy: &Policy) -> Result<Checked> {
+    let kept = match named {
+        Named::Here(_) => None,
+        Named::Kept(kept) => Some(kept),
+    };
     let mut checked = Checked {
         file: named.shown(),
-        sha256: match named {
-            Named::Here(_) => None,
-            Named::Kept(kept) => Some(kept.file.sha256.clone()),
-        },
-        attestations: match named {
-            Named::Here(_) => None,
-            Named::Kept(_) => Some(bundles.len()),
-        },
+        sha256: kept.map(|kept| kept.file.sha256.clone()),
+        attestations: kept.map(|_| offers.len()),
         verified: false,
         identity: None,
         issuer: None,
         link: None,
         reason: None,
         signatures: Vec::new(),
+        broken: Vec::new(),
     };
-    let mut other_signer = None;
-    for (name, bundle) in bundles {
-        let outcome = named.with(|artifact| verifier.verify(bundle, artifact, policy))?;
-        match outcome {
+    let (mut other_signer, mut broken) = (None, None);
+    for offer in offers {
+        let bundle = || offer.name.clone();
+        match named.verify(offer, verifier, policy)? {
             Ok(proved) => {
-                checked.signatures.push(Signature { bundle: name.clone(), proof: proved.into() });
+                checked.signatures.push(Signature { bundle: bundle(), proof: proved.into() });
             }
-            Err(error) if bundles.len() > 1 && is_about_signer(&error) => {
+            Err(error) if offers.len() > 1 && is_about_signer(&error) => {
                 other_signer.get_or_insert(error);
+            }
+            Err(error) if kept.is_some() => {
+                let (link, reason) = (error.link(), reason(&error));
+                checked.broken.push(Broken { bundle: bundle(), link, reason });
+                broken.get_or_insert(error);
             }
             Err(error) => return Ok(refuse(checked, &error)),
         }
     }
     let Some(first) = checked.signatures.first() else {
-        let error = other_signer.expect("there is a bundle, and it was verified or refused");
+        let error = other_signer.or(broken);
+        let error = error.expect("there is a bundle, and it was verified or refused");
         return Ok(refuse(checked, &error));
     };
     checked.verified = true;
@@ -197,42 +209,46 @@ fn describe(checked: &Checked) -> String {
         text.push('\n');
         text.push_str(&signature.proof.describe_open());
     }
+    for Broken { bundle, reason, .. } in &checked.broken {
+        let _ = write!(text, "\n  {:<12} {}: {reason}", "not held", printable(bundle));
+    }
     text
 }
 
 /// Those that were given, else those beside the file, or those that the server has.
-async fn bundles(named: &Named, given: &[PathBuf]) -> Result<Vec<(String, Bundle)>> {
+async fn offers(named: &Named, given: &[PathBuf]) -> Result<Vec<Offer>> {
     let places = match named {
         _ if !given.is_empty() => given.to_vec(),
         Named::Here(artifact) => beside(artifact),
-        Named::Kept(kept) => return kept.bundles().await,
+        Named::Kept(kept) => return kept.offers().await,
     };
-    let mut bundles = Vec::new();
+    let mut offers = Vec::new();
     for place in &places {
         let name = place.display().to_string();
         let bytes = read_limited(place, BUNDLE_LIMIT_BYTES)?;
         match Bundle::parse(&bytes) {
-            Ok(bundle) => bundles.push((name, bundle)),
-            Err(error) => bundles.extend(lines(&name, &bytes).ok_or_else(|| {
+            Ok(bundle) => offers.push(Offer { name, bundle, text: None }),
+            Err(error) => offers.extend(lines(&name, &bytes).ok_or_else(|| {
                 let why = anyhow!(error);
                 Failure::Refused(format!("{name}: {why:#}"))
             })?),
         }
     }
-    if bundles.is_empty() {
+    if offers.is_empty() {
         let message =
             format!("there is no bundle {}{BUNDLE_ENDING}: name it with --bundle", named.shown());
         return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
     }
-    Ok(bundles)
+    Ok(offers)
 }
 
 /// Several bundles in one file, one on each line.
-fn lines(name: &str, bytes: &[u8]) -> Option<Vec<(String, Bundle)>> {
+fn lines(name: &str, bytes: &[u8]) -> Option<Vec<Offer>> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let bundles: Option<Vec<_>> =
-        lines.map(|line| Some((name.to_owned(), Bundle::parse(line).ok()?))).collect();
-    bundles.filter(|bundles| (1..=BUNDLES_LIMIT).contains(&bundles.len()))
+    let offer =
+        |line| Some(Offer { name: name.to_owned(), bundle: Bundle::parse(line).ok()?, text: None });
+    let offers: Option<Vec<_>> = lines.map(offer).collect();
+    offers.filter(|offers| (1..=BUNDLES_LIMIT).contains(&offers.len()))
 }
 
 fn beside(artifact: &artifact::Target) -> Vec<PathBuf> {

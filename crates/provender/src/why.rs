@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use provender_attest::{Artifact, Bundle, Policy, Verifier};
 use provender_domain::{Digest, Timestamp};
+use provender_server::api::types::TaggedSignature;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -55,6 +56,9 @@ struct FileEvidence {
     /// What was said of it.
     #[serde(default)]
     attestations: Vec<AttestationEvidence>,
+    /// Signatures under a tag beside it.
+    #[serde(default)]
+    signatures: Vec<TaggedSignature>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,6 +81,9 @@ struct Chain {
     origin: Value,
     events: Vec<Event>,
     links: Vec<Link>,
+    /// What stands under a tag beside it: anybody's, of whom the trust root need not know all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signatures: Vec<Link>,
 }
 
 #[derive(Debug, Serialize)]
@@ -151,22 +158,33 @@ fn chain(item: FileEvidence, verifier: &Verifier) -> Chain {
     let digest = item.file["digest"].as_str().or_else(|| item.file["sha256"].as_str());
     let digest = digest
         .and_then(|text| text.parse::<Digest>().or_else(|_| format!("sha256:{text}").parse()).ok());
-    let links = item.attestations.iter().map(|attestation| {
-        let Some(digest) = &digest else { return unread("the server names no digest") };
-        link(&attestation.bundle, digest, verifier)
-    });
+    let link = |bundle: &Value, text: Option<&str>| match &digest {
+        None => unread("the server names no digest"),
+        Some(digest) => link(bundle, text, digest, verifier),
+    };
+    let links = item.attestations.iter().map(|attestation| link(&attestation.bundle, None));
     let links = links.collect();
-    Chain { purl: item.purl, file: item.file, origin: item.origin, events: item.events, links }
+    let signatures =
+        item.signatures.iter().map(|signature| link(&signature.bundle, Some(&signature.text)));
+    let signatures = signatures.collect();
+    let FileEvidence { purl, file, origin, events, .. } = item;
+    Chain { purl, file, origin, events, links, signatures }
 }
 
-fn link(bundle: &Value, digest: &Digest, verifier: &Verifier) -> Link {
+/// `text` is what is signed, where that is not the file itself but names it.
+fn link(bundle: &Value, text: Option<&str>, digest: &Digest, verifier: &Verifier) -> Link {
     // The server may send the bundle as JSON or as text.
-    let text = bundle.as_str().map_or_else(|| bundle.to_string(), str::to_owned);
-    let bundle = match Bundle::parse(text.as_bytes()) {
+    let json = bundle.as_str().map_or_else(|| bundle.to_string(), str::to_owned);
+    let bundle = match Bundle::parse(json.as_bytes()) {
         Ok(bundle) => bundle,
         Err(error) => return unread(&error.to_string()),
     };
-    match verifier.verify(&bundle, Artifact::Digest(digest), &Policy::anybody()) {
+    let policy = Policy::anybody();
+    let outcome = match text {
+        Some(text) => verifier.verify_cosign(&bundle, text.as_bytes(), digest, &policy),
+        None => verifier.verify(&bundle, Artifact::Digest(digest), &policy),
+    };
+    match outcome {
         Ok(proved) => {
             Link { verified: true, broken: None, reason: None, proof: Some(proved.into()) }
         }
@@ -198,15 +216,22 @@ fn describe(chain: &Chain) -> String {
         lines.push("  nobody signed anything about it".to_owned());
     }
     for (number, link) in (1..).zip(&chain.links) {
-        let verdict = match link.verified {
-            true => style.green("holds"),
-            false => style.red("is broken"),
-        };
-        lines.push(format!("link {number} {verdict}"));
-        lines.extend(link.proof.iter().map(Proof::describe));
-        lines.extend(link.reason.iter().map(|reason| format!("  {reason}")));
+        lines.extend(described(&format!("link {number}"), link, &style.red("is broken"), &style));
+    }
+    for (number, link) in (1..).zip(&chain.signatures) {
+        let name = format!("signature {number} under a tag");
+        lines.extend(described(&name, link, "does not hold by this trust root", &style));
     }
     lines.join("\n")
+}
+
+fn described(name: &str, link: &Link, broken: &str, style: &Style) -> Vec<String> {
+    let holds = style.green("holds");
+    let verdict = if link.verified { &holds } else { broken };
+    let mut lines = vec![format!("{name} {verdict}")];
+    lines.extend(link.proof.iter().map(Proof::describe));
+    lines.extend(link.reason.iter().map(|reason| format!("  {reason}")));
+    lines
 }
 
 fn title(file: &Value) -> String {

@@ -65,7 +65,25 @@ cosign_older() {
     says "asks for a signature" crane manifest "$image" && refuses crane manifest "$image" &&
     crane push signed "$tag" && crane manifest "$image" &&
     TRUSTED_ROOT=root.json cosign_checks verify --new-bundle-format=false "$image" &&
-    crane delete "$tag" && refuses crane manifest "$image"
+    provender_finds "main/older/app@$digest" &&
+    crane delete "$tag" && refuses crane manifest "$image" &&
+    refuses provender_by verify --trust root.json --identity "$IDENTITY" "main/older/app@$digest"
+}
+
+provender_by() {
+  local command=$1
+  shift
+  PROVENDER_TOKEN=$TOKEN "$PROVENDER" "$command" --server "$URL" "$@"
+}
+
+# The command line verifies what stands under the tag, as far as the trust root knows its log.
+provender_finds() {
+  local known=(--trust root.json)
+  provender_by verify "${known[@]}" --identity "$IDENTITY" --issuer "$ISSUER" "$1" &&
+    refuses provender_by verify "${known[@]}" --identity other@example.com "$1" &&
+    says "does not know: " provender_by verify --identity "$IDENTITY" "$1" &&
+    says "under a tag holds" provender_by why "${known[@]}" "$1" &&
+    says "under a tag does not hold by this trust root" provender_by why "$1"
 }
 
 cosign_image_cases() {

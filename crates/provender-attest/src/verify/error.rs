@@ -1,5 +1,6 @@
 //! Which link of the chain broke.
 
+use provender_domain::Digest;
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
 
 use crate::bundle::{Bundle, KeyMaterial};
@@ -240,6 +241,15 @@ fn structure(error: &sigstore_bundle::Error, cause: Cause) -> VerifyError {
         Error::MissingSigningTimeEvidence | Error::MissingTimestamp => VerifyError::NoTime(cause),
         _ => VerifyError::Malformed(cause),
     }
+}
+
+/// What the signed text names instead of the manifest in question.
+pub(super) fn other_manifest(named: Option<&Digest>) -> VerifyError {
+    let cause = match named {
+        Some(named) => format!("the text that is signed names {named}"),
+        None => "the text that is signed names no image".to_owned(),
+    };
+    VerifyError::Digest(Cause::new(cause))
 }
 
 /// The library gives the reasons of a timestamp's refusal as text only.

@@ -14,7 +14,7 @@ use provender_store::{
 use super::packages::{FileReport, file_report};
 use crate::error::{shown, store_problem};
 use crate::resolve::bound_origin;
-use crate::{Caller, Registry};
+use crate::{Caller, Registry, TaggedBundle};
 
 /// Most files that one question is answered with.
 const FILES_LIMIT: usize = 64;
@@ -70,6 +70,8 @@ pub struct FileEvidence {
     pub events: Vec<FileEvent>,
     /// What is attested of it, oldest first.
     pub attestations: Vec<Attestation>,
+    /// Signatures under a tag beside it, the newest first.
+    pub signatures: Vec<TaggedBundle>,
 }
 
 impl Registry {
@@ -111,10 +113,7 @@ impl Registry {
         caller: &Caller,
         digest: &str,
     ) -> Result<Vec<Attestation>, Problem> {
-        let Subject::Bytes(blob) = read_subject(digest)? else {
-            let message = "attestations are asked for by sha256:<64 hexadecimal digits>";
-            return Err(Problem::new(ProblemCode::InvalidRequest, message));
-        };
+        let blob = read_digest(digest)?;
         let attestations = self.inner.metadata.attestations_of_blob(&blob).await;
         let attestations = attestations.map_err(|error| store_problem(&error))?;
         let seen = |attestation: &Attestation| match &attestation.file {
@@ -128,6 +127,24 @@ impl Registry {
             return Err(Problem::not_found("nothing is attested here of these bytes"));
         }
         Ok(visible)
+    }
+
+    /// The signatures under tags beside files with these bytes that the caller may read. There may be
+    /// none.
+    pub async fn tagged_signatures_over(
+        &self,
+        caller: &Caller,
+        digest: &str,
+    ) -> Result<Vec<TaggedBundle>, Problem> {
+        let mut signatures = Vec::new();
+        for file in self.files_with(&read_digest(digest)?).await?.into_iter().take(FILES_LIMIT) {
+            if self.may_see(caller, &file.package)
+                && let Some(key) = self.key_of(&file.package)
+            {
+                signatures.extend(self.tagged_bundles(&key, &file.name).await?);
+            }
+        }
+        Ok(signatures)
     }
 
     /// Without those of other people that are files of their own beside what they are about, and were
@@ -271,6 +288,7 @@ impl Registry {
         };
         let row = metadata.package(&key).await.map_err(|error| store_problem(&error))?;
         let attestations = self.attestations_about(&key, &kept).await?;
+        let signatures = self.tagged_bundles(&key, &file.name).await?;
         let events = self.events_about(caller, &key, &file.name).await?;
         let version = kept.file.version.as_ref();
         let purl = ecosystem.purl(&key.package, version, Some(&file.name)).to_string();
@@ -283,7 +301,7 @@ impl Registry {
             .repository(key.repository.as_str())
             .is_some_and(|found| found.owns(key.ecosystem.as_str(), &key.package));
         let report = file_report(&key, kept, bound_origin(is_owned, row.as_ref()));
-        Ok(Some(FileEvidence { purl, report, events, attestations }))
+        Ok(Some(FileEvidence { purl, report, events, attestations, signatures }))
     }
 
     /// What happened to a file; who did it is for those who are known here.
@@ -324,6 +342,16 @@ trait Wish<T> {
 impl<T: PartialEq> Wish<T> for Option<T> {
     fn is_none_or_equal(&self, found: Option<&T>) -> bool {
         self.is_none() || self.as_ref() == found
+    }
+}
+
+fn read_digest(text: &str) -> Result<BlobId, Problem> {
+    match read_subject(text)? {
+        Subject::Bytes(blob) => Ok(blob),
+        Subject::Purl(_) | Subject::File(_) => {
+            let message = "bytes are named by sha256:<64 hexadecimal digits>";
+            Err(Problem::new(ProblemCode::InvalidRequest, message))
+        }
     }
 }
 

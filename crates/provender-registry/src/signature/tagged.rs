@@ -9,7 +9,7 @@ use bytes::Bytes;
 use provender_attest::{COSIGN_PAYLOAD_LIMIT_BYTES, CosignSignature, cosign_payload_digest};
 use provender_domain::{FileName, KeptFile, Problem, ProblemCode, Tag, Upstream, UpstreamTarget};
 use provender_ecosystem::TaggedSignature;
-use provender_store::PackageKey;
+use provender_store::{FileKey, PackageKey};
 
 use super::{BUNDLE_LIMIT_BYTES, Proof, is_about, is_evidence};
 use crate::Registry;
@@ -21,6 +21,19 @@ use crate::resolve::Query;
 const SIGNATURES_LIMIT: usize = 32;
 /// Largest such text, in bytes.
 const TEXT_LIMIT_BYTES: u64 = COSIGN_PAYLOAD_LIMIT_BYTES as u64;
+
+/// A signature that is kept under a tag beside what it is about. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaggedBundle {
+    /// What it is about.
+    pub file: FileKey,
+    /// The tag.
+    pub tag: Tag,
+    /// The signature and what proves it, as a Sigstore bundle over the text, in JSON.
+    pub bundle: String,
+    /// What is signed: JSON that names the file by its digest.
+    pub text: String,
+}
 
 /// What a file lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +65,25 @@ impl Registry {
             proofs.extend(text.filter(names_it).and_then(|text| proof(&signature, text)));
         }
         Ok(proofs)
+    }
+
+    /// The same for whoever verifies them.
+    pub(crate) async fn tagged_bundles(
+        &self,
+        key: &PackageKey,
+        name: &FileName,
+    ) -> Result<Vec<TaggedBundle>, Problem> {
+        let ecosystem = self.ecosystem(key.ecosystem.as_str());
+        let Some(tag) = ecosystem.and_then(|ecosystem| ecosystem.signatures_tag(name)) else {
+            return Ok(Vec::new());
+        };
+        let kept = |Proof { bundle, text }: Proof| {
+            let text = String::from_utf8(text?.into()).ok()?;
+            let file = FileKey::new(key, name.clone());
+            Some(TaggedBundle { file, tag: tag.clone(), bundle: bundle.to_json(), text })
+        };
+        let proofs = self.tagged_signatures(key, name).await?;
+        Ok(proofs.into_iter().filter_map(kept).collect())
     }
 
     /// The signatures in this file, the oldest first.

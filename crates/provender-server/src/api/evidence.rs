@@ -6,8 +6,8 @@ use provender_registry::FileNamed;
 
 use super::endpoint::{Context, Created, Found, Json, NoBody};
 use super::types::{
-    Attestation, AttestationsQuery, EvidenceQuery, FileEvidence, InRepository, Items,
-    KeptAttestation, NewAttestation, ReferenceQuery, Referenced,
+    Attestation, BytesQuery, EvidenceQuery, FileEvidence, InRepository, Items, KeptAttestation,
+    NewAttestation, ReferenceQuery, Referenced, TaggedSignature,
 };
 
 pub(super) async fn show(
@@ -21,10 +21,18 @@ pub(super) async fn show(
 
 pub(super) async fn attestations(
     Context { registry, caller }: Context,
-    AttestationsQuery { digest }: AttestationsQuery,
+    BytesQuery { digest }: BytesQuery,
     NoBody: NoBody,
 ) -> Result<Found<Items<Attestation>>, Problem> {
     Ok(Found(Items::from_each(registry.attestations(&caller, &digest).await?)))
+}
+
+pub(super) async fn signatures(
+    Context { registry, caller }: Context,
+    BytesQuery { digest }: BytesQuery,
+    NoBody: NoBody,
+) -> Result<Found<Items<TaggedSignature>>, Problem> {
+    Ok(Found(Items::from_each(registry.tagged_signatures_over(&caller, &digest).await?)))
 }
 
 pub(super) async fn reference(

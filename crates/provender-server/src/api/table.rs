@@ -221,6 +221,11 @@ fn of_packages() -> Vec<Endpoint> {
             evidence::attestations,
         ),
         endpoint(
+            get("/signatures/{digest}"),
+            ("listSignatures", "Signatures of cosign's older form over these bytes, unverified."),
+            evidence::signatures,
+        ),
+        endpoint(
             get("/reference"),
             ("findReference", "The file that a reference, as clients take it, names here."),
             evidence::reference,

@@ -1,8 +1,10 @@
 //! Signatures under cosign's older tags, where a repository asks for signatures.
 
+use provender_attest::{Bundle, Policy, SignedBy, TrustRoot, Verifier, VerifyError};
 use provender_authority::oidc::San;
 use provender_authority::testing::{PromisingLog, simple_signing};
-use provender_domain::ProblemCode;
+use provender_domain::{ProblemCode, Visibility};
+use provender_registry::TaggedBundle;
 use serde_json::{Value, json};
 
 use super::image::{CONFIG, MANIFEST, descriptor};
@@ -94,6 +96,48 @@ async fn an_image_is_served_by_what_is_pushed_under_its_tag() {
     shelf.remove("team/app", &removed).await.unwrap();
     assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
     registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn whoever_may_read_the_image_gets_them_to_verify() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image, other) = (registry.shelf(), Image::new("a"), Image::new("other"));
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let api = &registry.registry;
+    let ask = async |caller, image: &Image| {
+        api.tagged_signatures_over(&caller, &image.digest()).await.unwrap()
+    };
+    assert_eq!(ask(registry.operator(), &image).await, []);
+    assert_eq!(ask(registry.operator(), &other).await, []);
+    let log = PromisingLog::default();
+    let over_other = signature(&registry, &log, &other.manifest, ANN).await;
+    let by_bob = signature(&registry, &log, &image.manifest, "bob@packages.example").await;
+    let by_ann = signature(&registry, &log, &image.manifest, ANN).await;
+    let tag = tag(&image.manifest);
+    shelf.push("team/app", &tag, &list(&[over_other, by_bob, by_ann])).await.unwrap();
+    let found = ask(registry.anonymous(), &image).await;
+    let evidence = api.evidence(&registry.anonymous(), &image.digest(), None).await.unwrap();
+    assert_eq!(evidence[0].signatures, found);
+    let root = TrustRoot::parse(root(&registry, &log).as_bytes()).unwrap();
+    let verifier = Verifier::new(&root).unwrap();
+    let verify = |found: &TaggedBundle, digest: &str| {
+        let bundle = Bundle::parse(found.bundle.as_bytes()).unwrap();
+        let digest = digest.parse().unwrap();
+        verifier.verify_cosign(&bundle, found.text.as_bytes(), &digest, &Policy::anybody())
+    };
+    let signed_by = |found: &TaggedBundle| match verify(found, &image.digest()).unwrap().signed_by {
+        SignedBy::Certificate { identity, .. } => identity.to_string(),
+        SignedBy::Key { .. } => panic!("it was signed with a certificate"),
+    };
+    let signers: Vec<_> = found.iter().map(signed_by).collect();
+    assert_eq!(signers, [ANN, "bob@packages.example"], "the newest first");
+    assert!(found.iter().all(|found| found.tag.as_str() == tag));
+    let refused = verify(&found[0], &other.digest()).unwrap_err();
+    assert!(matches!(refused, VerifyError::Digest(_)), "{refused}");
+    api.set_visibility(&registry.operator(), "main", Visibility::Private).await.unwrap();
+    assert_eq!(ask(registry.anonymous(), &image).await, []);
+    let denied = api.tagged_signatures_over(&registry.operator(), "pkg:oci/app").await;
+    assert_eq!(denied.unwrap_err().code, ProblemCode::InvalidRequest);
 }
 
 #[tokio::test]

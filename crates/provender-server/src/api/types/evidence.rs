@@ -18,10 +18,10 @@ pub struct EvidenceQuery {
     pub repository: Option<String>,
 }
 
-/// Of which bytes attestations are wanted.
+/// Of which bytes attestations or signatures are wanted.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AttestationsQuery {
+pub struct BytesQuery {
     /// `sha256:` and 64 hexadecimal digits.
     pub digest: String,
 }
@@ -39,6 +39,9 @@ pub struct FileEvidence {
     pub events: Vec<FileEvent>,
     /// What is attested of it, oldest first.
     pub attestations: Vec<Attestation>,
+    /// Signatures of cosign's older form under a tag beside it, the newest first.
+    #[serde(default)]
+    pub signatures: Vec<TaggedSignature>,
 }
 
 /// Something that happened to a file.
@@ -80,6 +83,21 @@ pub struct Attestation {
     pub bundle: Value,
 }
 
+/// A signature of cosign's older form, under a tag beside what it is about. Nobody has verified it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TaggedSignature {
+    /// The repository of what it is about.
+    pub repository: String,
+    /// The name of that file.
+    pub file: String,
+    /// The tag.
+    pub tag: String,
+    /// What is signed: JSON that names the file by its digest.
+    pub text: String,
+    /// The signature over the text, as a Sigstore bundle.
+    pub bundle: Value,
+}
+
 impl From<provender_registry::FileEvidence> for FileEvidence {
     fn from(evidence: provender_registry::FileEvidence) -> Self {
         let file = File::from(evidence.report);
@@ -89,6 +107,7 @@ impl From<provender_registry::FileEvidence> for FileEvidence {
             file,
             events: evidence.events.into_iter().map(FileEvent::from).collect(),
             attestations: evidence.attestations.into_iter().map(Attestation::from).collect(),
+            signatures: evidence.signatures.into_iter().map(TaggedSignature::from).collect(),
         }
     }
 }
@@ -120,6 +139,18 @@ impl From<provender_store::Attestation> for Attestation {
             log_index: attestation.log_index,
             recorded_at: attestation.recorded_at,
             bundle: serde_json::from_str(&attestation.bundle).unwrap_or(Value::Null),
+        }
+    }
+}
+
+impl From<provender_registry::TaggedBundle> for TaggedSignature {
+    fn from(found: provender_registry::TaggedBundle) -> Self {
+        Self {
+            repository: found.file.package.repository.to_string(),
+            file: found.file.name.to_string(),
+            tag: found.tag.to_string(),
+            text: found.text,
+            bundle: serde_json::from_str(&found.bundle).unwrap_or(Value::Null),
         }
     }
 }

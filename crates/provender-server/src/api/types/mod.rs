@@ -19,7 +19,9 @@ mod upstream;
 pub use account::{Account, AccountQuery, ChangeAccount, NewAccount, Password};
 pub use attest::{KeptAttestation, NewAttestation, ReferenceQuery, Referenced};
 pub use event::{Actor, Event, EventKinds, EventQuery};
-pub use evidence::{Attestation, AttestationsQuery, EvidenceQuery, FileEvent, FileEvidence};
+pub use evidence::{
+    Attestation, BytesQuery, EvidenceQuery, FileEvent, FileEvidence, TaggedSignature,
+};
 pub use issuer::{Issuer, IssuerQuery, NewIssuer};
 pub use log::{LogCertificate, LogCertificatesQuery, LogEntriesQuery, LogEntry, LogSummary};
 pub use package::{
