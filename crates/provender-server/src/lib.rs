@@ -11,7 +11,7 @@
 //! | `transport`, `mapping` | bytes to the socket; files without a copy |
 //! | `exchange`, `repeater`, `replay` | equal requests get the same bytes, below HTTP |
 //! | `route`, `protocol`, `root` | the way of a request |
-//! | `credential` | who says who they are |
+//! | `credential`, `other_site` | who says who they are; whose page made a browser ask |
 //! | `index`, `file`, `body` | answers; with `conditional`, `range`, `encoding` for what clients ask of them |
 //! | `publication`, `upload`, `multipart`, `request`, `drain` | bodies that come in, and those nobody wants |
 //! | `receipt`, `fields` | what an ecosystem tells its clients |
@@ -40,6 +40,7 @@ mod limits;
 mod mapping;
 mod metrics;
 mod multipart;
+mod other_site;
 mod place;
 mod problem;
 mod protocol;

@@ -20,6 +20,7 @@ use crate::drain::Unread;
 use crate::exchange::Repeatable;
 use crate::failure::{Failure, Words};
 use crate::lane::at_home;
+use crate::other_site::refuse_other_sites;
 use crate::problem::BASIC_CHALLENGE;
 use crate::receipt::Recipient;
 use crate::root::{self, Asking};
@@ -200,7 +201,7 @@ async fn carry_out(
         | Operation::Redirect { .. } => read(server, connection, parts, authorized).await,
         Operation::Publish { framing, .. } => {
             let framing = *framing;
-            let recipient = Recipient::new(&authorized, origin(server, &parts.headers));
+            let recipient = recipient(server, parts, &authorized)?;
             let headers = &parts.headers;
             let publishing =
                 publication::publish(server, authorized, recipient, framing, headers, body);
@@ -208,11 +209,11 @@ async fn carry_out(
         }
         Operation::Upload { step, .. } => {
             let step = step.clone();
-            let recipient = Recipient::new(&authorized, origin(server, &parts.headers));
+            let recipient = recipient(server, parts, &authorized)?;
             at_home(home, Box::pin(upload::step(server, authorized, recipient, step, body))).await
         }
         Operation::Change { .. } => {
-            let recipient = Recipient::new(&authorized, origin(server, &parts.headers));
+            let recipient = recipient(server, parts, &authorized)?;
             at_home(home, Box::pin(publication::change(server, authorized, recipient))).await
         }
     }
@@ -223,6 +224,17 @@ async fn read(
     connection: &Connection,
     parts: &Parts,
     authorized: Authorized<Operation>,
+/// Who is told of a change, unless a page of another site had a browser ask for it.
+fn recipient(
+    server: &Server,
+    parts: &Parts,
+    authorized: &Authorized<Operation>,
+) -> Result<Recipient, Problem> {
+    let origin = origin(server, &parts.headers);
+    refuse_other_sites(&parts.headers, &origin)?;
+    Ok(Recipient::new(authorized, origin))
+}
+
 ) -> Result<Response<Body>, Problem> {
     let headers = &parts.headers;
     let is_public = authorized.is_public();

@@ -38,6 +38,7 @@ use provender_domain::{Problem, ProblemCode};
 use provender_registry::{Caller, Registry};
 
 use crate::body::Body;
+use crate::other_site::refuse_other_sites;
 use crate::request::ApiRequest;
 use crate::server::Server;
 use endpoint::{Context, Raw};
@@ -84,6 +85,9 @@ pub(crate) async fn handle(
     caller: &Caller,
     request: ApiRequest,
 ) -> Result<Response<Body>, Problem> {
+    if request.method != Method::GET {
+        refuse_other_sites(&request.headers, &request.origin)?;
+    }
     let request = read(request).await?;
     let answer = answer(server.registry(), caller, request).await?;
     let mut response = Response::new(Body::from(answer.body));

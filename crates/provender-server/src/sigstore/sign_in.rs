@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
-use http::header::{CACHE_CONTROL, LOCATION, ORIGIN, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
 use provender_authority::oidc::TokenSubject;
 use provender_authority::oidc::code::AuthorizationRequest;
 use provender_authority::oidc::device::UserCodeError;
@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use super::oidc::{from_form, read_form};
 use super::{Call, Refusal};
 use crate::body::Body;
+use crate::other_site::refuse_other_sites;
 use crate::server::Server;
 use crate::ui::sign_in::{Step, page};
 
@@ -256,47 +257,4 @@ fn redirect(location: &str) -> Result<Response<Body>, Refusal> {
 
 fn field<'a>(form: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     form.get(name).and_then(Value::as_str)
-}
-
-/// Browsers say whether a form came from a page of ours (Fetch Metadata, or else `Origin`). Who
-/// says nothing is no browser.
-fn refuse_other_sites(headers: &HeaderMap, origin: &str) -> Result<(), Problem> {
-    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    let is_ours = match (site, headers.get(ORIGIN)) {
-        (Some(site), _) => site == "same-origin",
-        (None, Some(from)) => from.as_bytes() == origin.as_bytes(),
-        (None, None) => true,
-    };
-    if is_ours {
-        return Ok(());
-    }
-    Err(Problem::new(ProblemCode::PermissionDenied, "this form came from another site"))
-}
-
-#[cfg(test)]
-mod tests {
-    use http::{HeaderMap, HeaderValue};
-
-    use super::refuse_other_sites;
-
-    #[test]
-    fn forms_of_other_sites() {
-        let check = |fields: &[(&'static str, &'static str)], expected: bool| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in fields {
-                headers.insert(*name, HeaderValue::from_static(value));
-            }
-            let refused = refuse_other_sites(&headers, "http://localhost:8080");
-            assert_eq!(refused.is_ok(), expected, "{fields:?}");
-        };
-        check(&[], true);
-        check(&[("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")], true);
-        check(&[("sec-fetch-site", "cross-site")], false);
-        check(&[("sec-fetch-site", "same-site")], false);
-        check(&[("sec-fetch-site", "none")], false);
-        check(&[("origin", "http://localhost:8080")], true);
-        check(&[("origin", "http://localhost:8081")], false);
-        check(&[("origin", "https://localhost:8080")], false);
-        check(&[("origin", "null")], false);
-    }
 }

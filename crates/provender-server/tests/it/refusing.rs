@@ -112,6 +112,52 @@ async fn credentials() {
     let basic =
         |text: String| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
     let token = server.token(Scope::Read, None).await;
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing() {
+    const PUBLIC: &str = "https://packages.example";
+    let server =
+        TestServer::start_with(|options| options.public_origin = Some(PUBLIC.to_owned())).await;
+    let admin = format!("Bearer {}", server.token(Scope::Admin, None).await);
+    let body = form("pkg", "file", b"content");
+    let publish = async |fields: &str, status: u16| {
+        let head = server.publication_head("main", body.len(), &server.token, fields);
+        let mut client = server.connect().await;
+        client.send(&[head.as_bytes(), &body].concat()).await;
+        let answer = client.answer(true).await;
+        assert_eq!(answer.status, status, "{fields}: {}", answer.text());
+    };
+    let ask = async |fields: &[(&str, &str)], statuses: [u16; 3]| {
+        let fields = [fields, &[("Authorization", admin.as_str())]].concat();
+        let asked = [
+            ("DELETE", "/main/demo/pkg/absent"),
+            ("POST", "/shelf/main/pkg/uploads/"),
+            ("DELETE", "/-/api/v1/tokens/absent"),
+        ];
+        for ((method, path), status) in asked.into_iter().zip(statuses) {
+            let answer = server.connect().await.request(method, path, &fields).await;
+            assert_eq!(answer.status, status, "{method} {path} {fields:?}: {}", answer.text());
+        }
+    };
+    publish("Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n", 403).await;
+    publish("Sec-Fetch-Site: same-site\r\n", 403).await;
+    publish("Origin: http://evil.example\r\n", 403).await;
+    assert_eq!(server.get("/main/demo/pkg/file", &[]).await.status, 404);
+    publish(&format!("Origin: {PUBLIC}\r\n"), 200).await;
+    for refused in [("Sec-Fetch-Site", "cross-site"), ("Origin", "http://evil.example")] {
+        ask(&[refused], [403; 3]).await;
+    }
+    // What the client's own Host field says is not the origin, where the operator said another.
+    let host = format!("http://{}", server.address);
+    ask(&[("Origin", &host)], [403; 3]).await;
+    for taken in [&[][..], &[("Origin", PUBLIC)], &[("Sec-Fetch-Site", "same-origin")]] {
+        ask(taken, [404, 202, 404]).await;
+    }
+    // Reading changes nothing, and no page of another site is shown the answer.
+    let read = [("Sec-Fetch-Site", "cross-site")];
+    assert_eq!(server.get("/main/demo/pkg/file", &read).await.status, 200);
+    server.stop().await;
+}
+
     let check = async |field: String, status: u16| {
         let answer = server.get("/secret/demo/pkg/file", &[("Authorization", &field)]).await;
         assert_eq!(answer.status, status, "{field}");
