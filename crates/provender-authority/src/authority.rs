@@ -130,6 +130,12 @@ impl Authority {
         let email = verified.email().filter(|_| is_own)?;
         Some((verified.subject.as_str(), email))
     }
+    /// Whether a certificate, in DER, is one that this authority issued, with its present key or one
+    /// before, however long ago: then what it says of its owner was found out.
+    pub fn has_issued(&self, certificate: &[u8]) -> bool {
+        self.services().has_issued(certificate)
+    }
+
 
     /// Whether a certificate, in DER, lets what was signed under it into the transparency log: it is
     /// one that this authority issued, and ended at most [`ca::ADMISSION_GRACE`] ago. By the latest

@@ -139,6 +139,11 @@ impl CertificateAuthority {
         admits(self.chain.key.public_key(), certificate, now)
     }
 
+    /// Whether a certificate, in DER, is one that this authority issued, whenever that was.
+    pub(crate) fn has_issued(&self, certificate: &[u8]) -> bool {
+        has_issued(self.chain.key.public_key(), certificate)
+    }
+
     /// The intermediate and the root, in DER.
     pub fn chain(&self) -> [Vec<u8>; 2] {
         [self.chain.certificate_der().to_vec(), self.chain.root_der().to_vec()]
@@ -180,9 +185,15 @@ pub(crate) fn admits(
 ) -> bool {
     let Ok(certificate) = Certificate::from_der(certificate) else { return false };
     let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
-    if now.duration_since(not_after) > ADMISSION_GRACE {
-        return false;
-    }
+    now.duration_since(not_after) <= ADMISSION_GRACE && is_signed_with(issuer, &certificate)
+}
+
+/// Whether a certificate, in DER, was signed with this key, whenever that was.
+pub(crate) fn has_issued(issuer: &SubjectPublicKeyInfoOwned, certificate: &[u8]) -> bool {
+    Certificate::from_der(certificate).is_ok_and(|certificate| is_signed_with(issuer, &certificate))
+}
+
+fn is_signed_with(issuer: &SubjectPublicKeyInfoOwned, certificate: &Certificate) -> bool {
     let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
     let Some(signature) = certificate.signature.as_bytes() else { return false };
     let Ok(key) = SubjectKey::new(issuer) else { return false };

@@ -106,6 +106,12 @@ impl Services {
         self.ca.admits(certificate, now) || self.former_issuers.iter().any(is_former)
     }
 
+    /// Whether any authority that clients are told of issued this certificate, whenever that was.
+    pub(super) fn has_issued(&self, certificate: &[u8]) -> bool {
+        let is_former = |issuer| ca::has_issued(issuer, certificate);
+        self.ca.has_issued(certificate) || self.former_issuers.iter().any(is_former)
+    }
+
     /// What the TUF repository publishes.
     pub(super) fn targets(&self) -> [(&'static str, Bytes); 2] {
         [

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use provender_authority::Authority;
 use provender_authority::ct::{self, LoggedCertificate};
 use provender_domain::{BlobId, Problem, ProblemCode, Timestamp};
 use provender_registry::{Caller, Registry};
-use provender_tlog::rekor::{self, HashedRekord};
+use provender_tlog::rekor::{self, HashedRekord, Material};
 use provender_tlog::{Log, SearchKey};
 
 use super::endpoint::{Context, Found, NoBody};
@@ -21,13 +22,13 @@ pub(super) async fn entries(
     NoBody: NoBody,
 ) -> Result<Found<Items<LogEntry>>, Problem> {
     let log = registry.authority().log();
-    let places = match (digest, identity) {
+    let places = match (digest, &identity) {
         (Some(digest), None) => {
             let mut places = search(log, &rekor::digest_key(&bytes(&digest)?)).await?;
             places.extend(attested(&registry, &caller, &digest).await?);
             places
         }
-        (None, Some(identity)) => search(log, &rekor::identity_key(&identity)).await?,
+        (None, Some(identity)) => search(log, &rekor::identity_key(identity)).await?,
         _ => {
             let message = "entries are searched for by a digest or by an identity";
             return Err(Problem::new(ProblemCode::InvalidRequest, message));
@@ -37,7 +38,10 @@ pub(super) async fn entries(
     let published = log.checkpoint().await.map_err(|error| Problem::internal(&error))?;
     let mut found = Vec::with_capacity(places.len());
     for index in places.range(..published.size) {
-        found.push(read(log, *index).await?);
+        let entry = read(registry.authority(), *index).await?;
+        if identity.is_none() || entry.identity == identity {
+            found.push(entry);
+        }
     }
     Ok(Found(Items { items: found }))
 }
@@ -128,11 +132,16 @@ async fn attested(registry: &Registry, caller: &Caller, digest: &str) -> Result<
     }
 }
 
-async fn read(log: &Log, index: u64) -> Result<LogEntry, Problem> {
-    let body = log.entry(index).await.map_err(|error| Problem::internal(&error))?;
+async fn read(authority: &Authority, index: u64) -> Result<LogEntry, Problem> {
+    let body = authority.log().entry(index).await.map_err(|error| Problem::internal(&error))?;
     let entry = HashedRekord::from_body(&body).map_err(|error| Problem::internal(&error))?;
-    // Whoever signed with a key of their own is named by no certificate.
-    let identity = entry.verifier.identities().unwrap_or_default().into_iter().next();
+    // Whoever may publish may log what they signed, under a certificate that they made themselves:
+    // of what such a one says, nothing is repeated here.
+    let identities = match &entry.verifier.material {
+        Material::Certificate(der) if authority.has_issued(der) => entry.verifier.identities(),
+        Material::Certificate(_) | Material::PublicKey(_) => Ok(Vec::new()),
+    };
+    let identity = identities.unwrap_or_default().into_iter().next();
     let digest = entry.digest.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a text never fails");
         text

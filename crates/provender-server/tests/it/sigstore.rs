@@ -379,6 +379,46 @@ async fn the_log_takes_what_is_signed_by_somebody_known() {
 }
 
 #[tokio::test]
+async fn who_signed_is_told_where_our_authority_found_it_out() {
+    let (server, other) = (TestServer::start().await, TestServer::start().await);
+    let (key, publisher) = (Key::new(), format!("Bearer {}", server.token));
+    let token = server.identity_token().await;
+    let signer = claims(&token)["sub"].as_str().unwrap().to_owned();
+    assert_eq!(claims(&other.identity_token().await)["sub"], signer.as_str());
+    for (certifying, message) in [(&other, b"theirs"), (&server, b"ours!!")] {
+        let token = certifying.identity_token().await;
+        let request = key.certificate_request(&token);
+        let answer = certifying.post_json("/-/ca/api/v2/signingCert", &request).await.json();
+        let chain = &answer["signedCertificateEmbeddedSct"]["chain"]["certificates"];
+        let body = key.log_request(message, Some(&der(chain[0].as_str().unwrap()))).to_string();
+        let head = [("Authorization", publisher.as_str())];
+        let path = "/-/log/api/v2/log/entries";
+        let answer = server.post_with(path, JSON, body.as_bytes(), &head).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    published(&server, "log", 2).await;
+    let search = async |query: &[(&str, &str)]| {
+        let path = format!("/-/api/v1/log/entries?{}", encoded(query));
+        let found = server.get(&path, &[]).await.json();
+        let items = found["items"].as_array().unwrap().iter();
+        items.map(|item| (item["index"].clone(), item["identity"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(search(&[("identity", &signer)]).await, [(json!(1), json!(signer))]);
+    for (message, expected) in
+        [(b"theirs", (json!(0), Value::Null)), (b"ours!!", (json!(1), json!(signer)))]
+    {
+        let digest = digest(&SHA256, message);
+        let mut hexadecimal = String::new();
+        for byte in digest.as_ref() {
+            write!(hexadecimal, "{byte:02x}").unwrap();
+        }
+        assert_eq!(search(&[("digest", &hexadecimal)]).await, [expected]);
+    }
+    other.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn timestamps_in_both_forms() {
     const QUERY: &str = "application/timestamp-query";
     let server = TestServer::start().await;

@@ -76,6 +76,10 @@ async fn what_the_former_authority_certified_may_still_be_logged() {
     assert!(authority.admits(old.certificate()) && authority.admits(new.certificate()));
     setup.clock.advance(16 * 60);
     assert!(!authority.admits(old.certificate()));
+    assert!(authority.has_issued(old.certificate()) && authority.has_issued(new.certificate()));
+    // An authority of the same names is another all the same.
+    let stranger = self::setup().open(ORIGIN).await.identity(&san).await.expect("issued");
+    assert!(!authority.has_issued(stranger.certificate()) && !authority.has_issued(b"no DER"));
 }
 
 #[tokio::test]

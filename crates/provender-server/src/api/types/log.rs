@@ -13,7 +13,7 @@ pub struct LogEntriesQuery {
     /// `sha256:` and 64 hexadecimal digits: of what was signed, or of a file that a signed
     /// statement is about.
     pub digest: Option<String>,
-    /// Who signed: the e-mail address or URI of a certificate.
+    /// Who signed: the e-mail address or URI of a certificate that this server issued.
     pub identity: Option<String>,
 }
 
@@ -24,7 +24,8 @@ pub struct LogEntry {
     pub index: u64,
     /// The digest that was signed, in hexadecimal; of a statement, that of its envelope's encoding.
     pub digest: String,
-    /// Who signed; `None` for a key without a certificate.
+    /// Who signed, as this server's certificate authority found out; `None` for a key without a
+    /// certificate, and for one with a certificate of anybody else.
     pub identity: Option<String>,
 }
 
