@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
+use url::Url;
 
 mod fetch;
 
@@ -126,6 +127,9 @@ pub enum TokenError {
     /// A claim that must be there is missing, or empty.
     #[error("the token does not say whom it is about")]
     NoSubject,
+    /// Another issuer's token would be for a name of this server's own.
+    #[error("the token's subject is a URI of this server, which its own issuer alone vouches for")]
+    OwnName,
     /// The subject cannot stand in a certificate.
     #[error("the token's subject is no plain e-mail address or URI")]
     BadSubject,
@@ -175,17 +179,28 @@ impl Verifier {
         check_signature(&token, &key)?;
         let facts = Facts::of(&token.claims, &trusted.issuer.audiences, now)?;
         let claims = token.claims.without_unverified_email();
+        let san = trusted.issuer.claims.san(&claims)?;
+        if self.is_own_name(&san) {
+            return Err(TokenError::OwnName);
+        }
         if !trusted.issuer.allows(&claims) {
             return Err(TokenError::NotAllowed);
         }
         Ok(VerifiedIdentity {
             issuer: trusted.issuer.url.clone(),
-            san: trusted.issuer.claims.san(&claims)?,
+            san,
             extensions: trusted.issuer.claims.extensions(&claims),
             subject: facts.subject,
             expires: facts.expires,
             claims,
         })
+    /// Whether it is a name of the server whose issuer ours is: a URI there.
+    fn is_own_name(&self, san: &San) -> bool {
+        let San::Uri(uri) = san else { return false };
+        let origin = |text: &str| Url::parse(text).map(|url| url.origin());
+        matches!((origin(uri), origin(self.own.url().as_str())), (Ok(a), Ok(b)) if a == b)
+    }
+
     }
 
     /// Our own tokens name what they are about themselves, and nobody else's rules count.

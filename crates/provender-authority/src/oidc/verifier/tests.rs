@@ -254,6 +254,26 @@ fn our_own_tokens_need_no_rule() {
 #[test]
 fn an_entry_with_our_own_name_has_no_effect() {
     let world = world();
+#[test]
+fn nobody_elses_word_gives_a_name_of_ours() {
+    let world = world();
+    let mut entry: Value = serde_json::to_value(trusted(CI, &json!([{"sub": "**"}]))).unwrap();
+    entry["claims"] = json!({"subject": {"uri": "{sub}"}});
+    world.verifier.trust(vec![serde_json::from_value(entry).unwrap()]);
+    let check = |subject: &str, expected: &str| {
+        let claims = with(&world.ci.claims(), "sub", json!(subject));
+        assert_eq!(world.told(&world.ci.token(&claims), 0), expected);
+    };
+    let origin = world.own.url().as_str().strip_suffix("/-/oidc").unwrap().to_owned();
+    check(&format!("{origin}/main"), "OwnName");
+    check(&format!("{origin}/-/tokens/ci"), "OwnName");
+    check(&origin.replace("registry", "ReGistry"), "OwnName");
+    check(&format!("{}/main", origin.replace("://", "://ada@")), "OwnName");
+    for other in [format!("{origin}.example/main"), "https://ci.example/main".to_owned()] {
+        check(&other, &other);
+    }
+}
+
     let mut entry = trusted(world.own.url().as_str(), &json!([{"sub": "**"}]));
     entry.keys = Some(world.ci.keys());
     world.verifier.trust(vec![entry]);
