@@ -123,25 +123,17 @@ impl Authority {
         self.issue(&key, &Identity::of(verified)?).await
     }
 
-    /// The name and the e-mail address of the person's account, if this server's own issuer vouches
-    /// for a person.
-    pub fn account<'a>(&self, verified: &'a VerifiedIdentity) -> Option<(&'a str, &'a str)> {
-        let is_own = verified.issuer == *self.issuer.url();
-        let email = verified.email().filter(|_| is_own)?;
-        Some((verified.subject.as_str(), email))
-    }
-    /// Whether a certificate, in DER, is one that this authority issued, with its present key or one
-    /// before, however long ago: then what it says of its owner was found out.
-    pub fn has_issued(&self, certificate: &[u8]) -> bool {
-        self.services().has_issued(certificate)
-    }
-
-
     /// Whether a certificate, in DER, lets what was signed under it into the transparency log: it is
     /// one that this authority issued, and ended at most [`ca::ADMISSION_GRACE`] ago. By the latest
     /// time that was told, so a clock that went back revives none.
     pub fn admits(&self, certificate: &[u8]) -> bool {
         self.services().admits(certificate, self.clock.latest())
+    }
+
+    /// Whether a certificate, in DER, is one that this authority issued, with its present key or one
+    /// before, however long ago: then what it says of its owner was found out.
+    pub fn has_issued(&self, certificate: &[u8]) -> bool {
+        self.services().has_issued(certificate)
     }
 
     /// Appends what a client sends to `POST /api/v2/log/entries`, if its signature is right. When

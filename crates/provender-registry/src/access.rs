@@ -532,7 +532,7 @@ fn find_token(state: &State, credential: &str) -> Result<Arc<Token>, &'static st
     Ok(token.clone())
 }
 
-fn check_end(token: &Token, now: Timestamp) -> Result<(), &'static str> {
+pub(crate) fn check_end(token: &Token, now: Timestamp) -> Result<(), &'static str> {
     if token.revoked_at.is_some() {
         return Err("this token has been revoked");
     }

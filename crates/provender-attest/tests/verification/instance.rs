@@ -105,7 +105,7 @@ impl SigningBackend for Instance {
         &self,
         request: &CertificateRequest,
     ) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
-        let subject = TokenSubject::Machine { uri: SIGNER.to_owned() };
+        let subject = TokenSubject::Machine { uri: SIGNER.to_owned(), token: "0a1b".to_owned() };
         let now = self.authority.now();
         let token = self.authority.issuer().mint(&subject, "sigstore", None, now)?;
         let request = json!({

@@ -55,11 +55,15 @@ impl Setup {
 const ORIGIN: &str = "http://localhost:8080";
 
 fn ada() -> TokenSubject {
-    TokenSubject::Person { account: "ada".to_owned(), email: "ada@example.org".to_owned() }
+    TokenSubject::Person {
+        account: "ada".to_owned(),
+        email: "ada@example.org".to_owned(),
+        since_microseconds: 1,
+    }
 }
 
 fn machine() -> TokenSubject {
-    TokenSubject::Machine { uri: format!("{ORIGIN}/-/tokens/ci") }
+    TokenSubject::Machine { uri: format!("{ORIGIN}/-/tokens/ci"), token: "0a1b".to_owned() }
 }
 
 fn token(authority: &Authority, subject: &TokenSubject) -> String {

@@ -8,11 +8,15 @@ use serde_json::json;
 
 use super::jws::{Algorithm, signed};
 use super::mapping::{is_email, uri};
-use super::{IssuerUrl, Jwk, JwkSet};
+use super::{Claims, IssuerUrl, Jwk, JwkSet};
 use crate::keys::{SigningFailed, SigningKey};
 
 /// How much earlier than now a token begins, for clients whose clocks are late.
 const BACKDATE_SECONDS: i64 = 30;
+/// Private claims (RFC 7519, section 4.3) that say which account or token exactly it is, so that
+/// nothing more comes of a token whose account or server token has ended.
+const SINCE_CLAIM: &str = "provender_account_since";
+const TOKEN_CLAIM: &str = "provender_token";
 /// The longest audience and the longest nonce.
 const TEXT_LIMIT_BYTES: usize = 512;
 
@@ -35,11 +39,16 @@ pub enum TokenSubject {
         account: String,
         /// The address, which a certificate will be for.
         email: String,
+        /// When the account was made, in microseconds since 1970: one that is made later under the
+        /// same name is another's.
+        since_microseconds: i64,
     },
-    /// A server token or a repository, known to others by its URI.
+    /// A server token, known to others by its URI.
     Machine {
-        /// The URI, which a certificate will be for.
+        /// The URI, which a certificate will be for. Tokens that follow each other have the same.
         uri: String,
+        /// Which token it is.
+        token: String,
     },
 }
 
@@ -142,9 +151,13 @@ impl Issuer {
             "nbf": now - BACKDATE_SECONDS,
             "exp": now + self.token_life.as_secs(),
         });
-        if let TokenSubject::Person { email, .. } = subject {
-            claims["email"] = json!(email);
-            claims["email_verified"] = json!(true);
+        match subject {
+            TokenSubject::Person { email, since_microseconds, .. } => {
+                claims["email"] = json!(email);
+                claims["email_verified"] = json!(true);
+                claims[SINCE_CLAIM] = json!(since_microseconds);
+            }
+            TokenSubject::Machine { token, .. } => claims[TOKEN_CLAIM] = json!(token),
         }
         if let Some(nonce) = nonce {
             claims["nonce"] = json!(nonce);
@@ -154,13 +167,26 @@ impl Issuer {
 }
 
 impl TokenSubject {
+    /// Whom claims are about that [`Issuer::mint`] signed.
+    pub(super) fn of(claims: &Claims) -> Option<Self> {
+        let subject = claims.string("sub")?.to_owned();
+        Some(match claims.string("email") {
+            Some(email) => Self::Person {
+                account: subject,
+                email: email.to_owned(),
+                since_microseconds: claims.at(SINCE_CLAIM)?.as_i64()?,
+            },
+            None => Self::Machine { uri: subject, token: claims.string(TOKEN_CLAIM)?.to_owned() },
+        })
+    }
+
     /// What stands in `sub`, if it and what goes with it can stand in a certificate.
     fn checked(&self) -> Result<&str, MintError> {
         let (is_plain, subject) = match self {
-            Self::Person { account, email } => {
+            Self::Person { account, email, .. } => {
                 (is_email(email) && (1..=TEXT_LIMIT_BYTES).contains(&account.len()), account)
             }
-            Self::Machine { uri: name } => (uri(name.clone()).is_ok(), name),
+            Self::Machine { uri: name, .. } => (uri(name.clone()).is_ok(), name),
         };
         is_plain.then_some(subject.as_str()).ok_or(MintError::Subject)
     }

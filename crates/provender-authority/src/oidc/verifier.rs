@@ -13,7 +13,7 @@ pub use fetch::{DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError};
 use super::claims::Date;
 use super::jws::Unverified;
 use super::mapping::{email, uri};
-use super::{Claims, Extension, Issuer, IssuerUrl, Jwk, San, TrustedIssuer};
+use super::{Claims, Extension, Issuer, IssuerUrl, Jwk, San, TokenSubject, TrustedIssuer};
 use fetch::FetchedKeys;
 
 /// How far another's clock may differ from ours.
@@ -53,14 +53,11 @@ pub struct VerifiedIdentity {
     pub claims: Claims,
     /// When the token expires.
     pub expires: Timestamp,
+    /// Whom exactly this server's own issuer means; `None` for another's token.
+    pub own: Option<TokenSubject>,
 }
 
 impl VerifiedIdentity {
-    /// The e-mail address that the token names.
-    pub fn email(&self) -> Option<&str> {
-        self.claims.string("email")
-    }
-
     /// What a client signs to prove that it holds its key: the e-mail address that its token names, else
     /// the subject. Clients of Fulcio choose so, whatever the certificate will be for.
     pub fn challenge(&self) -> &str {
@@ -127,12 +124,12 @@ pub enum TokenError {
     /// A claim that must be there is missing, or empty.
     #[error("the token does not say whom it is about")]
     NoSubject,
-    /// Another issuer's token would be for a name of this server's own.
-    #[error("the token's subject is a URI of this server, which its own issuer alone vouches for")]
-    OwnName,
     /// The subject cannot stand in a certificate.
     #[error("the token's subject is no plain e-mail address or URI")]
     BadSubject,
+    /// Another issuer's token would be for a name of this server's own.
+    #[error("the token's subject is a URI of this server, which its own issuer alone vouches for")]
+    OwnName,
     /// The issuer does not vouch for the e-mail address.
     #[error("the issuer has not verified the e-mail address")]
     EmailNotVerified,
@@ -179,12 +176,12 @@ impl Verifier {
         check_signature(&token, &key)?;
         let facts = Facts::of(&token.claims, &trusted.issuer.audiences, now)?;
         let claims = token.claims.without_unverified_email();
+        if !trusted.issuer.allows(&claims) {
+            return Err(TokenError::NotAllowed);
+        }
         let san = trusted.issuer.claims.san(&claims)?;
         if self.is_own_name(&san) {
             return Err(TokenError::OwnName);
-        }
-        if !trusted.issuer.allows(&claims) {
-            return Err(TokenError::NotAllowed);
         }
         Ok(VerifiedIdentity {
             issuer: trusted.issuer.url.clone(),
@@ -193,14 +190,15 @@ impl Verifier {
             subject: facts.subject,
             expires: facts.expires,
             claims,
+            own: None,
         })
+    }
+
     /// Whether it is a name of the server whose issuer ours is: a URI there.
     fn is_own_name(&self, san: &San) -> bool {
         let San::Uri(uri) = san else { return false };
         let origin = |text: &str| Url::parse(text).map(|url| url.origin());
         matches!((origin(uri), origin(self.own.url().as_str())), (Ok(a), Ok(b)) if a == b)
-    }
-
     }
 
     /// Our own tokens name what they are about themselves, and nobody else's rules count.
@@ -213,9 +211,10 @@ impl Verifier {
         let key = keys.find(token.kid.as_deref(), token.algorithm).ok_or(TokenError::UnknownKey)?;
         check_signature(&token, key)?;
         let facts = Facts::of(&token.claims, &[&self.audience], now)?;
-        let san = match token.claims.string("email") {
-            Some(address) => email(address.to_owned())?,
-            None => uri(facts.subject.clone())?,
+        let subject = TokenSubject::of(&token.claims).ok_or(TokenError::NoSubject)?;
+        let san = match &subject {
+            TokenSubject::Person { email: address, .. } => email(address.clone())?,
+            TokenSubject::Machine { uri: name, .. } => uri(name.clone())?,
         };
         Ok(VerifiedIdentity {
             issuer: self.own.url().clone(),
@@ -224,6 +223,7 @@ impl Verifier {
             extensions: Vec::new(),
             claims: token.claims,
             expires: facts.expires,
+            own: Some(subject),
         })
     }
 

@@ -212,11 +212,12 @@ impl Registry {
         }
     }
 
-    /// Whether an identity may still be given to this person: an account of this name and address is
-    /// there and not disabled.
-    pub fn may_sign_in(&self, name: &str, email: &str) -> bool {
-        let state = self.state();
-        state.account(name).is_some_and(|found| found.email == email && found.disabled_at.is_none())
+    /// Whether an identity may still be given to this person: the account of this name that was made
+    /// at this moment is there, has this address and is not disabled.
+    pub fn may_sign_in(&self, name: &str, email: &str, created_at: Timestamp) -> bool {
+        self.state().account(name).is_some_and(|found| {
+            found.email == email && found.created_at == created_at && found.disabled_at.is_none()
+        })
     }
 
     /// Somebody may be guessing: told once a minute for each account that exists, and once more when

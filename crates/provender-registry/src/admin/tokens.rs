@@ -11,7 +11,7 @@ use provender_store::{Token, Write};
 use serde::Serialize;
 
 use super::repositories::invalid;
-use crate::access::{TOKEN_PREFIX, token_hash};
+use crate::access::{TOKEN_PREFIX, check_end, token_hash};
 use crate::{Caller, Registry};
 
 /// Random bytes in a token's secret: 256 bits, so that a fast hash keeps it safely.
@@ -126,6 +126,11 @@ impl Registry {
         let unknown = || Problem::not_found("no token of this id that you administer");
         let token = self.state().token(id).cloned().ok_or_else(unknown)?;
         if !holds_over(caller, &token) {
+    /// Whether an identity may still be given to the bearer of a token: it is there and has not ended.
+    pub fn is_token_in_use(&self, id: &str) -> bool {
+        self.state().token(id).is_some_and(|token| check_end(token, self.now()).is_ok())
+    }
+
             return Err(match caller.is_anonymous() {
                 true => Problem::new(ProblemCode::AuthenticationRequired, "this needs a token"),
                 false => unknown(),

@@ -11,6 +11,7 @@ use provender_domain::{Problem, ProblemCode};
 use provender_registry::IssuedCertificate;
 
 use super::dialect::json_response;
+use super::oidc::check_in_use;
 use super::{Call, Refusal, nothing_here, problems};
 use crate::body::Body;
 use crate::limits::CERTIFICATE_REQUEST_BYTES;
@@ -43,13 +44,10 @@ async fn certificate(server: &Server, call: Call) -> Result<Response<Body>, Refu
     let request = SigningCertRequest::from_json(&request).map_err(|error| refused(error.into()))?;
     let (authority, registry) = (server.authority(), server.registry());
     let identity = authority.identify(&request, bearer.as_deref()).await.map_err(refused)?;
-    // A token outlives the account that it was given for by some minutes; what it opens does not.
-    if let Some((account, email)) = authority.account(&identity)
-        && !registry.may_sign_in(account, email)
-    {
-        registry.record_ended_sign_in(account, client);
-        let message = "the account of this identity may not sign in any more";
-        return Err(Problem::new(ProblemCode::AuthenticationRequired, message).into());
+    // It outlives what it was given for by some minutes; what it opens does not.
+    if let Some(subject) = &identity.own {
+        check_in_use(server, client, subject)
+            .map_err(|message| Problem::new(ProblemCode::AuthenticationRequired, message))?;
     }
     let issued = authority.certify(request, &identity).await.map_err(refused)?;
     let certificate = IssuedCertificate {

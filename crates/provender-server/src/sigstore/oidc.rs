@@ -13,7 +13,7 @@ use provender_authority::oidc::device::DeviceRequest;
 use provender_authority::oidc::grant::{
     Grant, Granted, OAuthError, OAuthErrorCode, Secret, TokenAnswer, TokenRequest,
 };
-use provender_domain::{Actor, Problem, ProblemCode, RepositoryName};
+use provender_domain::{Actor, Problem, ProblemCode, RepositoryName, Timestamp};
 use provender_registry::SignInMethod;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -121,13 +121,30 @@ fn still_in_use(
     client: Option<IpAddr>,
     granted: Granted,
 ) -> Result<Granted, OAuthError> {
-    let TokenSubject::Person { account, email } = &granted.subject else { return Ok(granted) };
-    if server.registry().may_sign_in(account, email) {
-        return Ok(granted);
+    let checked = check_in_use(server, client, &granted.subject);
+    checked.map_err(|ended| OAuthError::new(OAuthErrorCode::InvalidGrant, ended))?;
+    Ok(granted)
+}
+
+/// Whether an identity may still be given to whom this is; if not, why.
+pub(super) fn check_in_use(
+    server: &Server,
+    client: Option<IpAddr>,
+    subject: &TokenSubject,
+) -> Result<(), &'static str> {
+    let registry = server.registry();
+    match subject {
+        TokenSubject::Person { account, email, since_microseconds } => {
+            let created_at = Timestamp::from_microseconds(*since_microseconds);
+            if registry.may_sign_in(account, email, created_at) {
+                return Ok(());
+            }
+            registry.record_ended_sign_in(account, client);
+            Err("this account may not sign in any more")
+        }
+        TokenSubject::Machine { token, .. } if registry.is_token_in_use(token) => Ok(()),
+        TokenSubject::Machine { .. } => Err("the token that this identity is of has ended"),
     }
-    server.registry().record_ended_sign_in(account, client);
-    let ended = "this account may not sign in any more";
-    Err(OAuthError::new(OAuthErrorCode::InvalidGrant, ended))
 }
 
 fn person_signed_in(
@@ -163,7 +180,7 @@ fn server_token(
     audience: String,
 ) -> Result<Response<Body>, Refusal> {
     let caller = server.registry().identify(Some(token.expose()), client)?;
-    let Actor::Token { name, .. } = caller.actor() else {
+    let Actor::Token { id, name } = caller.actor() else {
         let message = "this credential is no token";
         return Err(Problem::new(ProblemCode::AuthenticationRequired, message).into());
     };
@@ -173,7 +190,7 @@ fn server_token(
         return Err(Problem::new(ProblemCode::PermissionDenied, message).into());
     }
     let uri = token_identity(server, caller.token_repository(), &name);
-    let subject = TokenSubject::Machine { uri: uri.clone() };
+    let subject = TokenSubject::Machine { uri: uri.clone(), token: id.0 };
     let granted = Granted { subject, client_id: audience, nonce: None };
     let answer = mint(server, &granted)?;
     server.registry().record_identity(&caller, &uri, &granted.client_id);

@@ -15,7 +15,7 @@ use provender_domain::{Problem, ProblemCode};
 use provender_registry::Password;
 use serde_json::{Map, Value};
 
-use super::oidc::{from_form, read_form};
+use super::oidc::{check_in_use, from_form, read_form};
 use super::{Call, Refusal};
 use crate::body::Body;
 use crate::other_site::refuse_other_sites;
@@ -53,7 +53,11 @@ pub(super) async fn check_password(
 ) -> Result<Option<TokenSubject>, Problem> {
     let password = Password::new(password.expose());
     let account = server.registry().authenticate(account, &password, client).await?;
-    Ok(account.map(|account| TokenSubject::Person { account: account.name, email: account.email }))
+    Ok(account.map(|account| TokenSubject::Person {
+        account: account.name,
+        email: account.email,
+        since_microseconds: account.created_at.microseconds(),
+    }))
 }
 
 /// The form for a code, filled in as far as the address says.
@@ -127,11 +131,8 @@ fn answer_device(
     };
     let authority = server.authority();
     let SignedIn { account, subject, user_code } = signed_in;
-    if let TokenSubject::Person { email, .. } = &subject
-        && !server.registry().may_sign_in(&account, email)
-    {
-        server.registry().record_ended_sign_in(&account, client);
-        return refused(StatusCode::FORBIDDEN, "this account may not sign in any more");
+    if let Err(ended) = check_in_use(server, client, &subject) {
+        return refused(StatusCode::FORBIDDEN, ended);
     }
     let answered = match approves {
         true => server.devices().approve(&user_code, &account, subject, authority.now()),

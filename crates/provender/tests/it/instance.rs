@@ -178,6 +178,7 @@ impl Services {
             let person = TokenSubject::Person {
                 account: "ann".to_owned(),
                 email: "ann@example.com".to_owned(),
+                since_microseconds: 1,
             };
             return self.mint(&person);
         }
@@ -186,7 +187,7 @@ impl Services {
             return (StatusCode::BAD_REQUEST, error.to_string().into());
         }
         let uri = format!("{}/-/tokens/ci", self.authority.origin().as_str());
-        self.mint(&TokenSubject::Machine { uri })
+        self.mint(&TokenSubject::Machine { uri, token: "0a1b".to_owned() })
     }
 
     fn mint(&self, subject: &TokenSubject) -> (StatusCode, Bytes) {

@@ -27,7 +27,11 @@ fn authorization() -> Authorization {
 }
 
 fn ada() -> TokenSubject {
-    TokenSubject::Person { account: "ada".to_owned(), email: "ada@corp.example".to_owned() }
+    TokenSubject::Person {
+        account: "ada".to_owned(),
+        email: "ada@corp.example".to_owned(),
+        since_microseconds: 1,
+    }
 }
 
 fn parameter(redirect: &str, name: &str) -> Option<String> {

@@ -16,7 +16,11 @@ fn begin(grants: &DeviceGrants, seconds: i64) -> DeviceAnswer {
 }
 
 fn ada() -> TokenSubject {
-    TokenSubject::Person { account: "ada".to_owned(), email: "ada@corp.example".to_owned() }
+    TokenSubject::Person {
+        account: "ada".to_owned(),
+        email: "ada@corp.example".to_owned(),
+        since_microseconds: 1,
+    }
 }
 
 /// What a device hears at this second.

@@ -10,7 +10,11 @@ use super::MintError;
 use crate::keys::{KeyAlgorithm, SigningKey};
 
 fn person() -> TokenSubject {
-    TokenSubject::Person { account: "ada".to_owned(), email: "ada@corp.example".to_owned() }
+    TokenSubject::Person {
+        account: "ada".to_owned(),
+        email: "ada@corp.example".to_owned(),
+        since_microseconds: 1,
+    }
 }
 
 /// The claims, as an implementation of somebody else's reads and checks the token.
@@ -40,6 +44,7 @@ fn others_read_what_it_says() {
             "iss": "http://localhost:1234/-/oidc", "sub": "ada", "aud": "sigstore",
             "iat": NOW, "nbf": NOW - 30, "exp": NOW + 300, "nonce": "n",
             "email": "ada@corp.example", "email_verified": true,
+            "provender_account_since": 1,
         });
         assert_eq!(as_others_read_it(&issuer, &token), expected);
     }
@@ -49,9 +54,14 @@ fn others_read_what_it_says() {
 fn a_machine_has_no_address() {
     let issuer = issuer();
     let uri = "https://registry.example/-/tokens/ci".to_owned();
-    let token = issuer.mint(&TokenSubject::Machine { uri: uri.clone() }, "sigstore", None, at(0));
+    let token = issuer.mint(
+        &TokenSubject::Machine { uri: uri.clone(), token: "0a1b".to_owned() },
+        "sigstore",
+        None,
+        at(0),
+    );
     let claims = as_others_read_it(&issuer, &token.unwrap());
-    assert_eq!(claims["sub"], uri);
+    assert_eq!((&claims["sub"], &claims["provender_token"]), (&json!(uri), &json!("0a1b")));
     assert!(claims.get("email").is_none() && claims.get("nonce").is_none());
 }
 
@@ -72,10 +82,18 @@ fn names_that_no_certificate_can_hold_are_refused() {
         let minted = issuer.mint(&subject, "sigstore", None, at(0));
         assert!(matches!(minted, Err(MintError::Subject)), "{subject:?}");
     };
-    check(TokenSubject::Person { account: "ada".to_owned(), email: "ada".to_owned() });
-    check(TokenSubject::Person { account: String::new(), email: "ada@corp.example".to_owned() });
-    check(TokenSubject::Machine { uri: "no uri".to_owned() });
-    check(TokenSubject::Machine { uri: String::new() });
+    check(TokenSubject::Person {
+        account: "ada".to_owned(),
+        email: "ada".to_owned(),
+        since_microseconds: 1,
+    });
+    check(TokenSubject::Person {
+        account: String::new(),
+        email: "ada@corp.example".to_owned(),
+        since_microseconds: 1,
+    });
+    check(TokenSubject::Machine { uri: "no uri".to_owned(), token: "0a1b".to_owned() });
+    check(TokenSubject::Machine { uri: String::new(), token: "0a1b".to_owned() });
     let long = "x".repeat(513);
     for (audience, nonce) in
         [("", None), (long.as_str(), None), ("a", Some("")), ("a", Some(&*long))]

@@ -236,10 +236,13 @@ fn our_own_tokens_need_no_rule() {
         let token = world.own.mint(&subject, audience, None, at(0)).unwrap();
         assert_eq!(world.told(&token, seconds), expected);
     };
-    let ada =
-        TokenSubject::Person { account: "ada".to_owned(), email: "ada@corp.example".to_owned() };
+    let ada = TokenSubject::Person {
+        account: "ada".to_owned(),
+        email: "ada@corp.example".to_owned(),
+        since_microseconds: 1,
+    };
     let uri = "https://registry.example/main";
-    let machine = TokenSubject::Machine { uri: uri.to_owned() };
+    let machine = TokenSubject::Machine { uri: uri.to_owned(), token: "0a1b".to_owned() };
     check(ada.clone(), "sigstore", 0, "ada@corp.example");
     check(ada.clone(), "other", 0, "Audience");
     check(ada.clone(), "sigstore", 359, "ada@corp.example");
@@ -251,9 +254,6 @@ fn our_own_tokens_need_no_rule() {
     assert_eq!(world.verify_at(&token, 0).unwrap().challenge(), "ada@corp.example");
 }
 
-#[test]
-fn an_entry_with_our_own_name_has_no_effect() {
-    let world = world();
 #[test]
 fn nobody_elses_word_gives_a_name_of_ours() {
     let world = world();
@@ -274,6 +274,9 @@ fn nobody_elses_word_gives_a_name_of_ours() {
     }
 }
 
+#[test]
+fn an_entry_with_our_own_name_has_no_effect() {
+    let world = world();
     let mut entry = trusted(world.own.url().as_str(), &json!([{"sub": "**"}]));
     entry.keys = Some(world.ci.keys());
     world.verifier.trust(vec![entry]);
@@ -491,7 +494,10 @@ fn the_url_of_the_verifiers_own_issuer_is_kept_as_given() {
     let url = IssuerUrl::new("http://localhost:8080/-/oidc").unwrap();
     let own = Arc::new(Issuer::new(url, key, SignedDuration::from_mins(5)));
     let verifier = Verifier::new(Arc::clone(&own), "sigstore", Arc::new(Documents::default()));
-    let machine = TokenSubject::Machine { uri: "http://localhost:8080/main".to_owned() };
+    let machine = TokenSubject::Machine {
+        uri: "http://localhost:8080/main".to_owned(),
+        token: "0a1b".to_owned(),
+    };
     let token = own.mint(&machine, "sigstore", None, at(0)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let identity = runtime.block_on(verifier.verify(&token, at(0))).unwrap();

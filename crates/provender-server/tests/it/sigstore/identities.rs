@@ -55,6 +55,27 @@ async fn names_of_tokens_are_written_so_that_they_are_one_segment() {
 }
 
 #[tokio::test]
+async fn an_identity_ends_with_the_token_that_it_is_of() {
+    let server = TestServer::start().await;
+    let token = server.identity_token().await;
+    let request = Key::new().certificate_request(&token);
+    let certify = async || server.post_json("/-/ca/api/v2/signingCert", &request).await;
+    assert_eq!(certify().await.status, 200);
+    let operator = server.registry.operator();
+    let id = server.registry.tokens(&operator).unwrap().remove(0).id;
+    assert_eq!(claims(&token)["provender_token"], id.0);
+    server.registry.revoke_token(&operator, &id.0).await.unwrap();
+    // Another of the same name has the same identity, and does not revive it.
+    let follower = server.token(Scope::Publish, None).await;
+    let fields = [("grant_type", "client_credentials"), ("client_secret", follower.as_str())];
+    let answer = server.post_form("/-/oidc/token", &fields).await.json();
+    assert_eq!(claims(answer["id_token"].as_str().unwrap())["sub"], claims(&token)["sub"]);
+    let answer = certify().await;
+    assert!(answer.status == 401 && answer.text().contains("has ended"), "{}", answer.text());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_no_grant_gives_no_token() {
     let server = TestServer::start().await;
     server.account("ada", "correct-horse").await;

@@ -243,6 +243,27 @@ async fn what_a_disabled_account_agreed_to_is_void_at_once() {
 }
 
 #[tokio::test]
+async fn whoever_gets_a_removed_accounts_name_is_somebody_else() {
+    let server = TestServer::start().await;
+    server.account("ada", PASSWORD).await;
+    let (agreed, fetched) = (begin(&server).await, begin(&server).await);
+    for device in [&agreed, &fetched] {
+        let ticket = ticket(&server, device).await;
+        assert_eq!(approve(&server, &ticket).await, 200);
+    }
+    let identity = poll(&server, &fetched).await["id_token"].as_str().unwrap().to_owned();
+    let operator = server.registry.operator();
+    server.registry.remove_account(&operator, "ada").await.unwrap();
+    server.account("ada", PASSWORD).await;
+
+    assert_eq!(poll(&server, &agreed).await["error"], "invalid_grant");
+    let request = Key::new().certificate_request_of(&identity, "ada@people.example");
+    let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await;
+    assert!(answer.status == 401 && answer.text().contains("any more"), "{}", answer.text());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn who_signed_in_and_who_was_refused_is_told() {
     let server = TestServer::start().await;
     server.account("ada", PASSWORD).await;
