@@ -34,17 +34,17 @@ impl Sessions {
         Ok(SessionId::from_bytes(name))
     }
 
-    /// Whether an earlier process began this upload, for this owner.
-    pub(crate) fn is_of_an_earlier_process(
-        &self,
-        key: &AccessKey,
-        owner: &str,
-        session: &SessionId,
-    ) -> bool {
-        let name = session.to_bytes();
-        let (said, tag) = name.split_at(PROCESS_BYTES + RANDOM_BYTES);
-        said[..PROCESS_BYTES] != self.0 && key.is_tag(&words(owner, said), tag)
+    /// Whether this process made it, if it was made here: then it knows whether the upload ended.
+    pub(crate) fn is_of_this_process(&self, session: &SessionId) -> bool {
+        session.to_bytes().starts_with(&self.0)
     }
+}
+
+/// Whether the name was made here, by this process or an earlier one, for this owner.
+pub(crate) fn was_named_here(key: &AccessKey, owner: &str, session: &SessionId) -> bool {
+    let name = session.to_bytes();
+    let (said, tag) = name.split_at(PROCESS_BYTES + RANDOM_BYTES);
+    key.is_tag(&words(owner, said), tag)
 }
 
 /// What is tagged; no access token says anything like it.
@@ -54,7 +54,7 @@ fn words(owner: &str, said: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sessions, words};
+    use super::{Sessions, was_named_here, words};
     use crate::grant::AccessKey;
 
     #[test]
@@ -64,15 +64,13 @@ mod tests {
         let other = AccessKey::open(tempfile::tempdir().unwrap().path()).unwrap();
         let (before, now) = (Sessions([1, 2]), Sessions([1, 3]));
         let name = before.name(&key, "a\npypi\nx").unwrap();
-        let check = |sessions: &Sessions, key: &AccessKey, owner: &str, expected: bool| {
-            let known = sessions.is_of_an_earlier_process(key, owner, &name);
-            assert_eq!(known, expected, "{owner:?}");
+        let check = |key: &AccessKey, owner: &str, expected: bool| {
+            assert_eq!(was_named_here(key, owner, &name), expected, "{owner:?}");
         };
-        check(&now, &key, "a\npypi\nx", true);
-        check(&now, &key, "a\npypi\ny", false);
-        check(&now, &other, "a\npypi\nx", false);
-        // Whether it goes on or has ended, this process knows.
-        check(&before, &key, "a\npypi\nx", false);
+        check(&key, "a\npypi\nx", true);
+        check(&key, "a\npypi\ny", false);
+        check(&other, "a\npypi\nx", false);
+        assert!(before.is_of_this_process(&name) && !now.is_of_this_process(&name));
         assert_ne!(name, before.name(&key, "a\npypi\nx").unwrap());
         assert_ne!(words("a", b"bc"), words("c", b"ab"));
     }

@@ -20,11 +20,13 @@ use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
 use crate::publish::{claim_first, mismatch};
 use crate::resolve::{Query, without_doubles};
+use crate::session::was_named_here;
 use crate::{Inner, Registry};
 
 /// How long an upload may rest before garbage collection takes it for abandoned.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 /// Most uploads under way at once; each may hold a file, and while it is written to, four megabytes.
+/// Those that have no file yet give way to others.
 const UPLOADS_LIMIT: usize = 10_000;
 /// When to try again where there are too many.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -84,7 +86,7 @@ impl Registry {
         {
             return Ok(Begun::Mounted(mounted));
         }
-        if !self.has_room_for_uploads() {
+        if !self.inner.blobs.make_room_for_upload(UPLOADS_LIMIT) {
             let message = "too many uploads are under way; try again later";
             return Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER));
         }
@@ -142,15 +144,19 @@ impl Registry {
         Ok(Upload { session: session.clone(), bytes })
     }
 
-    /// One that an earlier process began may have got no bytes: then nothing but its name tells.
+    /// One that an earlier process began, or that was forgotten to make room for others, may have got
+    /// no bytes: then nothing but its name tells.
     async fn resume(
         &self,
         owner: &str,
         session: &SessionId,
     ) -> Result<Option<provender_store::Upload>, BlobError> {
         let Inner { blobs, sessions, access_key, .. } = &*self.inner;
-        if self.has_room_for_uploads()
-            && sessions.is_of_an_earlier_process(access_key, owner, session)
+        let may_be_forgotten =
+            !sessions.is_of_this_process(session) || blobs.has_forgotten_uploads();
+        if may_be_forgotten
+            && was_named_here(access_key, owner, session)
+            && blobs.make_room_for_upload(UPLOADS_LIMIT)
         {
             return blobs.resume_begun_upload(owner, session.as_str()).await.map(Some);
         }
@@ -259,10 +265,6 @@ impl Registry {
             }
             Err(error) => Err(store_problem(&error)),
         }
-    }
-
-    fn has_room_for_uploads(&self) -> bool {
-        self.inner.blobs.uploads_under_way() < UPLOADS_LIMIT
     }
 
     async fn mount(

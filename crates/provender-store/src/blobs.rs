@@ -132,6 +132,18 @@ impl Blobs {
         self.local.uploads().count()
     }
 
+    /// Whether one more may be begun, where so many may be known of at most. To make room, those are
+    /// forgotten that were begun, got no bytes and are held by nobody, the oldest first;
+    /// [`Blobs::resume_begun_upload`] goes on with them all the same.
+    pub fn make_room_for_upload(&self, limit: usize) -> bool {
+        self.local.uploads().make_room(limit)
+    }
+
+    /// Whether any was forgotten to make room.
+    pub fn has_forgotten_uploads(&self) -> bool {
+        self.local.uploads().has_forgotten()
+    }
+
     /// Goes on with such a file, behind the last byte that was written; `None` if there is none.
     ///
     /// # Errors
@@ -141,7 +153,7 @@ impl Blobs {
     }
 
     /// The same for one that was begun, as the caller knows, and did not end: where nothing is known
-    /// of it, it was begun by an earlier process and got no bytes.
+    /// of it, it was begun by an earlier process, or forgotten to make room, and got no bytes.
     ///
     /// # Errors
     /// [`BlobError::Busy`] while somebody holds it.

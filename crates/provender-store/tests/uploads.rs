@@ -413,6 +413,35 @@ async fn abandoned_ones_are_removed() {
 }
 
 #[tokio::test]
+async fn those_without_a_file_make_room_the_oldest_first() {
+    let root = tempfile::tempdir().unwrap();
+    let blobs = open_blobs(root.path()).await;
+    let begin = async |number: usize| {
+        blobs.create_upload(OWNER, &format!("{number:032x}"), &[]).await.unwrap()
+    };
+    let is_known = async |number: usize| {
+        blobs.resume_upload(OWNER, &format!("{number:032x}")).await.unwrap().is_some()
+    };
+    let held = begin(0).await;
+    let mut written = begin(1).await;
+    write(&mut written, b"more").await.unwrap();
+    written.pause().await.unwrap();
+    begin(2).await.pause().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    begin(3).await.pause().await.unwrap();
+    assert!(blobs.make_room_for_upload(5) && !blobs.has_forgotten_uploads());
+    assert!(blobs.make_room_for_upload(4) && blobs.has_forgotten_uploads());
+    assert!(!is_known(2).await && is_known(1).await && is_known(3).await);
+    assert_eq!(blobs.uploads_under_way(), 3);
+    // Real ones are not forgotten, nor those that somebody holds.
+    assert!(!blobs.make_room_for_upload(2));
+    assert!(!is_known(3).await && is_known(1).await);
+    let again = blobs.resume_begun_upload(OWNER, &format!("{:032x}", 2)).await.unwrap();
+    assert_eq!(again.received_bytes(), 0);
+    assert_eq!(held.pause().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn other_algorithms_need_no_second_pass() {
     let root = tempfile::tempdir().unwrap();
     let bytes = pattern(LARGE_BYTES);

@@ -17,6 +17,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
+use std::sync::atomic::{self, AtomicBool};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -39,6 +40,9 @@ use crate::BlobError;
 /// How many files one thread looks at in a row when abandoned uploads are removed: it is free for
 /// others in between.
 const SWEEP_STEP: usize = 256;
+/// Which part of all that there may be goes at once where there is no room for more, so that not
+/// every upload that begins looks at all others.
+const FORGOTTEN_PART: usize = 10;
 
 /// A file that comes in pieces, held. Dropping it keeps what has been written by then; pieces that
 /// were still in memory are not, and are not counted when it is resumed.
@@ -189,6 +193,8 @@ pub(super) struct Uploads {
     directory: PathBuf,
     /// `None`: it is held.
     known: Mutex<HashMap<String, Option<Rest>>>,
+    /// Whether any was forgotten to make room for others.
+    has_forgotten: AtomicBool,
 }
 
 /// What is known of an upload that nobody holds.
@@ -210,11 +216,37 @@ pub(super) struct Known {
 
 impl Uploads {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory, known: Mutex::default() }
+        Self { directory, known: Mutex::default(), has_forgotten: AtomicBool::new(false) }
     }
 
     pub(super) fn count(&self) -> usize {
         self.known().len()
+    }
+
+    /// Whether one more may come, where there are so many at most. Those that have no file are
+    /// nothing but names, and nobody is kept waiting for them: the oldest that nobody holds go.
+    pub(super) fn make_room(&self, limit: usize) -> bool {
+        let mut known = self.known();
+        if known.len() < limit {
+            return true;
+        }
+        let mut idle: Vec<_> =
+            known.values().filter_map(|rest| rest.as_ref()?.fileless_since).collect();
+        if let Some(last) = idle.len().checked_sub(1) {
+            let (_, newest, _) = idle.select_nth_unstable(last.min(limit / FORGOTTEN_PART));
+            let newest = *newest;
+            known.retain(|_, rest| {
+                let since = rest.as_ref().and_then(|rest| rest.fileless_since);
+                since.is_none_or(|since| since > newest)
+            });
+            self.has_forgotten.store(true, atomic::Ordering::Relaxed);
+        }
+        known.len() < limit
+    }
+
+    /// Whether there may be some that were begun, did not end, and of which nothing is known.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.has_forgotten.load(atomic::Ordering::Relaxed)
     }
 
     /// Forgets those without a file that nobody holds; how many.

@@ -255,6 +255,25 @@ async fn what_nobody_goes_on_with_for_a_day_is_collected() {
 }
 
 #[tokio::test]
+async fn what_was_begun_and_got_no_bytes_is_in_nobodys_way() {
+    let registry = TestRegistry::open().await;
+    let shelf = registry.shelf();
+    let begun = shelf.begin("team/app").await.unwrap();
+    let written = shelf.begin("team/app").await.unwrap();
+    shelf.append("team/app", &written, None, &BYTES[..5]).await.unwrap();
+    for _ in 0..10_000 {
+        shelf.begin("team/flood").await.unwrap();
+    }
+    // The one that had to go begins with its first bytes.
+    assert_eq!(shelf.received("team/app", &begun).await.unwrap(), 0);
+    shelf.finish("team/app", &begun, BYTES, &digest(BYTES)).await.unwrap();
+    assert_kept(&shelf).await;
+    assert_eq!(shelf.received("team/app", &written).await.unwrap(), 5);
+    let foreign = shelf.received("team/other", &begun).await;
+    assert_eq!(refused(foreign), ProblemCode::NotFound);
+}
+
+#[tokio::test]
 async fn rights_that_end_meanwhile_end_the_upload() {
     let registry = TestRegistry::open().await;
     let (operator, api) = (registry.operator(), &registry.registry);
