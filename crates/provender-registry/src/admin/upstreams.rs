@@ -89,6 +89,11 @@ impl Registry {
             let message = format!("a repository has at most {UPSTREAMS_LIMIT} upstreams");
             return Err(Problem::new(ProblemCode::TooLarge, message));
         }
+        if request.allow_private_addresses && !caller.holds(Scope::Admin, None, None) {
+            let message = "private addresses are the server's own network, not one repository's: \
+                           allowing them takes an administrator of all repositories, or the operator";
+            return Err(Problem::new(ProblemCode::PermissionDenied, message));
+        }
         let target = self.target(caller, &request)?;
         let last = repository.upstreams.iter().map(|upstream| upstream.position).max();
         let upstream = Upstream {

@@ -105,6 +105,31 @@ async fn every_operation_by_every_caller() {
 }
 
 #[tokio::test]
+#[tokio::test]
+async fn private_addresses_are_allowed_by_who_administers_everything() {
+    let registry = TestRegistry::open().await;
+    let (of_one, of_all) = (
+        registry.bearer(Some("main"), Scope::Admin, None).await,
+        registry.bearer(None, Scope::Admin, None).await,
+    );
+    let add = async |caller: &Caller, name: &str, allow_private_addresses| {
+        let upstream = NewUpstream {
+            repository: "main".to_owned(),
+            ecosystem: "pypi".to_owned(),
+            url: Some(format!("https://{name}.upstream.example/simple/")),
+            allow_private_addresses,
+            ..NewUpstream::default()
+        };
+        registry.registry.add_upstream(caller, upstream).await
+    };
+    let problem = add(&of_one, "a", true).await.unwrap_err();
+    assert_eq!(problem.code, Denied);
+    assert!(problem.public.contains("administrator of all"), "{problem:?}");
+    add(&of_one, "a", false).await.unwrap();
+    add(&of_all, "b", true).await.unwrap();
+    add(&registry.operator(), "c", true).await.unwrap();
+}
+
 async fn tokens_end_by_time_and_by_word_at_once() {
     let registry = TestRegistry::open().await;
     let operator = registry.operator();
