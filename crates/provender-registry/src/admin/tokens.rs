@@ -96,6 +96,11 @@ impl Registry {
             }
         };
         let name = checked_name(&request.name)?;
+        if request.lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
+            let message =
+                "a token is valid for a second at least; leave its lifetime out for no end";
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
         let pattern = request.pattern.as_deref().map(|text| self.checked_pattern(text));
         let now = self.now();
         let id = TokenId(hex::encode(random::<ID_BYTES>()?));
@@ -121,16 +126,16 @@ impl Registry {
         Ok(created)
     }
 
-    /// Revokes a token; from when this returns it opens nothing.
-    pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<TokenSummary, Problem> {
-        let unknown = || Problem::not_found("no token of this id that you administer");
-        let token = self.state().token(id).cloned().ok_or_else(unknown)?;
-        if !holds_over(caller, &token) {
     /// Whether an identity may still be given to the bearer of a token: it is there and has not ended.
     pub fn is_token_in_use(&self, id: &str) -> bool {
         self.state().token(id).is_some_and(|token| check_end(token, self.now()).is_ok())
     }
 
+    /// Revokes a token; from when this returns it opens nothing.
+    pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<TokenSummary, Problem> {
+        let unknown = || Problem::not_found("no token of this id that you administer");
+        let token = self.state().token(id).cloned().ok_or_else(unknown)?;
+        if !holds_over(caller, &token) {
             return Err(match caller.is_anonymous() {
                 true => Problem::new(ProblemCode::AuthenticationRequired, "this needs a token"),
                 false => unknown(),

@@ -1,6 +1,7 @@
 //! Deny is the default.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use provender_domain::{EventKind, FileName, PackageName, Problem, ProblemCode, Scope, Visibility};
 use provender_ecosystem::{Change, Operation, Rendition, Selection, Subject};
@@ -105,7 +106,6 @@ async fn every_operation_by_every_caller() {
 }
 
 #[tokio::test]
-#[tokio::test]
 async fn private_addresses_are_allowed_by_who_administers_everything() {
     let registry = TestRegistry::open().await;
     let (of_one, of_all) = (
@@ -130,6 +130,7 @@ async fn private_addresses_are_allowed_by_who_administers_everything() {
     add(&registry.operator(), "c", true).await.unwrap();
 }
 
+#[tokio::test]
 async fn tokens_end_by_time_and_by_word_at_once() {
     let registry = TestRegistry::open().await;
     let operator = registry.operator();
@@ -140,6 +141,9 @@ async fn tokens_end_by_time_and_by_word_at_once() {
         pattern: None,
         lifetime: Some(hours(1)),
     };
+    let ended = NewToken { lifetime: Some(Duration::ZERO), ..request.clone() };
+    let ended = registry.registry.create_token(&operator, ended).await;
+    assert_eq!(refused(ended), ProblemCode::InvalidRequest);
     let created = registry.registry.create_token(&operator, request).await.unwrap();
     let identify = |secret: &str| registry.registry.identify(Some(secret), None);
     assert!(identify(&created.secret).is_ok());
