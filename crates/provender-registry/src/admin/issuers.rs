@@ -54,6 +54,11 @@ impl Registry {
             return Err(Problem::new(ProblemCode::TooLarge, message));
         }
         check_audiences(&issuer)?;
+        if issuer.url == *self.authority().issuer().url() {
+            let message =
+                "this is the server's own issuer, whose tokens are believed without a rule";
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
         let url = issuer.url.as_str().to_owned();
         let before = self.state().issuers().find(|found| found.issuer.url == issuer.url).cloned();
         let created_at = before.map_or_else(|| self.now(), |before| before.created_at);

@@ -59,6 +59,11 @@ async fn what_could_let_everybody_in_is_refused() {
     check(|issuer| issuer["url"] = json!("http://ci.example"), InvalidRequest).await;
     check(|issuer| issuer["url"] = json!("https://ci.example/?a"), InvalidRequest).await;
     check(|issuer| issuer["claims"] = json!({}), InvalidRequest).await;
+    // This server's own, which such an entry would not change.
+    let mut own = definition(&json!([{ "sub": "a*" }]));
+    own["url"] = json!(registry.registry.authority().issuer().url());
+    let put = registry.registry.put_issuer(&operator, own).await;
+    assert_eq!(refused(put), InvalidRequest);
     check(|issuer| issuer["rules"] = json!([{}]), InvalidRequest).await;
     check(|issuer| issuer["rule"] = json!([]), InvalidRequest).await;
     check(|issuer| issuer["audiences"] = json!([]), InvalidRequest).await;
