@@ -71,7 +71,10 @@ pub(crate) fn blob_problem(error: &BlobError) -> Problem {
 
 /// What a caller sent, fit for one line of a message.
 pub(crate) fn shown(text: &str) -> String {
-    /// Characters of it that are shown.
-    const SHOWN_CHARS: usize = 60;
-    text.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect()
+    /// Characters of it that are shown: a digest is shown whole.
+    const SHOWN_CHARS: usize = 80;
+    let mut characters = text.chars();
+    let shown = characters.by_ref().take(SHOWN_CHARS).flat_map(char::escape_debug);
+    let shown: String = shown.collect();
+    if characters.next().is_some() { shown + "…" } else { shown }
 }

@@ -305,6 +305,9 @@ async fn evidence_is_told_to_those_who_may_read() {
         assert_eq!(refused(ask(registry.anonymous()).await), ProblemCode::NotFound, "{subject}");
         assert_eq!(refused(ask(limited.clone()).await), ProblemCode::NotFound, "{subject}");
     }
+    let unknown = format!("sha256:{}", "0a".repeat(32));
+    let problem = registry.registry.evidence(&operator, &unknown, None).await.unwrap_err();
+    assert!(problem.public.ends_with(&unknown), "a digest is shown whole: {problem:?}");
     let ask = async |caller| registry.registry.attestations(&caller, &subjects[0]).await;
     assert_eq!(ask(operator.clone()).await.unwrap().len(), 1);
     assert_eq!(refused(ask(registry.anonymous()).await), ProblemCode::NotFound);
