@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use provender_domain::{Problem, ProblemCode};
@@ -245,10 +245,14 @@ pub(crate) fn known_method(method: &Method) -> Result<EcosystemMethod, Failure> 
     }
 }
 
-/// HEAD is decided exactly like GET; only the bytes are left out, not their number.
+/// HEAD is decided exactly like GET; only the bytes are left out, not their number, where there would
+/// be any (RFC 9110 section 8.6).
 fn leave_body_out(response: &mut Response<Body>) {
     let length = response.body().size_hint().exact();
     *response.body_mut() = Body::empty();
+    if matches!(response.status(), StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
+        return;
+    }
     if let (Some(length), false) = (length, response.headers().contains_key(CONTENT_LENGTH)) {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -104,6 +104,9 @@ async fn an_index_is_revalidated_and_compressed() {
         assert_eq!((fresh.status, fresh.field("etag").as_ref()), (304, Some(tag)));
         assert_eq!(fresh.field("vary"), plain.field("vary"));
         assert_eq!(fresh.field("content-encoding"), None);
+        let head = server.connect().await.request("HEAD", "/main/demo/pkg/", &fields).await;
+        assert_eq!(head.head(), fresh.head());
+        assert_eq!(head.field("content-length"), None);
     }
     server.publish("main", "pkg", "file-new", b"x").await;
     let changed = server.get("/main/demo/pkg/", &[("If-None-Match", &plain_tag)]).await;
