@@ -44,6 +44,11 @@ impl Failure {
         Self { problem: Box::new(problem), dialect, allow: None }
     }
 
+    /// The same in these words.
+    pub(crate) fn in_words(self, dialect: Words) -> Self {
+        Self { dialect, ..self }
+    }
+
     /// The same where the URL takes these methods and not this one.
     pub(crate) fn allowing(self, methods: Option<String>) -> Self {
         Self { allow: methods, ..self }

@@ -91,7 +91,7 @@ enum Rooted<'a> {
 impl<'a> Rooted<'a> {
     fn read(parts: &Parts, ecosystem: &'a Arc<dyn Ecosystem>, rest: Rest<'a>) -> Self {
         let fields = Fields(&parts.headers);
-        let known = known_method(&parts.method);
+        let known = method(parts, ecosystem);
         let method = *known.as_ref().unwrap_or(&EcosystemMethod::Get);
         let head = rest.head(parts, method, &fields);
         match (ecosystem.route_root(&head), rest.segments) {
@@ -140,6 +140,11 @@ pub(crate) async fn answer(
             Err(Problem::not_found(format!("this server knows no ecosystem {name:?}")).into())
         }
     }
+}
+
+fn method(parts: &Parts, ecosystem: &Arc<dyn Ecosystem>) -> Result<EcosystemMethod, Failure> {
+    let unknown = |failure: Failure| failure.in_words(Words::Ecosystem(Arc::clone(ecosystem)));
+    known_method(&parts.method).map_err(unknown)
 }
 
 fn in_dialect(ecosystem: &Arc<dyn Ecosystem>, problem: Problem) -> Failure {
@@ -219,11 +224,6 @@ async fn carry_out(
     }
 }
 
-async fn read(
-    server: &Server,
-    connection: &Connection,
-    parts: &Parts,
-    authorized: Authorized<Operation>,
 /// Who is told of a change, unless a page of another site had a browser ask for it.
 fn recipient(
     server: &Server,
@@ -235,6 +235,11 @@ fn recipient(
     Ok(Recipient::new(authorized, origin))
 }
 
+async fn read(
+    server: &Server,
+    connection: &Connection,
+    parts: &Parts,
+    authorized: Authorized<Operation>,
 ) -> Result<Response<Body>, Problem> {
     let headers = &parts.headers;
     let is_public = authorized.is_public();
@@ -274,7 +279,7 @@ impl Request<'_> {
     /// Asks the ecosystem what the request means, and which upstream's host it would have asked.
     fn operation(&self, parts: &Parts) -> Result<(Operation, Option<String>), Failure> {
         let fields = Fields(&parts.headers);
-        let head = self.rest.head(parts, known_method(&parts.method)?, &fields);
+        let head = self.rest.head(parts, method(parts, self.ecosystem)?, &fields);
         match self.ecosystem.route(&head) {
             Ok(operation) => Ok((operation, self.ecosystem.wanted_host(&head))),
             Err(problem) => {

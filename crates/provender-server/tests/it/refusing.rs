@@ -19,6 +19,13 @@ async fn problems_are_told_in_the_dialect_of_the_url() {
     let json = "application/problem+json";
     check("/main/demo/a/b/c/d", 404, "text/plain", "demo: no such page").await;
     check("/main/demo/none/", 404, "text/plain", "demo: ").await;
+    for path in ["/main/demo/pkg/", "/shelf/", "/shelf/main/pkg/tags"] {
+        let answer = server.connect().await.request("OPTIONS", path, &[]).await;
+        let dialect = if path.starts_with("/shelf") { "shelf: " } else { "demo: " };
+        assert_eq!(answer.status, 405, "{path}: {}", answer.text());
+        assert!(answer.text().starts_with(dialect), "{path}: {}", answer.text());
+        assert!(answer.field("allow").is_some_and(|allow| allow.contains("PATCH")), "{path}");
+    }
     check("/secret/demo/pkg/", 401, "text/plain", "demo: ").await;
     check("/nowhere/demo/pkg/", 401, "text/plain", "demo: ").await;
     check("/main/unknown/pkg/", 404, json, "\"code\":\"not-found\"").await;
@@ -106,13 +113,6 @@ async fn a_token_publishes_nowhere_else_however_the_path_is_spelled() {
 }
 
 #[tokio::test]
-async fn credentials() {
-    let server = TestServer::start().await;
-    server.publish("secret", "pkg", "file", b"x").await;
-    let basic =
-        |text: String| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
-    let token = server.token(Scope::Read, None).await;
-#[tokio::test]
 async fn pages_of_other_sites_change_nothing() {
     const PUBLIC: &str = "https://packages.example";
     let server =
@@ -158,6 +158,13 @@ async fn pages_of_other_sites_change_nothing() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn credentials() {
+    let server = TestServer::start().await;
+    server.publish("secret", "pkg", "file", b"x").await;
+    let basic =
+        |text: String| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
+    let token = server.token(Scope::Read, None).await;
     let check = async |field: String, status: u16| {
         let answer = server.get("/secret/demo/pkg/file", &[("Authorization", &field)]).await;
         assert_eq!(answer.status, status, "{field}");
