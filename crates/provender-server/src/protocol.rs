@@ -64,8 +64,7 @@ impl<'a> Address<'a> {
     pub(crate) fn read(registry: &'a Registry, path: &'a Path<'a>) -> Option<Self> {
         let trailing_slash = path.trailing_slash;
         let [first, segments @ ..] = path.segments.as_slice() else { return None };
-        let is_mount = |ecosystem: &&Arc<dyn Ecosystem>| matches!(ecosystem.mount(), Mount::Root { segment } if segment == first);
-        if let Some(ecosystem) = registry.ecosystems().iter().find(is_mount) {
+        if let Some(ecosystem) = mounted(registry, first) {
             return Some(Self::Root(ecosystem, Rest { segments, trailing_slash }));
         }
         let [name, segments @ ..] = segments else { return None };
@@ -75,6 +74,21 @@ impl<'a> Address<'a> {
             Some(ecosystem) => Self::Repository(Request { ecosystem, repository, rest }),
             None => Self::Unknown { repository, name },
         })
+    }
+}
+
+/// The ecosystem whose root mount this segment is.
+fn mounted<'a>(registry: &'a Registry, first: &str) -> Option<&'a Arc<dyn Ecosystem>> {
+    let is_mount = |ecosystem: &&Arc<dyn Ecosystem>| matches!(ecosystem.mount(), Mount::Root { segment } if segment == first);
+    registry.ecosystems().iter().find(is_mount)
+}
+
+/// Why a path cannot be read, in the words of whose root mount it begins with all the same.
+pub(crate) fn unreadable(registry: &Registry, parts: &Parts, problem: Problem) -> Failure {
+    let first = parts.uri.path().split('/').nth(1).unwrap_or_default();
+    match mounted(registry, first) {
+        Some(ecosystem) => in_dialect(ecosystem, problem),
+        None => problem.into(),
     }
 }
 

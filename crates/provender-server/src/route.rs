@@ -55,7 +55,8 @@ async fn route(
     parts: &Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Failure> {
-    let path = parse_target(parts)?;
+    let path = parse_target(parts)
+        .map_err(|problem| protocol::unreadable(server.registry(), parts, problem))?;
     let segments = path.segments.as_slice();
     if let Some((service, rest)) = sigstore::find(segments) {
         let answer = sigstore(server, connection, parts, service, rest, body).await;

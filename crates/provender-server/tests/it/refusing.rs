@@ -32,6 +32,8 @@ async fn problems_are_told_in_the_dialect_of_the_url() {
     check("/secret/unknown/pkg/", 401, json, "\"code\":\"authentication-required\"").await;
     check("/main/demo/%2e%2e/x", 400, json, "\"code\":\"invalid-request\"").await;
     check("/main//demo/", 400, json, "\"status\":400").await;
+    check("/shelf/main//tags", 422, "text/plain", "shelf: ").await;
+    check("/shelf/main/%2e%2e/tags", 422, "text/plain", "shelf: ").await;
     check("/-/api/v1/nothing", 404, json, "\"code\":\"not-found\"").await;
     check(&format!("/main/demo/{}", "a".repeat(9_000)), 400, json, "too long").await;
     check(&format!("/main/demo/?{}", "a".repeat(17_000)), 413, json, "at most").await;
