@@ -138,3 +138,25 @@ pub struct KeptFile {
     /// Why it is quarantined or was deleted.
     pub state_reason: Option<String>,
 }
+
+/// The attribute of a file that was deleted while it was in quarantine. No ecosystem's attributes
+/// begin with a colon.
+const CLOSED: &str = ":closed";
+
+impl KeptFile {
+    /// Whether only an administrator opens its name again: it is in quarantine, or was when it was
+    /// deleted.
+    pub fn is_closed(&self) -> bool {
+        self.state == FileState::Quarantined || self.file.attributes.0.contains_key(CLOSED)
+    }
+
+    /// Remembers of a deleted file that it was in quarantine.
+    pub fn close(&mut self) {
+        self.file.attributes.0.insert(CLOSED.to_owned(), true.into());
+    }
+
+    /// Lets the same bytes in again.
+    pub fn open(&mut self) {
+        self.file.attributes.0.remove(CLOSED);
+    }
+}

@@ -1,7 +1,7 @@
 //! Changes to what is kept: yank, unyank, delete, quarantine, release.
 
 use provender_domain::{
-    EventKind, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode, Yank,
+    EventKind, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode, Scope, Yank,
 };
 use provender_ecosystem::{Change, Operation, Selection};
 use provender_store::{PackageKey, Write};
@@ -51,6 +51,7 @@ impl Registry {
         };
         let mut selected = self.selected(&key, selection).await?;
         if *change == Change::Remove {
+            self.check_not_in_quarantine(authorized, &key, &selected)?;
             self.check_not_needed(&key, &selected).await?;
             selected.extend(self.made_about(&key, &selected).await?);
         }
@@ -61,9 +62,17 @@ impl Registry {
         let is_about_another = selected.iter().any(is_evidence);
         for kept in selected {
             let before = kept.clone();
-            let Some(outcome) = self.apply(change, kept).await? else {
+            let Some(mut outcome) = self.apply(change, kept).await? else {
                 continue;
             };
+            if let Outcome::Updated(after) = &mut outcome
+                && after.state == FileState::Deleted
+                && before.state == FileState::Quarantined
+                && authorized.ecosystem.digest_of_file(&before.file.name).is_some()
+            {
+                // Its bytes would be let in again by whoever pushes them.
+                after.close();
+            }
             names.push(before.file.name.clone());
             if is_removal(change) {
                 let (removals, told) =
@@ -81,7 +90,12 @@ impl Registry {
             }
         }
         if writes.is_empty() {
-            return Err(Problem::new(ProblemCode::Conflict, nothing_to_do(change)));
+            let code = match change {
+                // What may be put back is simply not there.
+                Change::Remove => ProblemCode::NotFound,
+                _ => ProblemCode::Conflict,
+            };
+            return Err(Problem::new(code, nothing_to_do(change)));
         }
         let outcome = self.inner.metadata.commit(writes, events).await;
         drop(alone);
@@ -93,6 +107,24 @@ impl Registry {
         outcome.map_err(|error| store_problem(&error))?;
         self.remove_unreferenced(&freed).await?;
         Ok(names)
+    }
+
+    /// Whoever may publish takes away what an administrator closed no more than they open it.
+    fn check_not_in_quarantine(
+        &self,
+        authorized: &Authorized<Operation>,
+        key: &PackageKey,
+        selected: &[KeptFile],
+    ) -> Result<(), Problem> {
+        let closed = selected.iter().find(|kept| kept.state == FileState::Quarantined);
+        let Some(closed) = closed else { return Ok(()) };
+        let caller = &authorized.caller;
+        if caller.holds(Scope::Admin, Some(&key.repository), Some(&key.package)) {
+            return Ok(());
+        }
+        let name = &closed.file.name;
+        let public = format!("{name} is in quarantine; only an administrator may take it away");
+        Err(Problem { public, ..self.denied(caller, &key.repository, Scope::Admin) })
     }
 
     async fn selected(
@@ -151,6 +183,8 @@ impl Registry {
                 kept.state = FileState::Present;
                 kept.state_reason = None;
             }
+            // It is not here, but may be put back.
+            Change::Release { .. } if kept.is_closed() => kept.open(),
             _ => return Ok(None),
         }
         Ok(Some(Outcome::Updated(Box::new(kept))))

@@ -430,10 +430,11 @@ fn is_there_already(
             Ok(Some(kept))
         }
         // The same bytes come back, or stay when their name was claimed.
-        Some(kept) if is_digest && kept.blob == blob && kept.state != FileState::Quarantined => {
-            Ok(None)
+        Some(kept) if is_digest && kept.blob == blob && !kept.is_closed() => Ok(None),
+        Some(kept) => {
+            let state = if kept.is_closed() { FileState::Quarantined } else { kept.state };
+            Err(name_taken(&publication.file, state, kept.blob == blob))
         }
-        Some(kept) => Err(name_taken(&publication.file, kept.state, kept.blob == blob)),
     }
 }
 
@@ -480,12 +481,13 @@ fn name_taken(file: &FileName, state: FileState, has_same_bytes: bool) -> Proble
         FileState::Deleted => {
             "was published once and deleted; a file name is never reused, publish a new version"
         }
-        FileState::Present | FileState::Quarantined if has_same_bytes => {
+        FileState::Quarantined => {
+            "is in quarantine; an administrator has to release it first, or publish a new version"
+        }
+        FileState::Present if has_same_bytes => {
             "came from an upstream before the name was claimed; publish a new version"
         }
-        FileState::Present | FileState::Quarantined => {
-            "has other bytes; a file never changes, publish a new version"
-        }
+        FileState::Present => "has other bytes; a file never changes, publish a new version",
     };
     Problem::new(ProblemCode::Conflict, format!("File already exists: {file} {why}"))
 }

@@ -126,7 +126,8 @@ pub enum Write {
     /// Records a file whose name is its digest: a new one; one that is there with these very bytes,
     /// which stays as it is unless it came from elsewhere, and is no orphan any more; or one in the
     /// place of its own tombstone. `Missing` without the package; `FileExists` if the name has other
-    /// bytes or is in quarantine. The blobs it points to must have been committed before.
+    /// bytes, is in quarantine or was when it was deleted. The blobs it points to must have been
+    /// committed before.
     KeepFile {
         /// Which package.
         key: PackageKey,

@@ -49,7 +49,10 @@ async fn what_another_needs_stays() {
         assert!(!registry.has_blob(&sha256_hex(blob)).await, "its bytes are gone at once");
     }
     let again = shelf.remove("team/app", &format!("manifests/{}", image.digest())).await;
-    assert_eq!(refused(again), ProblemCode::Conflict);
+    assert_eq!(refused(again), ProblemCode::NotFound, "as the specification has it");
+    let layer = format!("blobs/{}", digest(&image.layers[0]));
+    let again = shelf.remove("team/app", &layer).await;
+    assert_eq!(refused(again), ProblemCode::NotFound);
     let unknown = shelf.remove("team/app", &format!("manifests/{}", digest(b"x"))).await;
     assert_eq!(refused(unknown), ProblemCode::NotFound);
     registry.assert_sound().await;
@@ -93,22 +96,64 @@ async fn nothing_goes_while_somebody_comes_to_need_it() {
 
 #[tokio::test]
 async fn an_administrator_takes_away_a_secret_whoever_needs_it() {
-    use provender_ecosystem::{Change, Operation, Selection};
+    use provender_ecosystem::Change;
     let registry = TestRegistry::open().await;
     let (shelf, image) = (registry.shelf(), Image::new("a"));
     shelf.push("team/app", "v1", &image).await.unwrap();
-    let file = provender_domain::FileName::new(&format!("blob@{}", digest(&image.layers[0])));
-    let operation = Operation::Change {
-        package: provender_domain::PackageName::new("team/app").unwrap(),
-        selection: Selection::File(file.unwrap()),
-        change: Change::Delete { reason: Some("a password in it".to_owned()) },
-    };
-    let api = &registry.registry;
-    let authorized = api.authorize(&registry.operator(), "main", "oci", operation).unwrap();
-    api.change(authorized).await.unwrap();
+    let file = format!("blob@{}", digest(&image.layers[0]));
+    let change = Change::Delete { reason: Some("a password in it".to_owned()) };
+    shelf.change("team/app", &file, change).await.unwrap();
     let gone = shelf.blob("team/app", &digest(&image.layers[0])).await;
     assert!(message(gone).contains("a password in it"));
     assert!(!registry.has_blob(&sha256_hex(&image.layers[0])).await);
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn no_publisher_opens_what_an_administrator_closed() {
+    use provender_ecosystem::Change;
+    let registry = TestRegistry::open().await;
+    let operator = registry.shelf();
+    let shelf = operator.by(registry.bearer(Some("main"), Scope::Publish, None).await);
+    let (image, layer) = (Image::new("a"), b"a layer alone".to_vec());
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    shelf.upload("team/app", &layer).await.unwrap();
+    let (manifest, blob) = (format!("manifest@{}", image.digest()), digest(&layer));
+    let change = async |file: &str, change| operator.change("team/app", file, change).await;
+    for file in [&manifest, &format!("blob@{blob}")] {
+        change(file, Change::Quarantine { reason: Some("bad".to_owned()) }).await.unwrap();
+    }
+    let manifest_path = format!("manifests/{}", image.digest());
+    let blob_path = format!("blobs/{blob}");
+    for path in [&manifest_path, &blob_path] {
+        let refusal = shelf.remove("team/app", path).await.unwrap_err();
+        assert_eq!(refusal.code, ProblemCode::PermissionDenied);
+        assert!(refusal.public.contains("is in quarantine"), "{}", refusal.public);
+    }
+    // Nor once it was taken away.
+    let stays_closed = async || {
+        let refusals = [
+            shelf.put("team/app", "v1", &image.manifest).await.unwrap_err(),
+            shelf.upload("team/app", &layer).await.unwrap_err(),
+        ];
+        for refusal in refusals {
+            assert_eq!(refusal.code, ProblemCode::Conflict);
+            assert!(refusal.public.contains("is in quarantine"), "{}", refusal.public);
+        }
+    };
+    stays_closed().await;
+    for path in [&manifest_path, &blob_path] {
+        operator.remove("team/app", path).await.unwrap();
+    }
+    stays_closed().await;
+    for file in [&manifest, &format!("blob@{blob}")] {
+        change(file, Change::Release { reason: None }).await.unwrap();
+        assert!(change(file, Change::Release { reason: None }).await.is_err());
+    }
+    assert!(shelf.manifest("team/app", "v1").await.is_err(), "it is not here");
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    shelf.upload("team/app", &layer).await.unwrap();
+    shelf.pull("team/app", "v1", &image).await;
     registry.assert_sound().await;
 }
 

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use provender_domain::{Problem, ProblemCode};
+use provender_domain::{FileName, PackageName, Problem, ProblemCode};
 use provender_ecosystem::{
-    Form, Headers, Method, Operation, Path, RequestHead, SessionId, UploadStep,
+    Change, Form, Headers, Method, Operation, Path, RequestHead, Selection, SessionId, UploadStep,
 };
 use provender_registry::{
     Answer, Authorized, Begun, Caller, Extent, FileStream, Published, Registry, RenderedIndex,
@@ -356,5 +356,21 @@ impl Shelf {
         let operation = self.request(Method::Delete, &format!("{name}/{what}"), None)?;
         let names = self.registry.change(operation).await?;
         Ok(names.iter().map(ToString::to_string).collect())
+    }
+
+    /// Changes one file, as an administrator does by its name: `manifest@sha256:…`.
+    pub(crate) async fn change(
+        &self,
+        image: &str,
+        file: &str,
+        change: Change,
+    ) -> Result<Vec<FileName>, Problem> {
+        let operation = Operation::Change {
+            package: PackageName::new(image).expect("a name"),
+            selection: Selection::File(FileName::new(file).expect("a file's name")),
+            change,
+        };
+        let found = self.registry.authorize(&self.caller, &self.repository, "oci", operation)?;
+        self.registry.change(found).await
     }
 }

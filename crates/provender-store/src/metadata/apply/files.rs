@@ -88,7 +88,8 @@ pub(super) async fn update(
     Ok(())
 }
 
-/// Records a file whose name is its digest, whatever became of it before.
+/// Records a file whose name is its digest, whatever became of it before, but for one that was
+/// closed.
 pub(super) async fn keep(
     connection: &mut AnyConnection,
     key: &PackageKey,
@@ -101,8 +102,9 @@ pub(super) async fn keep(
     }
     let name = &file.file.name;
     let old = recorded(connection, key, name).await?.ok_or_else(|| missing("file", name))?;
-    if old.blob != file.blob || old.state == FileState::Quarantined {
-        return Err(StoreError::FileExists { existing: old.blob, state: old.state });
+    if old.blob != file.blob || old.is_closed() {
+        let state = if old.is_closed() { FileState::Quarantined } else { old.state };
+        return Err(StoreError::FileExists { existing: old.blob, state });
     }
     orphans::clear(connection, key, name).await?;
     if old.state == FileState::Present && old.origin == file.origin {
