@@ -194,8 +194,13 @@ impl Registry {
         let mut opens = Vec::new();
         for asked in request.scopes.iter().take(SCOPES_LIMIT) {
             let Ok(package) = ecosystem.package_name(&asked.package) else { continue };
-            let scope = if asked.push || asked.delete { Scope::Publish } else { Scope::Read };
-            for scope in [scope, Scope::Read] {
+            let scopes: &[Scope] = match (asked.delete, asked.push) {
+                // What does not move for publishers is for administrators to take away.
+                (true, _) => &[Scope::Admin, Scope::Publish, Scope::Read],
+                (false, true) => &[Scope::Publish, Scope::Read],
+                (false, false) => &[Scope::Read],
+            };
+            for &scope in scopes {
                 if let Ok(repository) = self.opened(caller, &asked.repository, &package, scope) {
                     opens.push(Opened { repository, package, scope });
                     break;

@@ -102,6 +102,27 @@ async fn it_opens_what_was_asked_for_and_its_owner_may_have() {
 }
 
 #[tokio::test]
+async fn an_administrator_who_asks_to_delete_may_take_away_what_does_not_move() {
+    let registry = TestRegistry::open().await;
+    registry.shelf().push("team/app", "v1", &Image::new("a")).await.unwrap();
+    super::tags::make_immutable(&registry).await;
+    let administrator = registry.bearer(Some("main"), Scope::Admin, None).await;
+    let publisher = registry.bearer(Some("main"), Scope::Publish, None).await;
+    let remove = async |caller: &Caller, scope: &str| {
+        let shelf = registry.shelf_for("main", granted(&registry, caller, &[scope]));
+        shelf.remove("team/app", "manifests/v1").await
+    };
+    let denied = [
+        remove(&publisher, "main/team/app:pull,push,delete").await,
+        remove(&administrator, "main/team/app:pull,push").await,
+    ];
+    for denied in denied {
+        assert_eq!(refused(denied), ProblemCode::PermissionDenied);
+    }
+    remove(&administrator, "main/team/app:delete").await.unwrap();
+}
+
+#[tokio::test]
 async fn it_ends_with_its_time_and_with_its_token() {
     let registry = TestRegistry::open().await;
     let (api, operator) = (&registry.registry, registry.operator());

@@ -12,7 +12,7 @@ use crate::registry::of_kind;
 use crate::{TestRegistry, minutes, seconds};
 
 /// Tags of `main` do not move from now on.
-async fn make_immutable(registry: &TestRegistry) {
+pub(super) async fn make_immutable(registry: &TestRegistry) {
     let policy = RepositoryPolicy { tags: TagRule::Immutable, ..RepositoryPolicy::default() };
     let set = registry.registry.set_policy(&registry.operator(), "main", policy).await;
     set.unwrap();
