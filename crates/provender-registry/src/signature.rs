@@ -1,19 +1,20 @@
 //! Whose signatures a repository asks for, and who signed.
 
+mod evidence;
 mod tagged;
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use provender_attest::{Artifact, Bundle, Policy, SignedBy, TrustRoot, Verifier};
 use provender_domain::{
-    BlobId, FileName, FileState, KeptFile, Problem, ProblemCode, SignatureRule, Signer,
+    BlobId, Digest, FileName, FileState, KeptFile, Origin, Problem, ProblemCode, SignatureRule,
+    Signer,
 };
 use provender_ecosystem::ReferenceRole;
 use provender_store::{AttestationSource, PackageKey, StoredKey};
 
-use self::tagged::Listed;
 pub use self::tagged::TaggedBundle;
 use crate::Registry;
 use crate::admin::packages::FileReport;
@@ -23,8 +24,13 @@ use crate::resolve::Query;
 
 /// How far up a file's signers are looked for: a layer, its manifest, the index that lists that.
 const DEPTH_LIMIT: usize = 3;
-/// Most files that are looked at on the way.
-const FILES_LIMIT: usize = 64;
+/// Most files that are looked at on the way: many images have a layer in common, and one that is
+/// signed may be any of them. It bounds how long a request for a file that nobody signed takes.
+const FILES_LIMIT: usize = 4_096;
+/// Most of them that upstreams are asked about, the nearest.
+const ASKED_LIMIT: usize = 64;
+/// Most places of the same bytes where signatures are looked for.
+const SUBJECTS_LIMIT: usize = 64;
 /// Most statements about one file that are looked at.
 const STATEMENTS_LIMIT: usize = 1_000;
 /// Most files that one of them may consist of: its configuration and the bundle.
@@ -60,7 +66,7 @@ impl Query {
 impl Registry {
     /// The signatures that are asked for of a file, and who signed it or what refers to it: the
     /// digest of a layer stands in its manifest, and that one's in its index, so that a signature
-    /// over those covers it. A statement itself needs none, if it says what it is about. Where what
+    /// over those covers it. A signature itself needs none, nor does what it consists of. Where what
     /// is here does not do, upstreams are asked for statements about a mirrored file.
     pub(crate) async fn signature_facts(
         &self,
@@ -68,86 +74,64 @@ impl Registry {
         kept: &KeptFile,
     ) -> Result<(Vec<SignatureRule>, Vec<Signer>), Problem> {
         let rules: Vec<SignatureRule> = query.signature_rules().cloned().collect();
-        if rules.is_empty() || is_about(kept) || self.brings_signatures(query, kept).await? {
+        if rules.is_empty() || self.is_signature(query, kept).await? {
             return Ok((Vec::new(), Vec::new()));
         }
-        let Some(files) = self.covering(&query.key(), kept).await? else {
-            return Ok((Vec::new(), Vec::new()));
+        let mut covering = Covering::of(kept);
+        let mut signers = Vec::new();
+        let are_met = |signers: &[Signer]| {
+            rules.iter().all(|rule| signers.iter().any(|signer| rule.is_met_by(signer)))
         };
-        let mut signers = self.signers_of(&query.key(), &files, &rules).await?;
-        let is_met = |rule: &SignatureRule| signers.iter().any(|signer| rule.is_met_by(signer));
-        if !rules.iter().all(is_met) && self.bring_in_statements(query, &files).await? {
-            signers = self.signers_of(&query.key(), &files, &rules).await?;
+        for depth in 0..DEPTH_LIMIT {
+            if depth > 0 {
+                self.look_above(&query.key(), &mut covering).await?;
+            }
+            if depth == 1 && self.is_part_of_signature(query, &covering.level).await? {
+                return Ok((Vec::new(), Vec::new()));
+            }
+            for kept in &covering.level {
+                signers.extend(self.signers_of(&query.key(), kept, &rules).await?);
+                if are_met(&signers) {
+                    return Ok((rules, signers));
+                }
+            }
+        }
+        if self.bring_in_statements(query, &covering.nearest).await? {
+            for kept in &covering.nearest {
+                signers.extend(self.signers_of(&query.key(), kept, &rules).await?);
+            }
         }
         Ok((rules, signers))
     }
 
-    /// A file and those that refer to it, whose signatures cover it; `None` for a part of a
-    /// statement, which comes with that.
-    async fn covering(
-        &self,
-        key: &PackageKey,
-        kept: &KeptFile,
-    ) -> Result<Option<Vec<KeptFile>>, Problem> {
-        let mut files = vec![kept.clone()];
-        let mut seen = HashSet::from([kept.file.name.clone()]);
-        let mut level = vec![kept.file.name.clone()];
-        for depth in 1..DEPTH_LIMIT {
-            // No statement has parts that have parts.
-            let may_be_part = depth == 1;
-            let mut above = Vec::new();
-            for name in &level {
-                for parent in self.referring_to(key, name).await? {
-                    if seen.len() < FILES_LIMIT && seen.insert(parent.file.name.clone()) {
-                        if may_be_part && self.is_statement(key, &parent).await? {
-                            return Ok(None);
-                        }
-                        above.push(parent.file.name.clone());
-                        files.push(parent);
-                    }
-                }
-            }
-            level = above;
-        }
-        Ok(Some(files))
-    }
-
-    /// Whether a file is a statement, and known to be about others.
-    async fn is_statement(&self, key: &PackageKey, kept: &KeptFile) -> Result<bool, Problem> {
-        Ok(is_about(kept) || self.lists_signatures(key, kept).await? == Listed::WithTexts)
-    }
-
-    /// The files of this package that need this one, or may have it.
-    async fn referring_to(
-        &self,
-        key: &PackageKey,
-        name: &FileName,
-    ) -> Result<Vec<KeptFile>, Problem> {
+    /// Goes on to the files that refer to those of this level.
+    async fn look_above(&self, key: &PackageKey, covering: &mut Covering) -> Result<(), Problem> {
         let roles = [ReferenceRole::Required, ReferenceRole::Optional];
         let metadata = &self.inner.metadata;
-        let names = metadata.referring(key, name, &roles).await;
-        let mut files = Vec::new();
-        for name in names.map_err(|error| store_problem(&error))?.into_iter().take(FILES_LIMIT) {
-            let kept = metadata.file(key, &name).await.map_err(|error| store_problem(&error))?;
-            files.extend(kept);
+        let mut above = Vec::new();
+        for kept in &covering.level {
+            let names = metadata.referring(key, &kept.file.name, &roles).await;
+            for name in names.map_err(|error| store_problem(&error))? {
+                if covering.seen.len() < FILES_LIMIT && covering.seen.insert(name.clone()) {
+                    above.push(name);
+                }
+            }
         }
-        Ok(files)
+        let above: Vec<&FileName> = above.iter().collect();
+        let level = metadata.files_named(key, &above).await;
+        covering.enter(level.map_err(|error| store_problem(&error))?);
+        Ok(())
     }
 
-    /// Who signed the very bytes of these files, by the trust roots that the rules name.
+    /// Who signed the very bytes of this file, by the trust roots that the rules name.
     async fn signers_of(
         &self,
         key: &PackageKey,
-        files: &[KeptFile],
+        kept: &KeptFile,
         rules: &[SignatureRule],
     ) -> Result<Vec<Signer>, Problem> {
-        let mut signers = Vec::new();
-        for kept in files {
-            let bundles = self.bundles_about(key, kept).await?;
-            let proofs = self.proofs_about(key, kept, bundles).await?;
-            signers.extend(self.signers_by(proofs, kept.blob, rules).await?);
-        }
-        Ok(signers)
+        let proofs = self.proofs_about(key, kept).await?;
+        self.signers_by(proofs, kept.blob, rules).await
     }
 
     /// Who signed what is kept of a file, each once, but for this server itself: what is verified
@@ -159,49 +143,40 @@ impl Registry {
             ecosystem: ecosystem.id(),
             package: report.package.clone(),
         };
-        let blob = report.kept.blob;
-        let made = self.inner.metadata.attestations_of_blob(&blob).await;
-        let mut made = made.map_err(|error| store_problem(&error))?;
-        made.retain(|attestation| attestation.source == AttestationSource::Ours);
-        let mut bundles = self.bundles_about(&key, &report.kept).await?;
-        bundles.retain(|bundle| !made.iter().any(|made| made.bundle == *bundle));
         let state = self.state();
         let repository = state.repository(report.repository.as_str());
         let rules = repository.map_or(&[][..], |found| &found.repository.policy.signatures);
-        let proofs = self.proofs_about(&key, &report.kept, bundles).await?;
-        let mut signers = self.signers_by(proofs, blob, rules).await?;
+        let mut signers = self.signers_of(&key, &report.kept, rules).await?;
         signers.sort_by(|a, b| (&a.identity, &a.issuer).cmp(&(&b.identity, &b.issuer)));
         signers.dedup_by(|a, b| (&a.identity, &a.issuer) == (&b.identity, &b.issuer));
         Ok(signers)
     }
 
-    /// These bundles, as far as they read, and what is kept under the file's tag.
-    async fn proofs_about(
-        &self,
-        key: &PackageKey,
-        kept: &KeptFile,
-        bundles: Vec<String>,
-    ) -> Result<Vec<Proof>, Problem> {
-        let read = bundles.iter().filter_map(|text| Bundle::parse(text.as_bytes()).ok());
-        let mut proofs: Vec<Proof> = read.map(|bundle| Proof { bundle, text: None }).collect();
+    /// The signatures over a file, those under its tag among them; none that this server made itself.
+    async fn proofs_about(&self, key: &PackageKey, kept: &KeptFile) -> Result<Vec<Proof>, Problem> {
+        let bundles = self.bundles_about(key, kept).await?;
+        let mut proofs: Vec<Proof> =
+            bundles.into_iter().map(|bundle| Proof { bundle, text: None }).collect();
         proofs.extend(self.tagged_signatures(key, &kept.file.name).await?);
         Ok(proofs)
     }
 
-    /// The bundles that are kept now about these very bytes: where signatures are files of their
-    /// own, those that are there, beside this file or beside the same bytes elsewhere. What was
-    /// recorded of one that was taken away since counts for nothing.
+    /// Other people's bundles that are kept now about these very bytes: where signatures are files of
+    /// their own, those that are there, beside this file or beside the same bytes elsewhere. What
+    /// was recorded of one that was taken away since counts for nothing.
     async fn bundles_about(
         &self,
         key: &PackageKey,
         kept: &KeptFile,
-    ) -> Result<Vec<String>, Problem> {
+    ) -> Result<Vec<Bundle>, Problem> {
         let name = &kept.file.name;
         let ecosystem = self.ecosystem(key.ecosystem.as_str());
         let recorded = self.inner.metadata.attestations_of_blob(&kept.blob).await;
-        let recorded = recorded.map_err(|error| store_problem(&error))?;
+        let mut recorded = recorded.map_err(|error| store_problem(&error))?;
         if ecosystem.is_none_or(|ecosystem| ecosystem.digest_of_file(name).is_none()) {
-            return Ok(recorded.into_iter().map(|attestation| attestation.bundle).collect());
+            recorded.retain(|attestation| attestation.source != AttestationSource::Ours);
+            let bundles = recorded.iter().map(|attestation| attestation.bundle.as_bytes());
+            return Ok(bundles.filter_map(|bundle| Bundle::parse(bundle).ok()).collect());
         }
         let mut subjects = vec![(key.clone(), name.clone())];
         for file in recorded.into_iter().filter_map(|attestation| attestation.file) {
@@ -209,7 +184,7 @@ impl Registry {
             let other = PackageKey { repository, ecosystem: key.ecosystem, package };
             let subject = (other, file.name);
             if ecosystem == key.ecosystem.as_str()
-                && subjects.len() < FILES_LIMIT
+                && subjects.len() < SUBJECTS_LIMIT
                 && !subjects.contains(&subject)
             {
                 subjects.push(subject);
@@ -217,25 +192,34 @@ impl Registry {
         }
         let mut bundles = Vec::new();
         for (key, name) in &subjects {
-            bundles.extend(self.attached_bundles(key, name).await?);
+            bundles.extend(self.bundles_in(key, name, |kept| !is_made_here(kept)).await?);
         }
         Ok(bundles)
     }
 
-    /// The bundles in the files that say of themselves that they are about this one.
+    /// The bundles in the files that say of themselves that they are about this one, as texts.
     pub(crate) async fn attached_bundles(
         &self,
         key: &PackageKey,
         name: &FileName,
     ) -> Result<Vec<String>, Problem> {
-        let metadata = &self.inner.metadata;
-        let statements = metadata.referrers(key, name).await;
+        let bundles = self.bundles_in(key, name, |_| true).await?;
+        Ok(bundles.iter().map(Bundle::to_json).collect())
+    }
+
+    async fn bundles_in(
+        &self,
+        key: &PackageKey,
+        name: &FileName,
+        is_meant: impl Fn(&KeptFile) -> bool,
+    ) -> Result<Vec<Bundle>, Problem> {
+        let statements = self.inner.metadata.referrers(key, name).await;
         let statements = statements.map_err(|error| store_problem(&error))?;
+        let statements = statements.iter().filter(|kept| is_about(kept) && is_meant(kept));
         let mut bundles = Vec::new();
-        for statement in statements.iter().filter(|kept| is_about(kept)).take(STATEMENTS_LIMIT) {
+        for statement in statements.take(STATEMENTS_LIMIT) {
             for part in self.parts_of(key, &statement.file.name).await? {
-                let bundle = self.bundle_in(key, &part).await?;
-                bundles.extend(bundle.map(|bundle| bundle.to_json()));
+                bundles.extend(self.bundle_in(key, &part).await?);
             }
         }
         Ok(bundles)
@@ -282,7 +266,8 @@ impl Registry {
     }
 
     /// Who signed these bytes, or a text that names them: by this server's own trust root, and by
-    /// those that rules name.
+    /// those that rules name. What this server states itself, of whatever comes by, is nobody's
+    /// signature, whoever attaches it.
     async fn signers_by(
         &self,
         proofs: Vec<Proof>,
@@ -292,29 +277,76 @@ impl Registry {
         if proofs.is_empty() {
             return Ok(Vec::new());
         }
-        let mut roots: Vec<Option<String>> = rules.iter().map(|rule| rule.trust.clone()).collect();
-        roots.push(None);
+        let mut roots: Vec<String> = rules.iter().filter_map(|rule| rule.trust.clone()).collect();
         roots.sort();
         roots.dedup();
         let (own, digest) = (self.attestation_verifier()?, blob.digest());
+        let (state, origin) = (self.state(), self.authority().origin().clone());
+        let is_ours = move |signer: &Signer| {
+            let mut repositories = state.repositories().map(|found| &found.repository.name);
+            repositories.any(|name| origin.repository(name.as_str()) == signer.identity)
+        };
         // Verified again: whom is trusted may have changed since it came in.
         let verify = move || {
-            let mut signers = Vec::new();
+            let mut verifiers = Vec::with_capacity(roots.len());
             for trust in roots {
-                let verifier = match &trust {
-                    None => own.clone(),
-                    Some(text) => Arc::new(verifier_by(text)?),
-                };
-                signers.extend(proofs.iter().filter_map(|Proof { bundle, text }| {
-                    let signed = text.as_ref().map(|text| Artifact::Bytes(text));
-                    let artifact = signed.unwrap_or(Artifact::Digest(&digest));
-                    let proved = verifier.verify(bundle, artifact, &Policy::anybody()).ok()?;
-                    signer(&proved.signed_by, trust.clone())
-                }));
+                verifiers.push((verifier_by(&trust)?, trust));
+            }
+            let mut signers = Vec::new();
+            for proof in proofs {
+                let by_own = proof.signer(&own, &digest, None);
+                if by_own.as_ref().is_some_and(&is_ours) {
+                    continue;
+                }
+                let by_others = verifiers.iter().filter_map(|(verifier, trust)| {
+                    proof.signer(verifier, &digest, Some(trust.clone()))
+                });
+                signers.extend(by_own.into_iter().chain(by_others));
             }
             Ok(signers)
         };
         tokio::task::spawn_blocking(verify).await.map_err(|error| Problem::internal(&error))?
+    }
+}
+
+impl Proof {
+    /// Who signed this, by a trust root.
+    fn signer(
+        &self,
+        verifier: &Verifier,
+        digest: &Digest,
+        trust: Option<String>,
+    ) -> Option<Signer> {
+        let signed = self.text.as_ref().map(|text| Artifact::Bytes(text));
+        let artifact = signed.unwrap_or(Artifact::Digest(digest));
+        let proved = verifier.verify(&self.bundle, artifact, &Policy::anybody()).ok()?;
+        signer(&proved.signed_by, trust)
+    }
+}
+
+/// A file and what refers to it, as far as it was looked at.
+struct Covering {
+    /// Those that are to be looked at next, those that came last first: rules are often younger than
+    /// what they are for.
+    level: Vec<KeptFile>,
+    /// The first of all of them.
+    nearest: Vec<KeptFile>,
+    seen: HashSet<FileName>,
+}
+
+impl Covering {
+    fn of(kept: &KeptFile) -> Self {
+        let mut covering = Self { level: Vec::new(), nearest: Vec::new(), seen: HashSet::new() };
+        covering.seen.insert(kept.file.name.clone());
+        covering.enter(vec![kept.clone()]);
+        covering
+    }
+
+    fn enter(&mut self, mut level: Vec<KeptFile>) {
+        level.sort_by_key(|kept| Reverse(kept.recorded_at));
+        let room = ASKED_LIMIT - self.nearest.len();
+        self.nearest.extend(level.iter().take(room).cloned());
+        self.level = level;
     }
 }
 
@@ -347,7 +379,12 @@ pub(crate) fn is_evidence(kept: &KeptFile) -> bool {
     kept.file.attributes.0.contains_key(EVIDENCE)
 }
 
-/// Whether it is one that says what it is about: nobody is asked to sign that.
+/// Whether it is one that says what it is about, by its own word.
 pub(crate) fn is_about(kept: &KeptFile) -> bool {
     kept.file.attributes.0.get(EVIDENCE).and_then(serde_json::Value::as_bool) == Some(true)
+}
+
+/// Whether this server made a statement itself, about what was published here.
+fn is_made_here(kept: &KeptFile) -> bool {
+    kept.origin == Origin::Published && kept.publisher.is_none()
 }

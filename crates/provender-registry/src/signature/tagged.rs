@@ -1,7 +1,6 @@
 //! Signatures under tags, as cosign kept them before there were bundles: they are found by the name
 //! of the tag, and count as far as the text that is signed names the file.
 
-use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,16 +10,16 @@ use provender_domain::{FileName, KeptFile, Problem, ProblemCode, Tag, Upstream, 
 use provender_ecosystem::TaggedSignature;
 use provender_store::{FileKey, PackageKey};
 
-use super::{BUNDLE_LIMIT_BYTES, Proof, is_about, is_evidence};
+use super::{BUNDLE_LIMIT_BYTES, Proof, is_evidence};
 use crate::Registry;
 use crate::error::store_problem;
 use crate::resolve::Query;
 
 /// Most signatures under one tag that count: the newest. Most different texts that are signed there
 /// for it to be taken for nothing but signatures, and that are fetched.
-const SIGNATURES_LIMIT: usize = 32;
+pub(super) const SIGNATURES_LIMIT: usize = 32;
 /// Largest such text, in bytes.
-const TEXT_LIMIT_BYTES: u64 = COSIGN_PAYLOAD_LIMIT_BYTES as u64;
+pub(super) const TEXT_LIMIT_BYTES: u64 = COSIGN_PAYLOAD_LIMIT_BYTES as u64;
 
 /// A signature that is kept under a tag beside what it is about. Nothing of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +32,6 @@ pub struct TaggedBundle {
     pub bundle: String,
     /// What is signed: JSON that names the file by its digest.
     pub text: String,
-}
-
-/// What a file lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listed {
-    /// Signatures, over texts that are here.
-    WithTexts,
-    /// Signatures, over texts that are not all here.
-    WithoutTexts,
-    SomethingElse,
 }
 
 impl Registry {
@@ -87,7 +76,7 @@ impl Registry {
     }
 
     /// The signatures in this file, the oldest first.
-    async fn signatures_in(
+    pub(super) async fn signatures_in(
         &self,
         key: &PackageKey,
         list: &FileName,
@@ -96,48 +85,6 @@ impl Registry {
         let bytes = self.small_file(key, list, BUNDLE_LIMIT_BYTES).await?;
         let read = ecosystem.zip(bytes).map(|(ecosystem, bytes)| ecosystem.read_signatures(&bytes));
         Ok(read.unwrap_or_default())
-    }
-
-    /// Whether a file lists signatures and nothing else, each over a text that names some file. That
-    /// is nothing that anybody could run, and nobody is asked to sign it.
-    pub(super) async fn lists_signatures(
-        &self,
-        key: &PackageKey,
-        kept: &KeptFile,
-    ) -> Result<Listed, Problem> {
-        if !is_evidence(kept) || is_about(kept) {
-            return Ok(Listed::SomethingElse);
-        }
-        let listed = self.signatures_in(key, &kept.file.name).await?;
-        let texts: HashSet<FileName> = listed.into_iter().map(|signature| signature.text).collect();
-        if texts.is_empty() || texts.len() > SIGNATURES_LIMIT {
-            return Ok(Listed::SomethingElse);
-        }
-        let mut listed = Listed::WithTexts;
-        for text in &texts {
-            match self.small_file(key, text, TEXT_LIMIT_BYTES).await? {
-                Some(text) if cosign_payload_digest(&text).is_some() => {}
-                Some(_) => return Ok(Listed::SomethingElse),
-                None => listed = Listed::WithoutTexts,
-            }
-        }
-        Ok(listed)
-    }
-
-    /// The same of a file that somebody asks for; texts that are missing are brought in, at most once
-    /// in a while.
-    pub(super) async fn brings_signatures(
-        &self,
-        query: &Query,
-        kept: &KeptFile,
-    ) -> Result<bool, Problem> {
-        let key = query.key();
-        let mut listed = self.lists_signatures(&key, kept).await?;
-        if listed == Listed::WithoutTexts && self.may_ask_about(&key, &kept.file.name) {
-            self.bring_in_texts(query, kept).await?;
-            listed = self.lists_signatures(&key, kept).await?;
-        }
-        Ok(listed == Listed::WithTexts)
     }
 
     /// Brings in what upstreams keep under the tag for signatures over this file. Answers whether

@@ -356,6 +356,104 @@ async fn nothing_that_belongs_to_a_signature_can_be_run() {
 }
 
 #[tokio::test]
+async fn what_calls_itself_a_signature_is_looked_into() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    ask(&registry, "team/", ANN).await;
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let notation = "application/vnd.cncf.notary.signature";
+    let script = b"#!/bin/sh\necho evil";
+    let bundle = signature(&registry, &image.manifest, "bob@packages.example").await;
+    let jws = br#"{"payload":"e30","protected":"e30","header":{"x5c":[]},"signature":"AA"}"#;
+    let served = async |statement: &Image| {
+        shelf.push("team/app", &statement.digest(), statement).await.unwrap();
+        let mut served = vec![shelf.manifest("team/app", &statement.digest()).await.is_ok()];
+        for blob in statement.blobs().filter(|blob| **blob != b"{}") {
+            served.push(shelf.blob("team/app", &digest(blob)).await.is_ok());
+        }
+        served
+    };
+    for (kind, payload, expected) in [
+        (BUNDLE, &script[..], false),
+        (notation, script, false),
+        (BUNDLE, b"{}", false),
+        (notation, jws, true),
+        (notation, b"\xd2\x84\x40\xa0\x40\x40", true),
+        (BUNDLE, &bundle.layers[0], true),
+    ] {
+        let statement = Image::about(&image.manifest, kind, payload);
+        let outcomes = served(&statement).await;
+        assert!(outcomes.iter().all(|served| *served == expected), "{kind} {payload:?}");
+    }
+    // Nothing comes along with a real one, in no place.
+    let with = |place: &str, bytes: &[u8]| {
+        let mut manifest: Value = serde_json::from_slice(&bundle.manifest).unwrap();
+        let described = super::image::descriptor("application/vnd.oci.empty.v1+json", bytes);
+        let mut statement = bundle.clone();
+        match place {
+            "config" => (manifest["config"], statement.config) = (described, bytes.to_vec()),
+            _ => {
+                manifest["layers"].as_array_mut().unwrap().push(described);
+                statement.layers.push(bytes.to_vec());
+            }
+        }
+        statement.manifest = manifest.to_string().into_bytes();
+        statement
+    };
+    for place in ["config", "layer"] {
+        let statement = with(place, b"#!/bin/sh\necho along");
+        assert!(!served(&statement).await[0], "{place}");
+        let script = shelf.blob("team/app", &digest(b"#!/bin/sh\necho along")).await;
+        assert_eq!(refused(script), ProblemCode::PolicyDenied, "{place}");
+    }
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn what_this_server_says_itself_meets_no_rule() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let mut policy = asking("team/", "*", None);
+    policy.signatures[0].issuer = TextPattern::new("*").unwrap();
+    registry.registry.set_policy(&registry.operator(), "main", policy).await.unwrap();
+    assert_eq!(refusals(&shelf, "v1", &image).await, DENIED);
+    // Whoever attaches it once more.
+    let operator = registry.operator();
+    let made = registry.registry.attestations(&operator, &image.digest()).await.unwrap();
+    assert_eq!(made.len(), 1);
+    let mut copy = Image::about(&image.manifest, BUNDLE, made[0].bundle.as_bytes());
+    copy.manifest.push(b'\n');
+    shelf.push("team/app", &copy.digest(), &copy).await.unwrap();
+    assert_eq!(refusals(&shelf, "v1", &image).await, DENIED);
+    let right = signature(&registry, &image.manifest, ANN).await;
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    assert_eq!(refusals(&shelf, "v1", &image).await, SERVED);
+}
+
+#[tokio::test]
+async fn a_layer_of_many_images_is_served_if_any_is_signed() {
+    let registry = TestRegistry::open().await;
+    let shelf = registry.shelf();
+    let shared = b"a layer that all of them have".to_vec();
+    let mut images: Vec<Image> =
+        (0..130).map(|number| Image::of(&format!("{number}"), vec![shared.clone()])).collect();
+    images.sort_by_key(Image::digest);
+    for image in &images {
+        shelf.push("team/app", &image.digest(), image).await.unwrap();
+    }
+    ask(&registry, "team/", ANN).await;
+    let layer = digest(&shared);
+    assert_eq!(refused(shelf.blob("team/app", &layer).await), ProblemCode::PolicyDenied);
+    let signed = images.last().unwrap();
+    let right = signature(&registry, &signed.manifest, ANN).await;
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    shelf.pull("team/app", &signed.digest(), signed).await;
+    let other = shelf.manifest("team/app", &images[0].digest()).await;
+    assert_eq!(refused(other), ProblemCode::PolicyDenied);
+}
+
+#[tokio::test]
 async fn a_rule_for_nobody_known_is_refused_where_it_says_nothing() {
     let registry = TestRegistry::open().await;
     let rule = SignatureRule {
