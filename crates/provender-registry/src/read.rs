@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
     BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Scope,
-    Timestamp,
+    Timestamp, UpstreamTarget,
 };
 use provender_ecosystem::{Delivery, Document, Operation, Rendition, Subject, View};
 use provender_store::{OpenBlob, Write};
@@ -319,10 +320,31 @@ impl Registry {
             signatures_asked,
             signers,
         };
-        match refusal(&decide(&facts)) {
-            Some(problem) => Err(problem),
-            None => Ok(Some(kept)),
+        if let Some(problem) = refusal(&decide(&facts)) {
+            return Err(problem);
         }
+        self.check_behind(query, &kept).await?;
+        Ok(Some(kept))
+    }
+
+    /// What was taken over from another repository of this server is served as long as policy does
+    /// not refuse it there. One that was deleted there stays.
+    fn check_behind<'a>(
+        &'a self,
+        query: &'a Query,
+        kept: &'a KeptFile,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + 'a>> {
+        // Boxed: the repository behind has others behind it.
+        Box::pin(async move {
+            let upstream = query.upstream_of(&kept.origin);
+            let target = upstream.as_deref().map(|upstream| &upstream.target);
+            let Some(UpstreamTarget::Repository { repository }) = target else { return Ok(()) };
+            let behind = self.nested(query, repository.as_str())?;
+            match self.kept_and_served(&behind, &kept.file.name).await {
+                Err(problem) if problem.code == ProblemCode::Gone => Ok(()),
+                served => served.map(drop),
+            }
+        })
     }
 
     /// Somebody who may publish was told that a file is here, and will publish what needs it: it is

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    Attributes, Digest, Facts, File, KeptFile, Listing, Origin, PackageName, Problem, ProblemCode,
-    Tag, Timestamp, Upstream, UpstreamTarget,
+    Attributes, Digest, Facts, File, FileName, FileState, KeptFile, Listing, Origin, PackageName,
+    Problem, ProblemCode, Tag, Timestamp, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::{Ecosystem, PackageView};
 use provender_store::{PackageKey, PackageRow};
@@ -54,9 +54,23 @@ pub(crate) struct Entry {
 /// What one upstream contributes.
 struct Offer {
     listing: Option<Arc<Listing>>,
+    /// What is in quarantine there, where that is known, and why.
+    quarantined: HashMap<FileName, Option<String>>,
     is_exclusive: bool,
     fresh_until: Timestamp,
     stale: Option<Stale>,
+}
+
+impl Offer {
+    fn of_nothing(fresh_until: Timestamp) -> Self {
+        Self {
+            listing: None,
+            quarantined: HashMap::new(),
+            is_exclusive: false,
+            fresh_until,
+            stale: None,
+        }
+    }
 }
 
 /// Which package, where, and how far down the chain of repositories.
@@ -179,17 +193,15 @@ impl Registry {
                 return Ok((Some(upstream.clone()), Offer { fresh_until, ..offer }));
             }
         }
-        Ok((None, Offer { listing: None, is_exclusive: false, fresh_until, stale: None }))
+        Ok((None, Offer::of_nothing(fresh_until)))
     }
 
     /// An upstream fails and has never been heard of this package, but files of it are kept.
     fn nothing_but_kept(&self, upstream: &Upstream) -> Offer {
         let now = self.now();
         Offer {
-            listing: None,
-            is_exclusive: false,
-            fresh_until: now.plus(self.inner.tuning.stale_retry),
             stale: Some(Stale { since: now, upstream: upstream.name.clone() }),
+            ..Offer::of_nothing(now.plus(self.inner.tuning.stale_retry))
         }
     }
 
@@ -214,9 +226,8 @@ impl Registry {
             .map(|_| Stale { since: listed.fetched_at, upstream: upstream.name.clone() });
         Offer {
             listing: listed.listing.clone(),
-            is_exclusive: false,
-            fresh_until: self.fresh_until(listed),
             stale,
+            ..Offer::of_nothing(self.fresh_until(listed))
         }
     }
 
@@ -230,6 +241,12 @@ impl Registry {
             let inner = self.nested(query, name)?;
             let resolution = self.resolve(&inner).await?;
             let (attributes, tags) = (resolution.attributes, resolution.tags);
+            let quarantined = resolution
+                .entries
+                .iter()
+                .filter(|entry| entry.facts.state == Some(FileState::Quarantined))
+                .map(|entry| (entry.file.name.clone(), entry.facts.state_reason.clone()))
+                .collect();
             let files = resolution
                 .entries
                 .into_iter()
@@ -240,6 +257,7 @@ impl Registry {
                 resolution.is_known.then(|| Arc::new(Listing { files, tags, attributes }));
             Ok(Offer {
                 listing,
+                quarantined,
                 is_exclusive: resolution.is_exclusive,
                 fresh_until: resolution.fresh_until,
                 stale: resolution.stale,
@@ -357,8 +375,16 @@ fn merge(
 ) -> Resolution {
     let listing = offer.listing.as_deref();
     let listed = listing.map(|listing| &listing.files[..]).unwrap_or_default();
-    let mut kept: HashMap<String, KeptFile> =
-        kept.into_iter().map(|kept| (kept.file.name.to_string(), kept)).collect();
+    let as_behind = |mut kept: KeptFile| {
+        if let Some(reason) = offer.quarantined.get(&kept.file.name)
+            && kept.state == FileState::Present
+        {
+            kept.state = FileState::Quarantined;
+            kept.state_reason.clone_from(reason);
+        }
+        (kept.file.name.to_string(), kept)
+    };
+    let mut kept: HashMap<String, KeptFile> = kept.into_iter().map(as_behind).collect();
     let is_known = listing.is_some() || !kept.is_empty();
     let mut entries = Vec::with_capacity(listed.len() + kept.len());
     let name_origin = bound

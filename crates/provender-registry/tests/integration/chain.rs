@@ -1,6 +1,7 @@
 //! Repositories as upstreams of each other: one set of bytes, each its own record.
 
 use provender_domain::{EventKind, Origin, ProblemCode, Visibility};
+use provender_ecosystem::Change;
 use provender_registry::NewUpstream;
 use provender_testing::python::PythonUpstream;
 
@@ -105,6 +106,44 @@ async fn what_is_quarantined_behind_is_not_served_in_front() {
     assert_eq!(refused(refusal), ProblemCode::PolicyDenied);
     assert_eq!(front.files("demo").await, [""; 0]);
     registry.assert_recorded(&[(EventKind::DigestMismatch, 1), (EventKind::Mirrored, 0)]).await;
+}
+
+#[tokio::test]
+async fn what_was_taken_over_is_closed_in_front_while_it_is_behind() {
+    let upstream = PythonUpstream::start();
+    let registry = chain(&upstream).await;
+    let (demo, other) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    let fronts = ["middle", "front"].map(|name| registry.client(name, registry.anonymous()));
+    for distribution in [&demo, &other] {
+        registry.main().publish(distribution).await.unwrap();
+        for front in &fronts {
+            front.install(distribution).await;
+        }
+    }
+    let reason = Some("looks wrong".to_owned());
+    let quarantine = Change::Quarantine { reason };
+    registry.main().change("demo", "1.0", quarantine.clone()).await.unwrap();
+    for front in &fronts {
+        let refusal = front.file("demo", &demo.file_name).await.unwrap_err();
+        assert_eq!(refusal.code, ProblemCode::PolicyDenied);
+        assert!(refusal.public.contains("looks wrong"), "{}", refusal.public);
+        let refusal = front.metadata("demo", &demo.file_name).await;
+        assert_eq!(refused(refusal), ProblemCode::PolicyDenied);
+        assert_eq!(front.files("demo").await, [&*other.file_name]);
+        front.install(&other).await;
+    }
+    registry.main().release("demo", "1.0").await;
+    for front in &fronts {
+        front.install(&demo).await;
+        assert_eq!(front.files("demo").await.len(), 2);
+    }
+    // As well in the middle of the chain, and then in front of it alone.
+    let middle = registry.client("middle", registry.operator());
+    middle.change("demo", "1.0", quarantine).await.unwrap();
+    assert_eq!(refused(fronts[1].file("demo", &demo.file_name).await), ProblemCode::PolicyDenied);
+    assert_eq!(fronts[1].files("demo").await, [&*other.file_name]);
+    registry.main().install(&demo).await;
+    registry.assert_sound().await;
 }
 
 #[tokio::test]
