@@ -26,7 +26,7 @@ pub struct Collected {
     /// Their bytes.
     pub bytes: u64,
     /// Files forgotten because nothing has referred to them for a day, or that would be: layers of
-    /// images that were deleted or never came to be. Their blobs are counted where nobody else
+    /// images that were deleted or never came to be, and what is about images that were deleted. Their blobs are counted where nobody else
     /// has them.
     pub files: u64,
     /// Uploads that nobody went on with for a day.
@@ -128,12 +128,15 @@ impl Registry {
         while !is_at_the_end {
             let step = metadata.unreferenced(ecosystem.id(), "", after.as_ref(), limit).await;
             let step = step.map_err(|error| store_problem(&error))?;
-            let marks = step.files.into_iter().filter_map(|(key, kept)| {
+            let mut marks = Vec::new();
+            for (key, kept) in step.files {
                 let file = kept.file.name;
                 let is_content = ecosystem.delivery(&file) == Delivery::WhileFetched;
-                is_content.then_some(Write::MarkOrphan { key, file, since: now })
-            });
-            let marks: Vec<Write> = marks.collect();
+                // What it was about is gone.
+                if is_content || self.subject_of(&key, &file).await?.is_some() {
+                    marks.push(Write::MarkOrphan { key, file, since: now });
+                }
+            }
             if !marks.is_empty() {
                 metadata.commit(marks, Vec::new()).await.map_err(|error| store_problem(&error))?;
             }

@@ -85,8 +85,7 @@ pub(super) async fn apply(
         Write::UpdateFile { key, file } => files::update(connection, key, file, growth).await,
         Write::RemoveFile { key, name } => {
             tags::none_points_to(connection, key, name).await?;
-            forget_all_of(connection, key, name).await?;
-            files::remove(connection, key, name, FileState::Quarantined, growth).await
+            forget_all_of(connection, key, name, FileState::Quarantined, growth).await
         }
         Write::KeepFile { key, file } => files::keep(connection, key, file, growth).await,
         Write::RecordReferences { key, file, references } => {
@@ -98,8 +97,8 @@ pub(super) async fn apply(
         Write::ClearOrphan { key, file } => orphans::clear(connection, key, file).await,
         Write::ForgetFile { key, name, marked_before } => {
             orphans::may_be_forgotten(connection, key, name, *marked_before).await?;
-            forget_all_of(connection, key, name).await?;
-            files::remove(connection, key, name, FileState::Present, growth).await
+            orphans::mark_what_is_about(connection, key, name, *marked_before).await?;
+            forget_all_of(connection, key, name, FileState::Present, growth).await
         }
         Write::PutTag { key, tag, file, at, actor, checked_at, rule } => {
             let step = tags::Step { key, tag, at: *at, actor };
@@ -158,17 +157,20 @@ impl Write {
     }
 }
 
-/// Forgets what belongs to a file whose row goes away, but its tags.
+/// Forgets a file of this state with what belongs to it, but for its tags.
 async fn forget_all_of(
     connection: &mut AnyConnection,
     key: &PackageKey,
     name: &FileName,
+    state: FileState,
+    growth: &mut Growth,
 ) -> Result<(), StoreError> {
     let file = FileKey::new(key, name.clone());
     attestations::forget(connection, &file).await?;
     signing::forget(connection, &file).await?;
     references::forget(connection, key, name).await?;
-    orphans::clear(connection, key, name).await
+    orphans::clear(connection, key, name).await?;
+    files::remove(connection, key, name, state, growth).await
 }
 
 /// Says `Missing` where a foreign key was violated: whatever points to a file points to nothing

@@ -8,24 +8,46 @@ use super::read::{kept_file, name};
 use super::{Metadata, PackageKey};
 use crate::StoreError;
 
-/// Whether something keeps a row of `files` from being collected: a tag, another file that needs
-/// it or may have it, or that it is itself about another. Files that are deleted name nothing;
-/// those in quarantine may yet be released, so what they name is in use.
-macro_rules! in_use {
+/// Whether a row of `files` is kept by something else than tags: another file that needs it or may
+/// have it, or that it is itself about another. Files that are deleted name nothing; those in
+/// quarantine may yet be released, so what they name is in use. One that is about another is kept
+/// as long as that is here, and also where that never came: it may be yet to come. Whoever forgets
+/// a file marks what is about it, as no tombstone tells of it.
+macro_rules! referred_to {
     () => {
-        "(EXISTS (SELECT 1 FROM tags WHERE tags.repository = files.repository
-         AND tags.ecosystem = files.ecosystem AND tags.package = files.package
-         AND tags.file = files.name)
-         OR EXISTS (SELECT 1 FROM file_references
+        "(EXISTS (SELECT 1 FROM file_references
          WHERE file_references.repository = files.repository
          AND file_references.ecosystem = files.ecosystem
          AND file_references.package = files.package AND file_references.target = files.name
          AND file_references.role IN ('required', 'optional'))
-         OR EXISTS (SELECT 1 FROM file_references
+         OR EXISTS (SELECT 1 FROM file_references LEFT JOIN files AS subjects
+         ON subjects.repository = file_references.repository
+         AND subjects.ecosystem = file_references.ecosystem
+         AND subjects.package = file_references.package
+         AND subjects.name = file_references.target
          WHERE file_references.repository = files.repository
          AND file_references.ecosystem = files.ecosystem
          AND file_references.package = files.package AND file_references.file = files.name
-         AND file_references.role = 'subject'))"
+         AND file_references.role = 'subject'
+         AND (subjects.state <> 'deleted' OR (subjects.state IS NULL
+         AND NOT EXISTS (SELECT 1 FROM orphans AS marks WHERE marks.repository = files.repository
+         AND marks.ecosystem = files.ecosystem AND marks.package = files.package
+         AND marks.file = files.name)))))"
+    };
+}
+pub(in crate::metadata) use referred_to;
+
+/// Whether something keeps a row of `files` from being collected: a tag, or what
+/// [`referred_to`] names.
+macro_rules! in_use {
+    () => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM tags WHERE tags.repository = files.repository
+         AND tags.ecosystem = files.ecosystem AND tags.package = files.package
+         AND tags.file = files.name) OR ",
+            $crate::metadata::orphans::referred_to!(),
+            ")"
+        )
     };
 }
 pub(in crate::metadata) use in_use;
@@ -43,7 +65,8 @@ impl Metadata {
     /// Looks at the next `limit` present files of an ecosystem whose names begin like this, in an
     /// order of the database's own, behind `after`, and answers which of them nothing keeps: no
     /// tag points to them, no file that is not deleted needs them or may have them, and they are
-    /// not about another file. To look at all, go on until there is no `next`.
+    /// not about another file, unless that was here and is gone. To look at all, go on until there
+    /// is no `next`.
     pub async fn unreferenced(
         &self,
         ecosystem: EcosystemId,
@@ -59,6 +82,28 @@ impl Metadata {
         };
         walk.go(&mut *self.reader().await?, after).await?;
         Ok(walk.found)
+    }
+
+    /// This file, if it is present and nothing but tags keeps it.
+    pub async fn kept_by_tags_alone(
+        &self,
+        key: &PackageKey,
+        file: &FileName,
+    ) -> Result<Option<KeptFile>, StoreError> {
+        let (repository, ecosystem, package) = key.columns();
+        let row = sqlx::query(concat!(
+            "SELECT name, blob, state, facts FROM files
+             WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name = $4
+             AND state = 'present' AND NOT ",
+            referred_to!(),
+        ))
+        .bind(repository)
+        .bind(ecosystem)
+        .bind(package)
+        .bind(file.as_str())
+        .fetch_optional(&mut *self.reader().await?)
+        .await?;
+        row.map(|row| kept_file(&row, 0)).transpose()
     }
 
     /// Present files of an ecosystem that were marked before this moment, those marked first

@@ -168,7 +168,8 @@ pub enum Write {
     },
     /// Forgets a present file that was marked before this moment, with all that belongs to it; its
     /// name is free again, and its bytes are in use no more than others use them. `Missing` if no
-    /// such file is present; `InUse` if it is not marked, was marked later, or is referred to.
+    /// such file is present; `InUse` if it is not marked, was marked later, or is referred to. What is
+    /// about it is marked as of the same moment.
     ForgetFile {
         /// Which package.
         key: PackageKey,

@@ -18,6 +18,8 @@ pub(crate) async fn all(metadata: &Metadata) {
     marks_stay_until_something_refers(metadata).await;
     only_what_was_marked_long_enough_is_forgotten(metadata).await;
     nothing_of_a_forgotten_file_is_left(metadata).await;
+    what_is_about_a_file_goes_when_that_is_gone(metadata).await;
+    what_tags_alone_keep_is_told(metadata).await;
 }
 
 async fn commit(metadata: &Metadata, write: Write) -> Result<(), StoreError> {
@@ -248,4 +250,55 @@ async fn nothing_of_a_forgotten_file_is_left(metadata: &Metadata) {
     assert!(metadata.is_orphan(&key, &file_name("layer")).await.unwrap());
     commit(metadata, forget(&key, "layer", 4)).await.unwrap();
     assert_eq!(metadata.files(&key).await.unwrap(), []);
+}
+
+async fn what_is_about_a_file_goes_when_that_is_gone(metadata: &Metadata) {
+    let key = key("orphans-b", "subjects");
+    let mut writes = vec![bind(&key)];
+    for subject in ["kept", "deleted", "forgotten"] {
+        writes.push(record(&key, kept(subject, blob(1))));
+    }
+    for subject in ["kept", "deleted", "forgotten", "to-come"] {
+        let statement = format!("about-{subject}");
+        writes.push(record(&key, kept(&statement, blob(1))));
+        writes.push(refer(&key, &statement, &[reference(subject, Subject)]));
+    }
+    writes.extend([put_tag(&key, "latest", "kept"), mark(&key, "forgotten", 10)]);
+    metadata.commit(writes, vec![]).await.unwrap();
+    let found = async || unreferenced(metadata, "about-", 10).await;
+    assert_eq!(found().await, [""; 0]);
+    commit(metadata, set_state(&key, "deleted", FileState::Deleted)).await.unwrap();
+    commit(metadata, forget(&key, "forgotten", 11)).await.unwrap();
+    let [deleted, forgotten] =
+        ["deleted", "forgotten"].map(|subject| format!("orphans-b/subjects/about-{subject}"));
+    assert_eq!(found().await, [deleted.clone(), forgotten]);
+    let refused = commit(metadata, forget(&key, "about-forgotten", 11)).await;
+    assert!(matches!(refused, Err(StoreError::InUse)), "not marked before");
+    commit(metadata, forget(&key, "about-forgotten", 12)).await.unwrap();
+    for name in ["about-kept", "about-to-come"] {
+        commit(metadata, mark(&key, name, 1)).await.unwrap();
+        let refused = commit(metadata, forget(&key, name, 100)).await;
+        assert!(matches!(refused, Err(StoreError::InUse)), "{name}");
+    }
+    assert_eq!(found().await, [deleted]);
+    commit(metadata, set_state(&key, "deleted", FileState::Present)).await.unwrap();
+    assert_eq!(found().await, [""; 0], "it came back");
+}
+
+async fn what_tags_alone_keep_is_told(metadata: &Metadata) {
+    let key = key("orphans-b", "tagged");
+    let mut writes = vec![bind(&key)];
+    for name in ["tagged", "needed", "loose", "index", "gone"] {
+        writes.push(record(&key, kept(name, blob(1))));
+    }
+    writes.push(refer(&key, "index", &[reference("needed", Required)]));
+    writes.extend(["tagged", "needed"].map(|name| put_tag(&key, name, name)));
+    writes.push(set_state(&key, "gone", FileState::Deleted));
+    metadata.commit(writes, vec![]).await.unwrap();
+    for (name, expected) in
+        [("tagged", true), ("loose", true), ("needed", false), ("gone", false), ("never", false)]
+    {
+        let found = metadata.kept_by_tags_alone(&key, &file_name(name)).await.unwrap();
+        assert_eq!(found.is_some(), expected, "{name}");
+    }
 }

@@ -34,6 +34,31 @@ pub(super) async fn mark(
     Ok(())
 }
 
+/// Marks the files that are about one whose row goes away: nothing else tells that it was here.
+pub(super) async fn mark_what_is_about(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+    subject: &FileName,
+    since: Timestamp,
+) -> Result<(), StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    sqlx::query(
+        "INSERT INTO orphans (repository, ecosystem, package, file, since)
+         SELECT repository, ecosystem, package, file, $5 FROM file_references
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND target = $4
+         AND role = 'subject'
+         ON CONFLICT (repository, ecosystem, package, file) DO NOTHING",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(subject.as_str())
+    .bind(since.microseconds())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn clear(
     connection: &mut AnyConnection,
     key: &PackageKey,
