@@ -3,6 +3,7 @@
 //! Nothing goes that another file needs or may have. A file whose last tag goes stays until a rule
 //! for files without tags names it; its bytes go by garbage collection.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use provender_domain::{
@@ -63,6 +64,29 @@ pub struct ExpiredFile {
     pub recorded_at: Timestamp,
 }
 
+impl Expired {
+    fn tags_in(
+        &self,
+        repository: &RepositoryName,
+        ecosystem: &dyn Ecosystem,
+    ) -> impl Iterator<Item = &ExpiredTag> {
+        let ecosystem = ecosystem.id();
+        self.tags.iter().filter(move |expired| {
+            expired.repository == *repository && expired.ecosystem == ecosystem.as_str()
+        })
+    }
+
+    fn add_file(&mut self, key: PackageKey, kept: KeptFile) {
+        self.files.push(ExpiredFile {
+            repository: key.repository,
+            ecosystem: key.ecosystem.to_string(),
+            package: key.package,
+            file: kept.file.name,
+            recorded_at: kept.recorded_at,
+        });
+    }
+}
+
 impl Registry {
     /// Takes away what the rules of a repository, or of all, do not keep.
     pub async fn apply_retention(
@@ -105,6 +129,11 @@ impl Registry {
         rule: &RetentionRule,
         expired: &mut Expired,
     ) -> Result<(), Problem> {
+        // By another rule before; where nothing is really taken away, they are still there.
+        let gone: HashSet<(PackageName, Tag)> = expired
+            .tags_in(repository, ecosystem)
+            .map(|gone| (gone.package.clone(), gone.tag.clone()))
+            .collect();
         let packages = self.inner.metadata.packages(repository, ecosystem.id()).await;
         for package in packages.map_err(|error| store_problem(&error))? {
             if !rule.packages.matches(&package.name) {
@@ -115,7 +144,8 @@ impl Registry {
                 ecosystem: ecosystem.id(),
                 package: package.name,
             };
-            let tags = self.all_tags(&key).await?;
+            let mut tags = self.all_tags(&key).await?;
+            tags.retain(|row| !gone.contains(&(key.package.clone(), row.tag.clone())));
             for row in not_kept(tags, rule, self.now()) {
                 if !expired.dry_run && !self.expire_tag(caller, &key, &row).await? {
                     continue;
@@ -189,35 +219,81 @@ impl Registry {
         rule: &RetentionRule,
         expired: &mut Expired,
     ) -> Result<(), Problem> {
-        let Some(days) = rule.keep_days else { return Ok(()) };
         let now = self.now();
+        let Some(days) = rule.keep_days else { return Ok(()) };
+        let is_meant = |key: &PackageKey, kept: &KeptFile| {
+            key.repository == *repository
+                && rule.packages.matches(&key.package)
+                && ecosystem.delivery(&kept.file.name) == Delivery::FromMemory
+                && now.since(kept.recorded_at) >= DAY * days
+        };
         let mut after = None;
         loop {
             let step =
                 self.inner.metadata.unreferenced(ecosystem.id(), "", after.as_ref(), BATCH).await;
             let step = step.map_err(|error| store_problem(&error))?;
             for (key, kept) in step.files {
-                let is_meant = key.repository == *repository
-                    && rule.packages.matches(&key.package)
-                    && ecosystem.delivery(&kept.file.name) == Delivery::FromMemory
-                    && now.since(kept.recorded_at) >= DAY * days;
-                if !is_meant || (!expired.dry_run && !self.expire_file(caller, &key, &kept).await?)
+                if is_meant(&key, &kept)
+                    && (expired.dry_run || self.expire_file(caller, &key, &kept).await?)
                 {
-                    continue;
+                    expired.add_file(key, kept);
                 }
-                expired.files.push(ExpiredFile {
-                    repository: key.repository,
-                    ecosystem: key.ecosystem.to_string(),
-                    package: key.package,
-                    file: kept.file.name,
-                    recorded_at: kept.recorded_at,
-                });
             }
             match step.next {
                 Some(next) => after = Some(next),
-                None => return Ok(()),
+                None => break,
             }
         }
+        if expired.dry_run {
+            for (key, kept) in self.untagged_by(repository, ecosystem, expired).await? {
+                if is_meant(&key, &kept) {
+                    expired.add_file(key, kept);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that nothing would refer to without the tags that would be taken away, and that
+    /// are not named yet.
+    async fn untagged_by(
+        &self,
+        repository: &RepositoryName,
+        ecosystem: &dyn Ecosystem,
+        expired: &Expired,
+    ) -> Result<Vec<(PackageKey, KeptFile)>, Problem> {
+        let mut gone: HashMap<(&PackageName, &FileName), HashSet<&Tag>> = HashMap::new();
+        for expired in expired.tags_in(repository, ecosystem) {
+            gone.entry((&expired.package, &expired.file)).or_default().insert(&expired.tag);
+        }
+        let named: HashSet<(&PackageName, &FileName)> = expired
+            .files
+            .iter()
+            .filter(|expired| {
+                expired.repository == *repository && expired.ecosystem == ecosystem.id().as_str()
+            })
+            .map(|expired| (&expired.package, &expired.file))
+            .collect();
+        let metadata = &self.inner.metadata;
+        let mut files = Vec::new();
+        for ((package, name), gone) in gone {
+            if named.contains(&(package, name)) {
+                continue;
+            }
+            let key = PackageKey {
+                repository: repository.clone(),
+                ecosystem: ecosystem.id(),
+                package: package.clone(),
+            };
+            let tags = metadata.tags_of_file(&key, name).await;
+            let tags = tags.map_err(|error| store_problem(&error))?;
+            if tags.iter().all(|tag| gone.contains(tag)) {
+                let kept = metadata.kept_by_tags_alone(&key, name).await;
+                files.extend(kept.map_err(|error| store_problem(&error))?.map(|kept| (key, kept)));
+            }
+        }
+        files.sort_by(|(_, a), (_, b)| a.file.name.cmp(&b.file.name));
+        Ok(files)
     }
 
     /// Whether nothing came to refer to the file since it was looked at.

@@ -326,10 +326,70 @@ async fn retention_takes_what_its_rules_name_and_a_dry_run_nothing() {
         collect(&registry, false).await;
     }
     assert!(shelf.blob("team/app", &digest(&images[2].config)).await.is_err());
+    let about = shelf.referrers("team/app", &images[2].digest()).await.unwrap();
+    assert_eq!(about, [""; 0], "what was about it is gone, too");
     shelf.pull("other/app", "v2", &images[2]).await;
     registry.assert_sound().await;
     let publisher = registry.bearer(Some("main"), Scope::Publish, None).await;
     assert!(api.apply_retention(&publisher, Some("main"), true).await.is_err());
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_of_what_would_lose_its_last_tag() {
+    let registry = TestRegistry::open().await;
+    let (api, operator, shelf) = (&registry.registry, registry.operator(), registry.shelf());
+    let images: Vec<Image> = (0..4).map(|number| Image::new(&format!("{number}"))).collect();
+    for (number, image) in images.iter().enumerate() {
+        shelf.push("team/app", &format!("v{number}"), image).await.unwrap();
+        registry.clock.advance(minutes(1));
+    }
+    // One has another tag, and one belongs to an index.
+    shelf.put("team/app", "stable", &images[1].manifest).await.unwrap();
+    shelf.put("team/app", "all", &index_of(&[&images[2].manifest])).await.unwrap();
+    let retention = vec![
+        rule(Some("v*"), Some(1), None),
+        rule(Some("v0"), None, Some(0)),
+        rule(None, None, Some(0)),
+    ];
+    let policy = RepositoryPolicy { retention, ..RepositoryPolicy::default() };
+    api.set_policy(&operator, "main", policy).await.unwrap();
+    let apply = async |dry_run| {
+        let expired = api.apply_retention(&operator, Some("main"), dry_run).await.unwrap();
+        (expired.tags, expired.files)
+    };
+    let dry = apply(true).await;
+    assert_eq!((dry.0.len(), dry.1.len()), (3, 1));
+    assert_eq!(dry.1[0].file.as_str(), format!("manifest@{}", images[0].digest()));
+    assert_eq!(apply(false).await, dry);
+}
+
+#[tokio::test]
+async fn what_is_about_an_image_goes_after_it() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let of = |image: &Image| Image::about(&image.manifest, "application/spdx+json", b"{}");
+    let (about, early) = (of(&image), of(&Image::new("to come")));
+    for statement in [&about, &early] {
+        shelf.push("team/app", &statement.digest(), statement).await.unwrap();
+    }
+    let is_here = async |image: &Image| shelf.manifest("team/app", &image.digest()).await.is_ok();
+    registry.clock.advance(hours(25));
+    collect(&registry, false).await;
+    registry.clock.advance(hours(25));
+    collect(&registry, false).await;
+    shelf.remove("team/app", &format!("manifests/{}", image.digest())).await.unwrap();
+    collect(&registry, false).await;
+    registry.clock.advance(hours(23));
+    collect(&registry, false).await;
+    assert!(is_here(&about).await && is_here(&early).await, "the first look only marks");
+    registry.clock.advance(hours(2));
+    collect(&registry, false).await;
+    assert!(!is_here(&about).await);
+    registry.clock.advance(hours(25));
+    collect(&registry, false).await;
+    assert!(is_here(&early).await, "what it is about may be yet to come");
+    registry.assert_sound().await;
 }
 
 #[tokio::test]
