@@ -183,6 +183,8 @@ impl Referrer {
     fn file(self) -> Option<File> {
         let kind = ManifestType::named(&self.media_type)?;
         let digest = file_name::digest_of(&self.digest)?;
+        // Clients keep sizes in 64 bits with a sign.
+        i64::try_from(self.size).ok()?;
         let mut attributes = Attributes::default();
         attributes.set_text(attribute::MEDIA_TYPE, kind.name);
         if let Some(artifact_type) = self.artifact_type.filter(|text| media_type::is_valid(text)) {

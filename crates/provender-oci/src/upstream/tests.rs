@@ -193,6 +193,12 @@ fn referrers() {
     check(r#"{"mediaType":"text/html","digest":"DIGEST","size":1}"#, None);
     check(&format!(r#"{{"mediaType":"{manifest}","digest":"md5:0","size":1}}"#), None);
     check(&format!(r#"{{"mediaType":"{manifest}","digest":"DIGEST","size":-1}}"#), None);
+    let sizes =
+        [(i64::MAX.cast_unsigned(), Some((None, false))), (1 << 63, None), (u64::MAX, None)];
+    for (size, expected) in sizes {
+        let entry = format!(r#"{{"mediaType":"{manifest}","digest":"DIGEST","size":{size}}}"#);
+        check(&entry, expected);
+    }
     let long = "b".repeat(70_000);
     check(
         &format!(
