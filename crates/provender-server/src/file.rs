@@ -37,6 +37,10 @@ pub(crate) fn respond(
 ) -> Result<Response<Body>, Problem> {
     let etag = format!("\"{}\"", found.blob.to_hex());
     let chosen = std::mem::take(&mut found.fields);
+    let cache_control = match found.evidence {
+        Some(_) => cache_control(is_public),
+        None => unsettled(is_public),
+    };
     let mut response = match conditional::evaluate(request, &etag) {
         Condition::Failed => return Ok(status(StatusCode::PRECONDITION_FAILED)),
         Condition::NotModified => status(StatusCode::NOT_MODIFIED),
@@ -45,7 +49,7 @@ pub(crate) fn respond(
     let headers = response.headers_mut();
     let etag = HeaderValue::try_from(etag).map_err(|error| Problem::internal(&error))?;
     headers.insert(ETAG, etag);
-    headers.insert(CACHE_CONTROL, cache_control(is_public));
+    headers.insert(CACHE_CONTROL, cache_control);
     fields::set(headers, chosen.into_iter().map(|(name, value)| (name, value.into())))?;
     Ok(response)
 }
@@ -198,6 +202,11 @@ fn cache_control(is_public: bool) -> HeaderValue {
     } else {
         "private, max-age=31536000, immutable"
     })
+}
+
+/// What stands beside a file that is not kept yet is as the upstream has it now.
+fn unsettled(is_public: bool) -> HeaderValue {
+    HeaderValue::from_static(if is_public { "no-cache" } else { "private, no-cache" })
 }
 
 fn status(status: StatusCode) -> Response<Body> {

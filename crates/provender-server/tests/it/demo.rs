@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use provender_domain::{
-    Algorithm, Attributes, Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern,
-    PackageName, Problem, ProblemCode, Version,
+    Algorithm, Attributes, Companion, Digest, EcosystemId, File, FileName, Listing, NameError,
+    NamePattern, PackageName, Problem, ProblemCode, Version,
 };
 use provender_ecosystem::{
     Archive, Change, ClientSetup, Depth, Document, Ecosystem, Endpoint, Expected, Form, Framing,
@@ -19,6 +19,9 @@ use url::Url;
 /// upstream's index of a package is a list of file names.
 #[derive(Debug)]
 pub(crate) struct Demo;
+
+/// What an upstream has beside each file.
+const NOTE: &str = "note";
 
 impl Ecosystem for Demo {
     fn id(&self) -> EcosystemId {
@@ -71,11 +74,14 @@ impl Ecosystem for Demo {
             (Method::Get, [package]) => {
                 Ok(Operation::Index { subject: Subject::Package(self.name(package)?), rendition })
             }
-            (Method::Get, [package, file]) => Ok(Operation::File {
-                package: self.name(package)?,
-                file: file_name(file)?,
-                companion: None,
-            }),
+            (Method::Get, [package, file]) => {
+                let of = file.strip_suffix(".note");
+                Ok(Operation::File {
+                    package: self.name(package)?,
+                    file: file_name(of.unwrap_or(file))?,
+                    companion: of.map(|_| NOTE),
+                })
+            }
             (Method::Delete, [package, file]) => Ok(Operation::Change {
                 package: self.name(package)?,
                 selection: Selection::File(file_name(file)?),
@@ -133,7 +139,11 @@ impl Ecosystem for Demo {
                 uploaded_at: None,
                 yank: None,
                 attributes: Attributes::default(),
-                companions: Vec::new(),
+                companions: vec![Companion {
+                    kind: NOTE.to_owned(),
+                    url: document.url.join(&format!("{name}.note")).ok().map(String::from),
+                    digest: None,
+                }],
             })
         });
         Ok(Listing { files: files.collect(), ..Listing::default() })

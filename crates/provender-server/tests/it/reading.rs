@@ -335,6 +335,36 @@ async fn what_an_upstream_said_before_it_failed_is_served_and_marked() {
 }
 
 #[tokio::test]
+async fn what_stands_beside_a_file_may_change_until_the_file_is_kept() {
+    let upstream = FakeUpstream::start();
+    upstream.on("/mirrored", Answer::ok("file-1\n").header("Content-Type", "text/plain"));
+    upstream.on("/file-1", Answer::ok("content"));
+    let server = TestServer::start().await;
+    let request = NewUpstream {
+        repository: "main".to_owned(),
+        ecosystem: "demo".to_owned(),
+        url: Some(upstream.url("/")),
+        ..NewUpstream::default()
+    };
+    server.registry.add_upstream(&server.registry.operator(), request).await.unwrap();
+    let unchanging = "public, max-age=31536000, immutable";
+    let check = async |file: &str, text: &str, expected: &str| {
+        let answer = server.get(&format!("/main/demo/mirrored/{file}"), &[]).await;
+        assert_eq!((answer.status, answer.text()), (200, text.to_owned()), "{file}");
+        assert_eq!(answer.field("cache-control").as_deref(), Some(expected), "{file}");
+    };
+    for text in ["one", "two"] {
+        upstream.on("/file-1.note", Answer::ok(text));
+        check("file-1.note", text, "no-cache").await;
+    }
+    check("file-1", "content", unchanging).await;
+    check("file-1.note", "two", unchanging).await;
+    upstream.on("/file-1.note", Answer::ok("three"));
+    check("file-1.note", "two", unchanging).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_its_own_upstream_says_so_at_once() {
     let server = TestServer::start().await;
     let request = NewUpstream {
