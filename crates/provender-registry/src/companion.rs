@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use provender_domain::{
-    Algorithm, BlobId, Companion, File, FileName, FileState, KeptFile, Problem, RepositoryName,
-    Upstream, UpstreamTarget,
+    Algorithm, BlobId, Companion, EventKind, File, FileName, FileState, KeptFile, NewEvent,
+    Problem, ProblemCode, RepositoryName, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::Attested;
-use provender_store::{Attestation, AttestationSource, OpenBlob, Write};
+use provender_store::{Attestation, AttestationSource, EventFilter, OpenBlob, Write};
 use provender_upstream::Document;
 use url::Url;
 
 use crate::error::{blob_problem, store_problem};
-use crate::mirror::Errand;
+use crate::mirror::{Errand, has_digest};
 use crate::resolve::Query;
 use crate::{Caller, Registry};
+
+/// A file has a handful of companions and upstreams at most.
+const EARLIER_EVENTS_LIMIT: u32 = 100;
 
 const REMOVED: &str = "it was removed just now";
 
@@ -181,10 +184,68 @@ impl Registry {
         let Document::Modified(page) = document.map_err(failed)? else {
             return Err(missing());
         };
+        if let Some(promised) = &companion.digest
+            && !has_digest(&page.body, promised)
+        {
+            return Err(self.refuse_companion(query, file, companion, upstream).await?);
+        }
         let digests: Vec<_> = companion.digest.iter().cloned().collect();
         let _gate = self.inner.garbage_gate.clone().read_owned().await;
         let kept = self.keep_bytes(page.body, &digests).await?;
         kept.hex().parse().map_err(|error| Problem::internal(&error))
+    }
+
+    /// Bytes that are not what the index promised: nobody gets them, and it is told of once for each
+    /// file. The file itself is held against what is promised of it when it comes.
+    async fn refuse_companion(
+        &self,
+        query: &Query,
+        file: &File,
+        companion: &Companion,
+        upstream: &Upstream,
+    ) -> Result<Problem, Problem> {
+        let message = format!(
+            "the {} of {} was refused: upstream {} sent other bytes than its index promises",
+            companion.kind, file.name, upstream.name
+        );
+        let mut event = self.package_event(
+            EventKind::DigestMismatch,
+            &Caller::system(),
+            &query.key(),
+            message.clone(),
+        );
+        event.file = Some(file.name.clone());
+        event.version.clone_from(&file.version);
+        event.detail.set_text("upstream", upstream.name.as_str());
+        event.detail.set_text("companion", companion.kind.as_str());
+        if !self.was_told_of_companion(query, &event).await? {
+            let outcome = self.inner.metadata.commit(Vec::new(), vec![event]).await;
+            outcome.map_err(|error| store_problem(&error))?;
+        }
+        Ok(Problem::new(ProblemCode::UpstreamFailed, message))
+    }
+
+    async fn was_told_of_companion(
+        &self,
+        query: &Query,
+        event: &NewEvent,
+    ) -> Result<bool, Problem> {
+        let key = query.key();
+        let filter = EventFilter {
+            kinds: vec![event.kind],
+            repository: Some(key.repository),
+            ecosystem: Some(key.ecosystem.to_string()),
+            package: Some(key.package),
+            file: event.file.clone(),
+            limit: EARLIER_EVENTS_LIMIT,
+            ..EventFilter::default()
+        };
+        let events = self.inner.metadata.events(&filter).await;
+        let events = events.map_err(|error| store_problem(&error))?;
+        let is_same = |told: &NewEvent, key| told.detail.text(key) == event.detail.text(key);
+        Ok(events
+            .iter()
+            .any(|told| ["upstream", "companion"].iter().all(|key| is_same(&told.event, key))))
     }
 
     /// From now on it is kept here, for as long as its file is.

@@ -580,7 +580,7 @@ fn agrees_with_index(listed: &File, inspection: Inspection) -> Result<Inspection
 }
 
 /// Whether bytes have a promised digest; only SHA-256 is ever promised of companions.
-fn has_digest(bytes: &[u8], promised: &Digest) -> bool {
+pub(crate) fn has_digest(bytes: &[u8], promised: &Digest) -> bool {
     use sha2::Digest as _;
     promised.algorithm() != Algorithm::Sha256
         || hex::encode(sha2::Sha256::digest(bytes)) == promised.hex()

@@ -4,7 +4,7 @@ use provender_domain::{Actor, EventKind, ProblemCode, Scope};
 use provender_testing::Answer;
 use provender_testing::python::{PythonUpstream, SdistBuilder};
 
-use crate::client::refused;
+use crate::client::{message, refused};
 use crate::{TestRegistry, minutes, seconds, wheel};
 
 #[tokio::test]
@@ -300,4 +300,31 @@ async fn a_registry_knows_its_own_requests_and_no_others() {
     assert!(registry.registry.is_own_request(user_agent));
     assert!(!other.registry.is_own_request(user_agent));
     assert!(!registry.registry.is_own_request("provender/0.1.0"));
+}
+
+#[tokio::test]
+async fn metadata_that_is_not_what_the_index_promises_is_refused_and_told_of_once() {
+    let upstream = PythonUpstream::start();
+    let (demo, other) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    for file in [&demo, &other] {
+        upstream.add(file.clone());
+        let path = format!("{}.metadata", upstream.file_path(&file.file_name));
+        upstream.fake().on(&path, Answer::ok("Metadata-Version: 2.1"));
+    }
+    let registry = TestRegistry::mirroring(&upstream).await;
+    for file in [&demo, &demo, &other] {
+        let told = message(registry.main().metadata("demo", &file.file_name).await);
+        let expected = ["upstream up", "metadata", file.file_name.as_str()];
+        assert!(expected.iter().all(|part| told.contains(part)), "{told}");
+    }
+    registry.clock.advance(minutes(99));
+    let registry = registry.reopened().await;
+    let again = registry.main().metadata("demo", &demo.file_name).await;
+    assert_eq!(refused(again), ProblemCode::UpstreamFailed);
+    let red = registry.events_of(EventKind::DigestMismatch, 2).await;
+    let files: Vec<_> = red.iter().map(|red| red.event.file.as_ref().unwrap().as_str()).collect();
+    assert_eq!(files, [&*demo.file_name, &*other.file_name]);
+    assert_eq!(red[0].event.detail.text("upstream"), Some("up"));
+    assert_eq!(red[0].event.detail.text("companion"), Some("metadata"));
+    registry.assert_sound().await;
 }
