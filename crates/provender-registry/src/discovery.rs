@@ -15,7 +15,7 @@ use provender_store::{Milestone, Write};
 
 use crate::access::Authorized;
 use crate::error::store_problem;
-use crate::resolve::Query;
+use crate::resolve::{Query, Turn};
 use crate::{FIRST_REPOSITORY, Registry};
 
 /// When clients are told to come again: discovery takes about as long.
@@ -125,14 +125,11 @@ impl Registry {
             if bound.is_none() && is_first {
                 return Ok(true);
             }
-            for upstream in query.eligible_upstreams(bound.as_ref()) {
+            for Turn { upstream, .. } in self.turns(query, bound.as_ref()).await? {
                 let UpstreamTarget::Repository { repository } = &upstream.target else { continue };
                 let behind = self.nested(query, repository.as_str())?;
                 if self.may_be_discovered(&behind).await? {
                     return Ok(true);
-                }
-                if self.is_exclusive_behind(query, &upstream).await? {
-                    return Ok(false);
                 }
             }
             Ok(false)

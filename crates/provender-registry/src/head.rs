@@ -78,6 +78,34 @@ impl Registry {
         })
     }
 
+    /// Whether the upstream of this errand has its file, whichever upstream the client named. Where
+    /// it does not say so, it fails.
+    pub(crate) fn is_there<'a>(
+        &'a self,
+        errand: &'a Errand,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Problem>> + Send + 'a>> {
+        Box::pin(async move {
+            let errand = Errand { query: errand.query.of_any_host(), ..errand.clone() };
+            match self.said_of(&errand).await? {
+                Said::Size(_) => return Ok(true),
+                Said::Nothing => return Ok(false),
+                Said::Unclear => {}
+            }
+            let (name, upstream) = (&errand.file.name, &errand.upstream);
+            let UpstreamTarget::Repository { repository } = &upstream.target else {
+                let message =
+                    format!("upstream {} does not say whether it has {name}", upstream.name);
+                return Err(Problem::new(ProblemCode::UpstreamFailed, message));
+            };
+            let inner = self.nested(&errand.query, repository.as_str())?;
+            match self.kept_file(&inner, name, &errand.caller).await {
+                Ok(_) => Ok(true),
+                Err(problem) if problem.code == ProblemCode::NotFound => Ok(false),
+                Err(problem) => Err(problem),
+            }
+        })
+    }
+
     async fn said_of(&self, errand: &Errand) -> Result<Said, Problem> {
         let upstream = &errand.upstream;
         if let UpstreamTarget::Repository { repository } = &upstream.target {

@@ -21,7 +21,7 @@ use crate::listing::shared_problem;
 use crate::oversized::Oversized;
 use crate::read::no_such_file;
 use crate::remote::is_nothing_for_nobody;
-use crate::resolve::{Entry, Query, without_doubles};
+use crate::resolve::{Entry, Query, Turn, without_doubles};
 use crate::signature::EVIDENCE;
 use crate::signing::{CHECKS, Check, Task};
 use crate::stream::{Broadcast, Streams};
@@ -143,7 +143,7 @@ impl Registry {
     ) -> Result<Vec<Errand>, Problem> {
         let bound = self.name_origin(query).await?;
         let mut errands = Vec::new();
-        for upstream in query.eligible_upstreams(bound.as_ref()) {
+        for Turn { upstream, may_answer, goes_before } in self.turns(query, bound.as_ref()).await? {
             let request = match self.remote_of(&upstream)? {
                 None => None,
                 Some(remote) => {
@@ -155,9 +155,10 @@ impl Registry {
                     request
                 }
             };
-            let is_last = self.is_exclusive_behind(query, &upstream).await?;
-            errands.push(Errand::by_digest(query, name, upstream, request, caller));
-            if is_last {
+            let errand = Errand::by_digest(query, name, upstream, request, caller);
+            let has_it_before = goes_before && self.is_there(&errand).await?;
+            errands.extend(may_answer.then_some(errand));
+            if has_it_before {
                 break;
             }
         }

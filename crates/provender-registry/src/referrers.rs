@@ -19,7 +19,7 @@ use crate::cache::Stale;
 use crate::error::{blob_problem, store_problem};
 use crate::read::DOCUMENT_LIMIT_BYTES;
 use crate::remote::is_nothing_for_nobody;
-use crate::resolve::Query;
+use crate::resolve::{Query, Turn};
 
 /// Most entries of a list under a tag that are looked for.
 const LISTED_LIMIT: usize = 1_000;
@@ -68,7 +68,9 @@ impl Registry {
         if bound == Some(Origin::Published) {
             return Ok(referring);
         }
-        for upstream in query.eligible_upstreams(bound.as_ref()) {
+        // Listing binds nothing, so those before the one that the client named need not be asked.
+        let turns = self.turns(query, bound.as_ref()).await?;
+        for Turn { upstream, .. } in turns.into_iter().filter(|turn| turn.may_answer) {
             let now = self.now();
             match self.referring_at(query, of, &upstream).await {
                 Ok(Some(listed)) => {
@@ -76,12 +78,7 @@ impl Registry {
                     referring.fresh_until = now.plus(self.inner.tuning.tag_fresh);
                     break;
                 }
-                Ok(None) => {
-                    referring.fresh_until = now.plus(self.inner.tuning.tag_fresh);
-                    if self.is_exclusive_behind(query, &upstream).await? {
-                        break;
-                    }
-                }
+                Ok(None) => referring.fresh_until = now.plus(self.inner.tuning.tag_fresh),
                 Err(problem) if problem.code == ProblemCode::Internal => return Err(problem),
                 // What is kept is shown without it.
                 Err(_) => {

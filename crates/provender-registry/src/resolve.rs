@@ -73,6 +73,15 @@ impl Offer {
     }
 }
 
+/// An upstream in its turn.
+pub(crate) struct Turn {
+    pub(crate) upstream: Arc<Upstream>,
+    /// Whether it may answer: a client may have named another.
+    pub(crate) may_answer: bool,
+    /// Whether those after it may answer only if it has nothing, whatever the client named.
+    pub(crate) goes_before: bool,
+}
+
 /// Which package, where, and how far down the chain of repositories.
 #[derive(Clone)]
 pub(crate) struct Query {
@@ -93,18 +102,32 @@ impl Query {
         }
     }
 
-    /// The upstreams that may be asked, in order: the bound one alone where the name is bound.
+    /// The upstreams that may answer, in order: the bound one alone where the name is bound.
     pub(crate) fn eligible_upstreams(&self, bound: Option<&Origin>) -> Vec<Arc<Upstream>> {
-        let is_eligible = |upstream: &&Arc<Upstream>| {
-            let is_bound = match bound {
-                Some(Origin::Mirrored { upstream: name }) => *name == upstream.name,
-                Some(Origin::Published) => false,
-                None => true,
-            };
-            is_bound && self.host.as_deref().is_none_or(|host| is_at(upstream, host))
+        let mut upstreams = self.upstreams(bound);
+        upstreams.retain(|upstream| self.may_mean(upstream));
+        upstreams
+    }
+
+    /// The same, whichever of them the client named.
+    fn upstreams(&self, bound: Option<&Origin>) -> Vec<Arc<Upstream>> {
+        let is_bound = |upstream: &&Arc<Upstream>| match bound {
+            Some(Origin::Mirrored { upstream: name }) => *name == upstream.name,
+            Some(Origin::Published) => false,
+            None => true,
         };
         let upstreams = self.repository.upstreams_of(self.ecosystem.id().as_str());
-        upstreams.filter(is_eligible).cloned().collect()
+        upstreams.filter(is_bound).cloned().collect()
+    }
+
+    /// Whether an upstream is the one that the client named, or may have that behind it.
+    fn may_mean(&self, upstream: &Upstream) -> bool {
+        self.host.as_deref().is_none_or(|host| is_at(upstream, host))
+    }
+
+    /// The same question of a client that names no upstream.
+    pub(crate) fn of_any_host(&self) -> Self {
+        Self { host: None, ..self.clone() }
     }
 
     /// The upstream that a kept file came from, if it is still one.
@@ -149,9 +172,13 @@ impl Registry {
         if bound == Some(Origin::Published) {
             return Ok(here_alone(self.kept_files(&key, row.as_ref()).await?));
         }
-        let offered = self.first_offer(query, bound.as_ref()).await;
+        let turns = self.turns(query, bound.as_ref()).await?;
+        let offered = self.first_offer(query, turns).await;
         // Read after the upstream was asked: its answer may have changed what is kept.
-        let kept = self.kept_files(&key, row.as_ref()).await?;
+        let kept = match self.is_meant(query, bound.as_ref()).await? {
+            true => self.kept_files(&key, row.as_ref()).await?,
+            false => Vec::new(),
+        };
         let (upstream, offer) = match offered {
             Ok(offered) => offered,
             Err((upstream, problem))
@@ -177,20 +204,78 @@ impl Registry {
         }
     }
 
+    /// The upstreams that are asked, in turn. Where the name belongs to one that is a repository of
+    /// this server, or behind it, that one is asked alone, wherever it stands: nobody else may hear
+    /// of the name. A client that names an upstream gets what that one has where those before it
+    /// have nothing, or the name would be its from then on for everybody.
+    pub(crate) async fn turns(
+        &self,
+        query: &Query,
+        bound: Option<&Origin>,
+    ) -> Result<Vec<Turn>, Problem> {
+        let mut upstreams = query.upstreams(bound);
+        for upstream in &upstreams {
+            if self.is_exclusive_behind(query, upstream).await? {
+                upstreams = vec![upstream.clone()];
+                break;
+            }
+        }
+        let end = upstreams.iter().rposition(|upstream| query.may_mean(upstream));
+        let Some(last) = end else { return Ok(Vec::new()) };
+        let turn = |(place, upstream): (usize, Arc<Upstream>)| {
+            let may_answer = query.may_mean(&upstream);
+            let is_named = may_answer && matches!(upstream.target, UpstreamTarget::Remote { .. });
+            let goes_before = query.host.is_some() && !is_named && place < last;
+            Turn { upstream, may_answer, goes_before }
+        };
+        Ok(upstreams.into_iter().take(last + 1).enumerate().map(turn).collect())
+    }
+
+    /// Whether what is kept under a name is of the upstream that the client named, if it did.
+    pub(crate) fn is_meant<'a>(
+        &'a self,
+        query: &'a Query,
+        bound: Option<&'a Origin>,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Problem>> + Send + 'a>> {
+        Box::pin(async move {
+            if query.host.is_none() || bound == Some(&Origin::Published) {
+                return Ok(true);
+            }
+            let Some(upstream) = bound.and_then(|bound| query.upstream_of(bound)) else {
+                return Ok(false);
+            };
+            let UpstreamTarget::Repository { repository } = &upstream.target else {
+                return Ok(query.may_mean(&upstream));
+            };
+            let inner = self.nested(query, repository.as_str())?;
+            let bound = self.name_origin(&inner).await?;
+            self.is_meant(&inner, bound.as_ref()).await
+        })
+    }
+
     /// The first upstream's offer, in order; only the bound one's where the name is bound. A
     /// problem comes with the upstream that has it.
     async fn first_offer(
         &self,
         query: &Query,
-        bound: Option<&Origin>,
+        turns: Vec<Turn>,
     ) -> Result<(Option<Arc<Upstream>>, Offer), (Arc<Upstream>, Problem)> {
         let mut fresh_until = Timestamp::from_microseconds(i64::MAX);
-        for upstream in &query.eligible_upstreams(bound) {
-            let offer = self.offer(query, upstream).await;
-            let offer = offer.map_err(|problem| (upstream.clone(), problem))?;
-            fresh_until = fresh_until.min(offer.fresh_until);
-            if offer.listing.is_some() || offer.is_exclusive {
-                return Ok((Some(upstream.clone()), Offer { fresh_until, ..offer }));
+        for Turn { upstream, may_answer, goes_before } in turns {
+            let failed = |problem| (upstream.clone(), problem);
+            if may_answer {
+                let offer = self.offer(query, &upstream).await.map_err(failed)?;
+                fresh_until = fresh_until.min(offer.fresh_until);
+                if offer.listing.is_some() || offer.is_exclusive {
+                    return Ok((Some(upstream), Offer { fresh_until, ..offer }));
+                }
+            }
+            if goes_before {
+                let offer = self.offer(&query.of_any_host(), &upstream).await.map_err(failed)?;
+                fresh_until = fresh_until.min(offer.fresh_until);
+                if offer.listing.is_some() {
+                    break;
+                }
             }
         }
         Ok((None, Offer::of_nothing(fresh_until)))
@@ -266,7 +351,7 @@ impl Registry {
     }
 
     /// Whether an upstream is a repository of this server to which the name belongs, or behind
-    /// which it does: then nobody after it is asked, whatever it has.
+    /// which it does: then nobody else is asked, whatever it has.
     pub(crate) fn is_exclusive_behind<'a>(
         &'a self,
         query: &'a Query,

@@ -18,7 +18,7 @@ use provender_upstream::Remote;
 use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::store_problem;
-use crate::resolve::{Query, bound_origin};
+use crate::resolve::{Query, Turn, bound_origin};
 use crate::{Caller, Registry};
 
 /// Where a tag points.
@@ -55,20 +55,54 @@ impl Registry {
             if bound == Some(Origin::Published) {
                 return kept.map(|row| Pointed::here(row.file)).ok_or_else(|| no_such(query, tag));
             }
-            for upstream in query.eligible_upstreams(bound.as_ref()) {
-                let pointed = self.pointed_at(query, tag, &upstream, kept.as_ref(), caller).await;
-                if let Some(pointed) = pointed? {
-                    return Ok(pointed);
+            for Turn { upstream, may_answer, goes_before } in
+                self.turns(query, bound.as_ref()).await?
+            {
+                if may_answer {
+                    let pointed =
+                        self.pointed_at(query, tag, &upstream, kept.as_ref(), caller).await;
+                    if let Some(pointed) = pointed? {
+                        return Ok(pointed);
+                    }
                 }
-                if self.is_exclusive_behind(query, &upstream).await? {
+                if goes_before && self.has_tag(query, tag, &upstream).await? {
                     break;
                 }
             }
             // No upstream has it any more, or may be asked: what was kept goes on being served.
-            match kept.filter(|_| query.host.is_none()) {
-                Some(row) => Ok(self.kept_longer(row)),
-                None => Err(no_such(query, tag)),
+            match kept {
+                Some(row) if self.is_meant(query, bound.as_ref()).await? => {
+                    Ok(self.kept_longer(row))
+                }
+                _ => Err(no_such(query, tag)),
             }
+        })
+    }
+
+    /// Whether an upstream has a tag, whichever upstream the client named. Nothing is brought in.
+    fn has_tag<'a>(
+        &'a self,
+        query: &'a Query,
+        tag: &'a Tag,
+        upstream: &'a Arc<Upstream>,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Problem>> + Send + 'a>> {
+        Box::pin(async move {
+            let UpstreamTarget::Repository { repository } = &upstream.target else {
+                let remote = self.remote_of(upstream)?.expect("every other target is remote");
+                return Ok(self.ask_for_tag(query, tag, upstream, &remote).await?.is_some());
+            };
+            let inner = self.nested(&query.of_any_host(), repository.as_str())?;
+            let kept = self.inner.metadata.tag(&inner.key(), tag).await;
+            if kept.map_err(|error| store_problem(&error))?.is_some() {
+                return Ok(true);
+            }
+            let bound = self.name_origin(&inner).await?;
+            for Turn { upstream, .. } in self.turns(&inner, bound.as_ref()).await? {
+                if self.has_tag(&inner, tag, &upstream).await? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         })
     }
 
@@ -348,7 +382,10 @@ impl Registry {
         let bound = bound_origin(query.owns(), row.as_ref());
         let is_here = bound == Some(Origin::Published);
         let take = if is_here { limit + 1 } else { u32::MAX };
-        let kept = self.inner.metadata.tags(&key, after, take).await;
+        let kept = match self.is_meant(&query, bound.as_ref()).await? {
+            true => self.inner.metadata.tags(&key, after, take).await,
+            false => Ok(Vec::new()),
+        };
         let kept = kept.map_err(|error| store_problem(&error))?;
         let mut tags: Vec<Tag> = kept.into_iter().map(|row| row.tag).collect();
         let mut fresh_until = Timestamp::from_microseconds(i64::MAX);

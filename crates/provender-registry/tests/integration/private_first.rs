@@ -107,6 +107,35 @@ async fn a_name_owned_behind_is_not_asked_for_further_outside() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_ours_behind_is_not_asked_for_at_those_before_it() {
+    let upstream = squatter(&["acme", "acme-web"]);
+    let registry = TestRegistry::open().await;
+    for (front, behind) in [("middle", "main"), ("front", "middle")] {
+        registry.repository(front, Visibility::Public).await;
+        registry.add_upstream(front, "up", &upstream.index_url()).await;
+        registry.put_behind(front, behind).await;
+    }
+    registry.own("acme-*").await;
+    let ours = wheel("acme", "1.0");
+    registry.main().publish(&ours).await.unwrap();
+    for name in ["front", "middle"] {
+        let client = registry.client(name, registry.anonymous());
+        assert_eq!(client.files("acme").await, [&*ours.file_name]);
+        client.install(&ours).await;
+        for package in ["acme", "acme-web"] {
+            ask_everything(&client, package).await;
+        }
+        registry.clock.advance(hours(1));
+        assert_eq!(client.files("acme").await, [&*ours.file_name]);
+    }
+    assert_eq!(upstream.fake().requests().len(), 0);
+    // Another name goes its way.
+    upstream.add(wheel("demo", "1.0"));
+    let front = registry.client("front", registry.anonymous());
+    assert_eq!(front.files("demo").await.len(), 1);
+}
+
+#[tokio::test]
 async fn publishing_under_a_mirrored_name_asks_for_a_claim() {
     let upstream = squatter(&["demo"]);
     let registry = TestRegistry::mirroring(&upstream).await;

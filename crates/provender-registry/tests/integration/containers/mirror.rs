@@ -273,35 +273,100 @@ async fn credentials_do_not_follow_a_realm_of_another_host() {
     }
 }
 
+fn host(upstream: &ImageUpstream) -> String {
+    upstream.fake.address().to_string()
+}
+
+/// `main` asks `one`, then `two`.
+async fn mirroring_both(one: &ImageUpstream, two: &ImageUpstream) -> TestRegistry {
+    let registry = TestRegistry::open().await;
+    registry.add_images_as("main", "one", &one.fake.url("/")).await;
+    registry.add_images_as("main", "two", &two.fake.url("/")).await;
+    registry
+}
+
 #[tokio::test]
 async fn a_client_may_say_which_upstream_is_meant() {
     let (one, two) = (ImageUpstream::start(), ImageUpstream::start());
-    let (first, second) = (Image::new("one"), Image::new("two"));
-    one.add("team/app", "latest", &first);
-    two.add("team/app", "latest", &second);
-    let host = |upstream: &ImageUpstream| upstream.fake.address().to_string();
-    let fresh = async || {
-        let registry = TestRegistry::open().await;
-        registry.add_images_as("main", "one", &one.fake.url("/")).await;
-        registry.add_images_as("main", "two", &two.fake.url("/")).await;
-        registry
-    };
-    let registry = fresh().await;
+    let image = Image::new("two");
+    two.add("team/app", "latest", &image);
+    let registry = mirroring_both(&one, &two).await;
     let shelf = registry.shelf();
     for unknown in ["upstream.example", "upstream.example:5000"] {
         let meant = shelf.instead_of(unknown).manifest("team/app", "latest").await;
         assert_eq!(refused(meant), ProblemCode::NotFound);
     }
     assert_eq!((one.fake.total(), two.fake.total()), (0, 0));
-    shelf.instead_of(&host(&two)).pull("team/app", "latest", &second).await;
-    assert_eq!(one.fake.total(), 0);
+    let (of_one, of_two) = (shelf.instead_of(&host(&one)), shelf.instead_of(&host(&two)));
+    assert_eq!(refused(of_one.manifest("team/app", "latest").await), ProblemCode::NotFound);
+    assert_eq!(two.fake.total(), 0);
+    of_two.pull("team/app", "latest", &image).await;
     // The name is its from now on, whatever is said.
-    shelf.pull("team/app", "latest", &second).await;
-    let other = shelf.instead_of(&host(&one)).manifest("team/app", "latest").await;
-    assert_eq!(refused(other), ProblemCode::NotFound);
+    shelf.pull("team/app", "latest", &image).await;
+    one.fake.forget();
+    one.add("team/app", "latest", &Image::new("one"));
+    assert_eq!(refused(of_one.manifest("team/app", "latest").await), ProblemCode::NotFound);
+    assert_eq!(refused(of_one.tags("team/app").await), ProblemCode::NotFound);
+    assert_eq!(of_two.tags("team/app").await.unwrap(), ["latest"]);
     assert_eq!(one.fake.total(), 0);
-    // Without a word the first that has it answers.
-    let registry = fresh().await;
+    // What it has no more goes on being served as its own, and as nobody else's.
+    for path in [manifest_path("team/app", "latest"), "/v2/team/app/tags/list".to_owned()] {
+        two.fake.remove(&path);
+    }
+    registry.clock.advance(minutes(20));
+    of_two.pull("team/app", "latest", &image).await;
+    assert_eq!(of_two.tags("team/app").await.unwrap(), ["latest"]);
+    assert_eq!(refused(of_one.manifest("team/app", "latest").await), ProblemCode::NotFound);
+}
+
+#[tokio::test]
+async fn naming_an_upstream_takes_nothing_that_those_before_it_have() {
+    let (one, two) = (ImageUpstream::start(), ImageUpstream::start());
+    let (first, second) = (Image::new("one"), Image::new("two"));
+    one.add("team/app", "latest", &first);
+    for image in [&second, &first] {
+        two.add("team/app", "latest", image);
+    }
+    let behind = mirroring_both(&one, &two).await;
+    behind.repository("front", provender_domain::Visibility::Public).await;
+    behind.put_images_behind("front", "main").await;
+    behind.add_images_as("front", "two", &two.fake.url("/")).await;
+    for repository in ["front", "main"] {
+        let shelf = behind.shelf_for(repository, behind.anonymous());
+        let of_two = shelf.instead_of(&host(&two));
+        let (manifest, blob) = (first.digest(), digest(&first.config));
+        assert_eq!(refused(of_two.manifest("team/app", "latest").await), ProblemCode::NotFound);
+        assert_eq!(refused(of_two.manifest("team/app", &manifest).await), ProblemCode::NotFound);
+        assert_eq!(refused(of_two.blob("team/app", &blob).await), ProblemCode::NotFound);
+        assert_eq!(refused(of_two.tags("team/app").await), ProblemCode::NotFound);
+        assert_eq!(two.fake.total(), 0, "{repository}: {:?}", two.log());
+    }
+    assert_eq!(behind.kept().await.len(), 0);
+    behind.shelf().instead_of(&host(&one)).pull("team/app", "latest", &first).await;
+    behind.shelf().pull("team/app", "latest", &first).await;
+}
+
+#[tokio::test]
+async fn one_that_fails_before_the_named_upstream_ends_the_search() {
+    let (one, two) = (ImageUpstream::start(), ImageUpstream::start());
+    let (first, second) = (Image::new("one"), Image::new("two"));
+    two.add("team/app", "latest", &second);
+    one.fake.otherwise(|_| Answer::status(503));
+    let registry = mirroring_both(&one, &two).await;
+    let of_two = registry.shelf().instead_of(&host(&two));
+    let outcomes = [
+        of_two.manifest("team/app", "latest").await.map(drop),
+        of_two.manifest("team/app", &second.digest()).await.map(drop),
+        of_two.blob("team/app", &digest(&second.config)).await.map(drop),
+        of_two.tags("team/app").await.map(drop),
+    ];
+    for outcome in outcomes {
+        assert_eq!(refused(outcome), ProblemCode::UpstreamFailed);
+    }
+    assert_eq!(two.fake.total(), 0, "{:?}", two.log());
+    one.fake.otherwise(|_| Answer::status(404));
+    one.add("team/app", "latest", &first);
+    registry.clock.advance(minutes(20));
     registry.shelf().pull("team/app", "latest", &first).await;
 }
 

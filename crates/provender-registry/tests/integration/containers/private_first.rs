@@ -95,3 +95,35 @@ async fn a_name_that_is_ours_behind_is_not_asked_for_in_front() {
     ask_everything(&front, "acme/app", &theirs).await;
     assert_eq!(upstream.fake.total(), 0, "{:?}", upstream.log());
 }
+
+#[tokio::test]
+async fn a_name_that_is_ours_behind_is_not_asked_for_at_those_before_it() {
+    let upstream = ImageUpstream::start();
+    let (ours, theirs) = (Image::new("ours"), Image::new("theirs"));
+    for name in ["acme/app", "ours"] {
+        for tag in ["v1", "not-here"] {
+            upstream.add(name, tag, &theirs);
+        }
+    }
+    let registry = TestRegistry::open().await;
+    registry.registry.own(&registry.operator(), "main", "oci", "acme/*").await.unwrap();
+    registry.shelf().push("ours", "v1", &ours).await.unwrap();
+    for (front, behind) in [("middle", "main"), ("front", "middle")] {
+        registry.repository(front, Visibility::Public).await;
+        registry.add_images_as(front, "up", &upstream.fake.url("/")).await;
+        registry.put_images_behind(front, behind).await;
+    }
+    let host = upstream.fake.address().to_string();
+    for front in ["front", "middle"] {
+        let front = registry.shelf_for(front, registry.anonymous());
+        for name in ["acme/app", "ours"] {
+            ask_everything(&front, name, &theirs).await;
+            ask_everything(&front.instead_of(&host), name, &theirs).await;
+        }
+        front.pull("ours", &ours.digest(), &ours).await;
+        front.pull("ours", "v1", &ours).await;
+        assert_eq!(front.tags("ours").await.unwrap(), ["v1"]);
+    }
+    assert_eq!(upstream.fake.total(), 0, "{:?}", upstream.log());
+    registry.assert_sound().await;
+}
