@@ -1,15 +1,15 @@
 //! Tags: which file each points to, here or at the upstream that its package is bound to.
 //!
 //! What an upstream says of a tag is asked by a request for nothing but its head, at most once a
-//! minute for each tag however many clients wait. A tag that an upstream has no more, or does not
-//! answer for, points where it pointed last.
+//! minute for each tag however many clients wait. A tag that an upstream has no more, does not
+//! answer for, or points to what cannot be had of it, points where it pointed last.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    Digest, EventKind, FileName, NewEvent, Origin, PackageName, Problem, ProblemCode, Tag, TagRule,
-    Timestamp, Upstream, UpstreamTarget,
+    Digest, EventKind, FileName, FileState, KeptFile, NewEvent, Origin, PackageName, Problem,
+    ProblemCode, Tag, TagRule, Timestamp, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
 use provender_store::{EventFilter, PackageKey, StoreError, TagRow, Write};
@@ -138,29 +138,45 @@ impl Registry {
         if let Some((row, fresh_until)) = kept.and_then(|row| Some((row, fresh_until(row)?))) {
             return Ok(Some(Pointed { file: row.file.clone(), fresh_until, stale: None }));
         }
-        let asked = async {
-            let Some(file) = self.ask_for_tag(query, tag, upstream, &remote).await? else {
-                return Ok(None);
-            };
-            let fresh_until = now.plus(self.inner.tuning.tag_fresh);
-            let pointed = Pointed { file, fresh_until, stale: None };
-            self.follow(query, tag, upstream, kept, pointed, caller).await.map(Some)
-        };
-        match asked.await {
-            Ok(pointed) => Ok(pointed),
-            // Also where only what it points to now cannot be fetched: upstreams limit that first.
-            Err(problem) if is_upstreams(problem.code) => {
-                let row = kept.ok_or(problem)?;
-                let stale = Stale {
-                    since: row.checked_at.unwrap_or(row.moved_at),
-                    upstream: upstream.name.clone(),
-                };
-                let fresh_until = now.plus(self.inner.tuning.stale_retry);
-                let file = row.file.clone();
-                Ok(Some(Pointed { file, fresh_until, stale: Some(stale) }))
+        let failed = match self.ask_for_tag(query, tag, upstream, &remote).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(file)) => {
+                let fresh_until = now.plus(self.inner.tuning.tag_fresh);
+                let pointed = Pointed { file: file.clone(), fresh_until, stale: None };
+                match self.follow(query, tag, upstream, kept, pointed, caller).await {
+                    Ok(pointed) => return Ok(Some(pointed)),
+                    Err(problem) if self.cannot_be_had(query, &file, &problem).await? => problem,
+                    Err(problem) => return Err(problem),
+                }
             }
-            Err(problem) => Err(problem),
+            Err(problem) if is_upstreams(problem.code) => problem,
+            Err(problem) => return Err(problem),
+        };
+        let row = kept.ok_or(failed)?;
+        let stale = Stale {
+            since: row.checked_at.unwrap_or(row.moved_at),
+            upstream: upstream.name.clone(),
+        };
+        let fresh_until = now.plus(self.inner.tuning.stale_retry);
+        Ok(Some(Pointed { file: row.file.clone(), fresh_until, stale: Some(stale) }))
+    }
+
+    /// Whether it is its upstream for which a file does not come: it fails (and limits what is
+    /// fetched before what is asked for by its head), has not what it points to, or sent other bytes.
+    async fn cannot_be_had(
+        &self,
+        query: &Query,
+        file: &FileName,
+        problem: &Problem,
+    ) -> Result<bool, Problem> {
+        if problem.code != ProblemCode::PolicyDenied {
+            return Ok(is_upstreams(problem.code) || problem.code == ProblemCode::NotFound);
         }
+        let kept = self.inner.metadata.file(&query.key(), file).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        // Bytes that are kept have their own digest among those of their file.
+        let is_other = |kept: &KeptFile| !kept.file.digests.contains(&kept.blob.digest());
+        Ok(kept.is_some_and(|kept| kept.state == FileState::Quarantined && is_other(&kept)))
     }
 
     /// What an upstream says of a tag; `None` where it has none of that name.

@@ -235,7 +235,7 @@ async fn a_tag_is_served_stale_while_its_upstream_fails_or_limits() {
     let of_two = manifest_path("team/app", &two.digest());
     let limited = || Answer::status(429);
     #[allow(clippy::type_complexity, reason = "a table says what stands in it")]
-    let failures: [(&str, &dyn Fn(&ImageUpstream)); 5] = [
+    let failures: [(&str, &dyn Fn(&ImageUpstream)); 6] = [
         ("its head is limited", &|upstream| upstream.fake.on(&by_tag, limited())),
         ("its head fails", &|upstream| upstream.fake.on(&by_tag, Answer::status(500))),
         ("its head stalls", &|upstream| upstream.fake.on(&by_tag, Answer::status(200).stalling())),
@@ -247,6 +247,10 @@ async fn a_tag_is_served_stale_while_its_upstream_fails_or_limits() {
         ("it moved, and what it points to fails", &|upstream| {
             upstream.add("team/app", "latest", &two);
             upstream.fake.on(&of_two, Answer::status(502));
+        }),
+        ("it moved, and what it points to is not there", &|upstream| {
+            upstream.add("team/app", "latest", &two);
+            upstream.fake.on(&of_two, Answer::status(404));
         }),
     ];
     for (what, fail) in failures {
@@ -274,6 +278,33 @@ async fn a_tag_is_served_stale_while_its_upstream_fails_or_limits() {
         assert_eq!(found.stale, None, "{what}");
         registry.assert_sound().await;
     }
+}
+
+#[tokio::test]
+async fn a_tag_that_moves_to_what_turns_out_to_be_something_else_stays() {
+    let upstream = ImageUpstream::start();
+    let images = ["one", "two", "three"].map(Image::new);
+    let [one, two, three] = &images;
+    upstream.add("team/app", "latest", one);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    let shelf = registry.shelf();
+    shelf.pull("team/app", "latest", one).await;
+    upstream.add("team/app", "latest", two);
+    let lie = manifest_answer(&three.manifest);
+    upstream.fake.on(&manifest_path("team/app", &two.digest()), lie);
+    for _ in 0..3 {
+        registry.clock.advance(minutes(2));
+        let found = shelf.manifest("team/app", "latest").await.unwrap();
+        assert_eq!(digest(&found.identity), one.digest());
+        assert!(found.stale.is_some());
+    }
+    assert_eq!(of_kind(registry.events().await, EventKind::DigestMismatch).len(), 1);
+    let by_digest = shelf.manifest("team/app", &two.digest()).await;
+    assert_eq!(refused(by_digest), ProblemCode::PolicyDenied);
+    upstream.add("team/app", "latest", three);
+    registry.clock.advance(minutes(2));
+    shelf.pull("team/app", "latest", three).await;
+    registry.assert_sound().await;
 }
 
 #[tokio::test]
