@@ -37,14 +37,19 @@ pub struct TagsView {
 /// What says of itself that it is about one file, and may be served.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReferrersView {
+    /// Whose package it is.
+    pub repository: RepositoryName,
     /// Of which package.
     pub package: PackageName,
     /// About which file.
     pub of: FileName,
-    /// All of them, of every kind; the ecosystem leaves out what was not asked for.
+    /// All of them in order of their names, of every kind; the ecosystem leaves out what was not
+    /// asked for, and what is more than one page.
     pub files: Vec<File>,
     /// Only those of this kind are wanted.
     pub kind: Option<String>,
+    /// Only those whose names come behind this one are wanted.
+    pub after: Option<FileName>,
 }
 
 /// A part of the packages of every repository that the caller may read, sorted by repository, then

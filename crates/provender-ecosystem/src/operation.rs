@@ -77,6 +77,8 @@ pub enum Subject {
         of: FileName,
         /// Only those of this type, as the ecosystem tells types apart.
         kind: Option<String>,
+        /// Only those behind this one, in order of their names.
+        after: Option<FileName>,
     },
 }
 

@@ -9,6 +9,9 @@ use crate::file_name::{self, Kind};
 use crate::reply::{self, ROOT_SEGMENT};
 use crate::{attribute, media_type};
 
+/// Most bytes of one page's descriptors: clients take an index of 4 MiB, all in all.
+const PAGE_LIMIT_BYTES: usize = (4 << 20) - (1 << 10);
+
 /// Renders a view.
 pub(crate) fn render(view: &View<'_>) -> Document {
     let mut document = match view {
@@ -29,7 +32,8 @@ fn catalogue(names: &[PackageName]) -> Document {
 
 /// The manifests of an image, which no client asks for: a list in the form that clients know.
 fn package(view: &PackageView) -> Document {
-    index(view.files.iter())
+    let manifests: Vec<Value> = view.files.iter().filter_map(descriptor).collect();
+    index(&manifests)
 }
 
 fn tags(view: &TagsView) -> Document {
@@ -44,14 +48,40 @@ fn tags(view: &TagsView) -> Document {
 
 fn referrers(view: &ReferrersView) -> Document {
     let is_wanted = |file: &&File| {
-        view.kind.is_none()
-            || file.attributes.text(attribute::ARTIFACT_TYPE) == view.kind.as_deref()
+        view.after.as_ref().is_none_or(|after| file.name > *after)
+            && (view.kind.is_none()
+                || file.attributes.text(attribute::ARTIFACT_TYPE) == view.kind.as_deref())
     };
-    let mut document = index(view.files.iter().filter(is_wanted));
+    let mut wanted = view.files.iter().filter(is_wanted).filter_map(descriptor).peekable();
+    let (mut page, mut page_bytes) = (Vec::new(), 0);
+    while let Some(next) = wanted.peek() {
+        let bytes = next.to_string().len() + ",".len();
+        if !page.is_empty() && page_bytes + bytes > PAGE_LIMIT_BYTES {
+            break;
+        }
+        page_bytes += bytes;
+        page.extend(wanted.next());
+    }
+    let mut document = index(&page);
+    if let (Some(_), Some(last)) = (wanted.peek(), page.last()) {
+        document.fields.push(next_referrers(view, last));
+    }
     if view.kind.is_some() {
         document.fields.push(("oci-filters-applied", "artifactType".to_owned()));
     }
     document
+}
+
+/// The link to the page behind this descriptor.
+fn next_referrers(view: &ReferrersView, last: &Value) -> (&'static str, String) {
+    let of = file_name::parse(&view.of).map(|(_, digest)| digest.to_string()).unwrap_or_default();
+    let path = format!("/{ROOT_SEGMENT}/{}/{}/referrers/{of}", view.repository, view.package);
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(kind) = &view.kind {
+        query.append_pair("artifactType", kind);
+    }
+    query.append_pair("last", last["digest"].as_str().unwrap_or_default());
+    link(&path, &query.finish())
 }
 
 fn all_packages(view: &AllPackagesView) -> Document {
@@ -81,8 +111,7 @@ fn descriptor(file: &File) -> Option<Value> {
     Some(descriptor.into())
 }
 
-fn index<'a>(files: impl Iterator<Item = &'a File>) -> Document {
-    let manifests: Vec<Value> = files.filter_map(descriptor).collect();
+fn index(manifests: &[Value]) -> Document {
     let index = json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_INDEX,
@@ -95,11 +124,16 @@ fn document(value: &Value) -> Document {
     Document::new("application/json", value.to_string())
 }
 
-/// The link to the next page (RFC 8288).
+/// The link to the next page of names.
 fn next(path: &str, last: &str, limit: u32) -> (&'static str, String) {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("last", last).append_pair("n", &limit.to_string());
-    ("link", format!("<{path}?{}>; rel=\"next\"", query.finish()))
+    link(path, &query.finish())
+}
+
+/// The link to the next page (RFC 8288).
+fn link(path: &str, query: &str) -> (&'static str, String) {
+    ("link", format!("<{path}?{query}>; rel=\"next\""))
 }
 
 #[cfg(test)]

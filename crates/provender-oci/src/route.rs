@@ -139,7 +139,11 @@ fn referrers(
     // A media type has a plus and no blank; clients forget to encode the one, which makes the other.
     let kind = query::value(request, "artifactType").filter(|kind| !kind.is_empty());
     let kind = kind.map(|kind| kind.replace(' ', "+"));
-    Ok(Operation::Index { subject: Subject::Referrers { package, of, kind }, rendition: ONLY })
+    let after = query::value(request, "last").filter(|last| !last.is_empty());
+    let after = after.map(|last| digest(&last)).transpose()?;
+    let after = after.map(|digest| file_name::name(Kind::Manifest, &digest));
+    let subject = Subject::Referrers { package, of, kind, after };
+    Ok(Operation::Index { subject, rendition: ONLY })
 }
 
 fn file(package: PackageName, kind: Kind, digest: &Digest) -> Operation {

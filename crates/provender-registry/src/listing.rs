@@ -214,7 +214,7 @@ impl Registry {
         now: Timestamp,
     ) -> Result<Listed, Problem> {
         let mut validators = page.validators.clone();
-        let mut next = next_page(question, &page);
+        let mut next = next_page(question.ecosystem.as_ref(), &page);
         if next.is_some() {
             // That its first page is the same says nothing of the others.
             validators = Validators::default();
@@ -225,7 +225,7 @@ impl Registry {
             let Document::Modified(page) = self.ask_for(question, &request, None).await? else {
                 break;
             };
-            next = next_page(question, &page);
+            next = next_page(question.ecosystem.as_ref(), &page);
             let more = self.parsed(question, *page).await?;
             let is_empty = more.files.is_empty() && more.tags.is_empty();
             listing.files.extend(more.files);
@@ -360,13 +360,14 @@ impl Registry {
 }
 
 /// The field in which lists say where they go on (RFC 8288).
-const LINK: &str = "link";
+pub(crate) const LINK: &str = "link";
 /// Most pages of one list that are read: registries give a hundred entries or a thousand in each.
 const PAGES_LIMIT: usize = 200;
 
-fn next_page(question: &Question, page: &Page) -> Option<UpstreamRequest> {
+/// The request for the page behind this one, if there is one.
+pub(crate) fn next_page(ecosystem: &dyn Ecosystem, page: &Page) -> Option<UpstreamRequest> {
     let link = page.fields.first(LINK)?.to_owned();
-    question.ecosystem.upstream_next(&UpstreamDocument {
+    ecosystem.upstream_next(&UpstreamDocument {
         url: page.final_url.clone(),
         content_type: None,
         body: Vec::new(),

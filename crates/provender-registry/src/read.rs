@@ -19,6 +19,7 @@ use crate::decide::{decide, refusal};
 use crate::error::{blob_problem, store_problem};
 use crate::head::FileHead;
 use crate::mirror::Errand;
+use crate::referrers::Asked;
 use crate::resolve::{Entry, Query};
 use crate::stream::FileStream;
 use crate::{Caller, Registry};
@@ -197,8 +198,9 @@ impl Registry {
             Subject::Catalogue => self.render_catalogue(authorized, rendition).await,
             Subject::Package(package) => self.render_package(authorized, package, rendition).await,
             Subject::Tags { package, page } => self.render_tags(authorized, package, page).await,
-            Subject::Referrers { package, of, kind } => {
-                self.render_referrers(authorized, package, of, kind.as_deref()).await
+            Subject::Referrers { package, of, kind, after } => {
+                let asked = Asked { of, kind: kind.as_deref(), after: after.as_ref() };
+                self.render_referrers(authorized, package, asked).await
             }
         }
     }

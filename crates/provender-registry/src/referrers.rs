@@ -17,12 +17,25 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::{blob_problem, store_problem};
+use crate::listing::{LINK, next_page};
 use crate::read::DOCUMENT_LIMIT_BYTES;
 use crate::remote::is_nothing_for_nobody;
 use crate::resolve::{Query, Turn};
 
 /// Most entries of a list under a tag that are looked for.
 const LISTED_LIMIT: usize = 1_000;
+/// Most pages of an upstream's list that are read.
+const PAGES_LIMIT: usize = 16;
+
+/// Which referrers somebody asks for.
+pub(crate) struct Asked<'a> {
+    /// About which file.
+    pub(crate) of: &'a FileName,
+    /// Of which kind alone.
+    pub(crate) kind: Option<&'a str>,
+    /// Behind which of them.
+    pub(crate) after: Option<&'a FileName>,
+}
 
 /// Referrers of one file, and how long that is true.
 struct Referring {
@@ -38,16 +51,17 @@ impl Registry {
         &self,
         authorized: &Authorized<Operation>,
         package: &PackageName,
-        of: &FileName,
-        kind: Option<&str>,
+        asked: Asked<'_>,
     ) -> Result<(Document, Timestamp, Option<Stale>), Problem> {
         let query = authorized.query(package);
-        let Referring { files, fresh_until, stale } = self.referring(&query, of).await?;
+        let Referring { files, fresh_until, stale } = self.referring(&query, asked.of).await?;
         let view = ReferrersView {
+            repository: query.repository.repository.name.clone(),
             package: package.clone(),
-            of: of.clone(),
+            of: asked.of.clone(),
             files,
-            kind: kind.map(str::to_owned),
+            kind: asked.kind.map(str::to_owned),
+            after: asked.after.cloned(),
         };
         let document = authorized.ecosystem.render(&View::Referrers(&view), Rendition(0));
         Ok((document, fresh_until, stale))
@@ -151,29 +165,48 @@ impl Registry {
         let remote = self.remote_of(upstream)?.expect("every other target is remote");
         let ecosystem = &query.ecosystem;
         for request in ecosystem.upstream_referrers(remote.base(), &query.package, of) {
-            let Some(page) =
-                self.upstream_document(&query.package, &request, upstream, &remote).await?
-            else {
-                continue;
-            };
+            let listed = self.listed_referrers(query, request, upstream, &remote).await?;
+            if !listed.is_empty() {
+                return Ok(Some(listed));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an upstream lists in answer to this request, over all its pages: together they are no
+    /// larger than one may be, and the page that exceeds that is the last.
+    async fn listed_referrers(
+        &self,
+        query: &Query,
+        request: UpstreamRequest,
+        upstream: &Arc<Upstream>,
+        remote: &Remote,
+    ) -> Result<Vec<File>, Problem> {
+        let ecosystem = &query.ecosystem;
+        let mut left_bytes = self.inner.tuning.companion_limit_bytes;
+        let mut listed = Vec::new();
+        let mut next = Some(request);
+        for _ in 0..PAGES_LIMIT {
+            let Some(request) = next.take().filter(|_| left_bytes > 0) else { break };
+            let page = self.upstream_document(&query.package, &request, upstream, remote).await?;
+            let Some(page) = page else { break };
+            next = next_page(ecosystem.as_ref(), &page);
+            left_bytes = left_bytes.saturating_sub(page.body.len() as u64);
             let document = UpstreamDocument {
                 url: page.final_url,
                 content_type: page.content_type,
                 body: page.body.into(),
                 link: None,
             };
-            let listed = ecosystem.read_upstream_referrers(&document).map_err(|error| {
+            let files = ecosystem.read_upstream_referrers(&document).map_err(|error| {
                 let message = format!("upstream {} sent a list that makes no sense", upstream.name);
                 Problem::new(ProblemCode::UpstreamFailed, message).because(&error)
             });
-            let listed = listed.inspect_err(|problem| {
+            listed.extend(files.inspect_err(|problem| {
                 self.upstream_sent_nonsense(upstream, problem);
-            })?;
-            if !listed.is_empty() {
-                return Ok(Some(listed));
-            }
+            })?);
         }
-        Ok(None)
+        Ok(listed)
     }
 
     /// A small document of an upstream, whole; `None` where it has none.
@@ -184,8 +217,11 @@ impl Registry {
         upstream: &Arc<Upstream>,
         remote: &Remote,
     ) -> Result<Option<Page>, Problem> {
-        let wanted =
-            Wanted { accept: request.accept, fields: &[], realm_key: request.access.as_deref() };
+        let wanted = Wanted {
+            accept: request.accept,
+            fields: &[LINK],
+            realm_key: request.access.as_deref(),
+        };
         let limit = self.inner.tuning.companion_limit_bytes;
         let client = &self.inner.remotes.client;
         match client.document(remote, &request.url, wanted, None, limit).await {
@@ -208,8 +244,9 @@ impl Registry {
 impl Referring {
     /// Adds what is not listed yet.
     fn add(&mut self, listed: Vec<File>) {
-        let known: HashSet<FileName> = self.files.iter().map(|file| file.name.clone()).collect();
-        self.files.extend(listed.into_iter().filter(|file| !known.contains(&file.name)));
+        let mut known: HashSet<FileName> =
+            self.files.iter().map(|file| file.name.clone()).collect();
+        self.files.extend(listed.into_iter().filter(|file| known.insert(file.name.clone())));
         self.files.sort_by(|a, b| a.name.cmp(&b.name));
     }
 }

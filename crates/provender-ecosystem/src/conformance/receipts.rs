@@ -126,10 +126,12 @@ fn link(document: &Document) -> Option<String> {
 fn referrers(ecosystem: &dyn Ecosystem, samples: &Samples) {
     let Some(of) = samples.view.files.first().map(|file| file.name.clone()) else { return };
     let mut view = ReferrersView {
+        repository: RepositoryName::new("main").expect("a name"),
         package: samples.view.package.clone(),
         of,
         files: samples.view.files.clone(),
         kind: None,
+        after: None,
     };
     let all = ecosystem.render(&View::Referrers(&view), Rendition(0));
     fields_are_sound(&all.fields);

@@ -81,10 +81,12 @@ fn referrers() {
             ..manifest("f", None)
         };
         let view = ReferrersView {
+            repository: RepositoryName::new("main").unwrap(),
             package: name::normalize("app").unwrap(),
             of: manifest("0", None).name,
             files: vec![manifest("a", Some("x/sbom")), manifest("b", None), blob],
             kind: kind.map(str::to_owned),
+            after: None,
         };
         let view = View::Referrers(&view);
         let index = body(&view);
@@ -114,4 +116,48 @@ fn referrers() {
     check(None, &["a", "b"]);
     check(Some("x/sbom"), &["a"]);
     check(Some("x/other"), &[]);
+}
+
+#[test]
+fn referrers_in_pages() {
+    let check = |kind: Option<&str>, text_bytes: usize, expected: &[usize]| {
+        let large = |number: usize| {
+            let mut file = manifest("a", Some("x/sbom+json"));
+            file.name = FileName::new(&format!("manifest@sha256:{number:064x}")).unwrap();
+            let annotations = json!({ "text": "x".repeat(text_bytes) });
+            file.attributes.0.insert(attribute::ANNOTATIONS.to_owned(), annotations);
+            file
+        };
+        let mut view = ReferrersView {
+            repository: RepositoryName::new("main").unwrap(),
+            package: name::normalize("team/app").unwrap(),
+            of: manifest("0", None).name,
+            files: (0..90).map(large).collect(),
+            kind: kind.map(str::to_owned),
+            after: None,
+        };
+        let (mut pages, mut listed) = (Vec::new(), Vec::new());
+        loop {
+            let document = render(&View::Referrers(&view));
+            assert!(document.body.len() <= 4 << 20, "{}", document.body.len());
+            let page: Value = serde_json::from_slice(&document.body).unwrap();
+            let page = page["manifests"].as_array().unwrap().clone();
+            pages.push(page.len());
+            listed.extend(page.iter().map(|entry| entry["digest"].as_str().unwrap().to_owned()));
+            let Some(link) = field(&View::Referrers(&view), "link") else { break };
+            let last = listed.last().unwrap();
+            let filter = kind.map(|_| "artifactType=x%2Fsbom%2Bjson&").unwrap_or_default();
+            let of = "0".repeat(64);
+            let query = format!("{filter}last={}", last.replace(':', "%3A"));
+            let path = format!("/v2/main/team/app/referrers/sha256:{of}");
+            assert_eq!(link, format!("<{path}?{query}>; rel=\"next\""));
+            view.after = Some(FileName::new(&format!("manifest@{last}")).unwrap());
+        }
+        assert_eq!(pages, expected);
+        let all = view.files.iter().map(|file| &file.name.as_str()["manifest@".len()..]);
+        assert!(all.eq(&listed));
+    };
+    check(None, 1_000, &[90]);
+    check(None, 60_000, &[69, 21]);
+    check(Some("x/sbom+json"), 60_000, &[69, 21]);
 }

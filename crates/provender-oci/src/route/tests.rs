@@ -34,8 +34,10 @@ fn line(operation: &Operation) -> String {
             Subject::Tags { package, page } => {
                 format!("tags {package} {:?} {:?}", page.after, page.limit)
             }
-            Subject::Referrers { package, of, kind } => {
-                format!("referrers {package} {} {kind:?}", short(of))
+            Subject::Referrers { package, of, kind, after } => {
+                let after = after.as_ref().map(|after| format!(" after {}", short(after)));
+                let after = after.unwrap_or_default();
+                format!("referrers {package} {} {kind:?}{after}", short(of))
             }
             other => format!("{other:?}"),
         },
@@ -97,6 +99,12 @@ fn reading() {
     check("/app/blobs/sha256:baddigeststring", "DIGEST_INVALID");
     check("/app/blobs/md5:00000000000000000000000000000000", "DIGEST_INVALID");
     check("/app/blobs/latest", "DIGEST_INVALID");
+    check(
+        "/app/referrers/DIGEST?last=DIGEST",
+        "referrers app manifest@sha256:A None after manifest@sha256:A",
+    );
+    check("/app/referrers/DIGEST?last=", "referrers app manifest@sha256:A None");
+    check("/app/referrers/DIGEST?last=1.0", "DIGEST_INVALID");
     check("/app/referrers/latest", "DIGEST_INVALID");
     check("/App/manifests/1.0", "NAME_INVALID");
     check("/a..b/manifests/1.0", "NAME_INVALID");

@@ -428,6 +428,40 @@ async fn what_refers_to_an_image_comes_from_its_upstream_too() {
 }
 
 #[tokio::test]
+async fn what_refers_to_an_image_is_read_over_all_pages() {
+    let upstream = ImageUpstream::start();
+    let image = Image::new("a");
+    let about =
+        |text: &str| Image::about(&image.manifest, "application/spdx+json", text.as_bytes());
+    let all: Vec<Image> = ["1", "2", "3"].map(about).to_vec();
+    upstream.add("team/app", "latest", &image);
+    let path = format!("/v2/team/app/referrers/{}", image.digest());
+    let (listed, here) = (all.clone(), path.clone());
+    // One on each page, and pages without end behind them.
+    upstream.fake.on_request(&path, move |request| {
+        let page =
+            request.target().split_once("last=").map_or(0, |(_, last)| last.parse().unwrap());
+        let listed = listed
+            .get(page)
+            .map(|one: &Image| super::image::descriptor(super::image::MANIFEST, &one.manifest));
+        let list = json!({
+            "schemaVersion": 2,
+            "mediaType": super::image::INDEX,
+            "manifests": listed.into_iter().collect::<Vec<_>>(),
+        });
+        let link = format!("<{here}?last={}>; rel=\"next\"", page + 1);
+        let answer = Answer::ok(list.to_string()).header("Content-Type", super::image::INDEX);
+        answer.header("Link", link)
+    });
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    let mut expected: Vec<String> = all.iter().map(Image::digest).collect();
+    expected.sort();
+    let found = registry.shelf().referrers("team/app", &image.digest()).await.unwrap();
+    assert_eq!(found, expected);
+    assert_eq!(upstream.fake.hits(&path), 16);
+}
+
+#[tokio::test]
 async fn a_repository_in_front_passes_images_on() {
     let upstream = ImageUpstream::start();
     let image = Image::new("theirs");
