@@ -9,8 +9,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use provender_attest::{Artifact, Bundle, Policy, SignedBy, TrustRoot, Verifier};
 use provender_domain::{
-    BlobId, Digest, FileName, FileState, KeptFile, Origin, Problem, ProblemCode, SignatureRule,
-    Signer,
+    BlobId, Digest, FileName, FileState, KeptFile, Problem, ProblemCode, SignatureRule, Signer,
 };
 use provender_ecosystem::ReferenceRole;
 use provender_store::{AttestationSource, PackageKey, StoredKey};
@@ -26,7 +25,7 @@ use crate::resolve::Query;
 const DEPTH_LIMIT: usize = 3;
 /// Most files that are looked at on the way: many images have a layer in common, and one that is
 /// signed may be any of them. It bounds how long a request for a file that nobody signed takes.
-const FILES_LIMIT: usize = 4_096;
+const FILES_LIMIT: usize = 1_024;
 /// Most of them that upstreams are asked about, the nearest.
 const ASKED_LIMIT: usize = 64;
 /// Most places of the same bytes where signatures are looked for.
@@ -172,12 +171,19 @@ impl Registry {
         let name = &kept.file.name;
         let ecosystem = self.ecosystem(key.ecosystem.as_str());
         let recorded = self.inner.metadata.attestations_of_blob(&kept.blob).await;
-        let mut recorded = recorded.map_err(|error| store_problem(&error))?;
+        let recorded = recorded.map_err(|error| store_problem(&error))?;
         if ecosystem.is_none_or(|ecosystem| ecosystem.digest_of_file(name).is_none()) {
-            recorded.retain(|attestation| attestation.source != AttestationSource::Ours);
-            let bundles = recorded.iter().map(|attestation| attestation.bundle.as_bytes());
+            let others =
+                recorded.iter().filter(|attestation| attestation.source != AttestationSource::Ours);
+            let bundles = others.map(|attestation| attestation.bundle.as_bytes());
             return Ok(bundles.filter_map(|bundle| Bundle::parse(bundle).ok()).collect());
         }
+        // What it made is left out here, where that is cheap, and by its name once it is verified.
+        let ours: HashSet<String> = recorded
+            .iter()
+            .filter(|attestation| attestation.source == AttestationSource::Ours)
+            .map(|attestation| attestation.bundle.clone())
+            .collect();
         let mut subjects = vec![(key.clone(), name.clone())];
         for file in recorded.into_iter().filter_map(|attestation| attestation.file) {
             let StoredKey { repository, ecosystem, package } = file.package;
@@ -192,8 +198,9 @@ impl Registry {
         }
         let mut bundles = Vec::new();
         for (key, name) in &subjects {
-            bundles.extend(self.bundles_in(key, name, |kept| !is_made_here(kept)).await?);
+            bundles.extend(self.bundles_in(key, name).await?);
         }
+        bundles.retain(|bundle| !ours.contains(&bundle.to_json()));
         Ok(bundles)
     }
 
@@ -203,19 +210,14 @@ impl Registry {
         key: &PackageKey,
         name: &FileName,
     ) -> Result<Vec<String>, Problem> {
-        let bundles = self.bundles_in(key, name, |_| true).await?;
+        let bundles = self.bundles_in(key, name).await?;
         Ok(bundles.iter().map(Bundle::to_json).collect())
     }
 
-    async fn bundles_in(
-        &self,
-        key: &PackageKey,
-        name: &FileName,
-        is_meant: impl Fn(&KeptFile) -> bool,
-    ) -> Result<Vec<Bundle>, Problem> {
+    async fn bundles_in(&self, key: &PackageKey, name: &FileName) -> Result<Vec<Bundle>, Problem> {
         let statements = self.inner.metadata.referrers(key, name).await;
         let statements = statements.map_err(|error| store_problem(&error))?;
-        let statements = statements.iter().filter(|kept| is_about(kept) && is_meant(kept));
+        let statements = statements.iter().filter(|kept| is_about(kept));
         let mut bundles = Vec::new();
         for statement in statements.take(STATEMENTS_LIMIT) {
             for part in self.parts_of(key, &statement.file.name).await? {
@@ -382,9 +384,4 @@ pub(crate) fn is_evidence(kept: &KeptFile) -> bool {
 /// Whether it is one that says what it is about, by its own word.
 pub(crate) fn is_about(kept: &KeptFile) -> bool {
     kept.file.attributes.0.get(EVIDENCE).and_then(serde_json::Value::as_bool) == Some(true)
-}
-
-/// Whether this server made a statement itself, about what was published here.
-fn is_made_here(kept: &KeptFile) -> bool {
-    kept.origin == Origin::Published && kept.publisher.is_none()
 }

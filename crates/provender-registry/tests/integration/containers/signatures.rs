@@ -432,6 +432,22 @@ async fn what_this_server_says_itself_meets_no_rule() {
 }
 
 #[tokio::test]
+async fn a_rule_behind_holds_in_front() {
+    let registry = TestRegistry::open().await;
+    registry.repository("front", provender_domain::Visibility::Public).await;
+    registry.put_images_behind("front", "main").await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    let front = registry.shelf_for("front", registry.anonymous());
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    front.pull("team/app", "v1", &image).await;
+    ask(&registry, "team/", ANN).await;
+    assert_eq!(refusals(&front, "v1", &image).await, DENIED);
+    let right = signature(&registry, &image.manifest, ANN).await;
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    assert_eq!(refusals(&front, "v1", &image).await, SERVED);
+}
+
+#[tokio::test]
 async fn a_layer_of_many_images_is_served_if_any_is_signed() {
     let registry = TestRegistry::open().await;
     let shelf = registry.shelf();
