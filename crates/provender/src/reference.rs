@@ -147,6 +147,11 @@ impl Kept {
         &self.reference
     }
 
+    /// Which bytes it is.
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
     /// Everything that the server has attested of these bytes, and the signatures under tags beside
     /// them, each once. Nothing is verified yet.
     pub(crate) async fn offers(&self) -> Result<Vec<Offer>> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 use provender_attest::{Artifact, Bundle, Policy, Verifier};
-use provender_domain::{Digest, Timestamp};
+use provender_domain::{Algorithm, Digest, Timestamp};
 use provender_server::api::types::TaggedSignature;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +30,15 @@ pub(crate) struct Options {
     subject: String,
     #[command(flatten)]
     trust: TrustOptions,
+}
+
+/// What the server is asked about.
+#[derive(Debug, PartialEq, Eq)]
+struct Subject {
+    /// As the server is asked.
+    text: String,
+    /// What is known of it here: it is not left to the server what the links are about.
+    digest: Option<Digest>,
 }
 
 /// What the server knows of files.
@@ -102,7 +111,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let subject = match is_elsewhere {
         true => {
             let kept = Kept::find(&options.subject, target, token_of_environment()).await?;
-            format!("sha256:{}", kept.file.sha256)
+            Subject::of(kept.digest().clone())
         }
         false => subject(&options.subject)?,
     };
@@ -113,11 +122,17 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     };
     let verifier = Verifier::new(&root)?;
     let token = token_of_environment();
-    let query = [("subject", subject.as_str())];
+    let query = [("subject", subject.text.as_str())];
     let evidence: Evidence = instance.read_json(EVIDENCE_PATH, &query, token.as_deref()).await?;
     if evidence.items.is_empty() {
         let message = format!("{} is not known to the server", printable(&options.subject));
         return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
+    }
+    if let Some(other) = evidence.items.iter().find(|item| !subject.is_meant_by(item)) {
+        let found = other.digest().map_or_else(|| title(&other.file), |digest| digest.to_string());
+        let asked = printable(&options.subject);
+        let message = format!("{asked}: the server answered about something else, {found}");
+        return Err(Failure::Refused(message).into());
     }
     let mut broken = 0;
     for item in evidence.items {
@@ -131,33 +146,54 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     }
 }
 
-/// What the server is asked about: a file is known by its digest.
-fn subject(given: &str) -> Result<String> {
+impl Subject {
+    fn of(digest: Digest) -> Self {
+        Self { text: digest.to_string(), digest: Some(digest) }
+    }
+
+    /// By a name that says nothing of the bytes: which ones are meant, the server knows alone.
+    fn named(text: String) -> Self {
+        Self { text, digest: None }
+    }
+
+    fn is_meant_by(&self, item: &FileEvidence) -> bool {
+        self.digest.is_none() || self.digest == item.digest()
+    }
+}
+
+impl FileEvidence {
+    /// Which bytes it is about, as the server says.
+    fn digest(&self) -> Option<Digest> {
+        let text = self.file["digest"].as_str().or_else(|| self.file["sha256"].as_str())?;
+        text.parse().or_else(|_| format!("sha256:{text}").parse()).ok()
+    }
+}
+
+/// A file is known by its digest.
+fn subject(given: &str) -> Result<Subject> {
     if given.starts_with("pkg:") {
         return match given.parse::<provender_domain::Purl>() {
-            Ok(purl) => Ok(purl.to_string()),
+            Ok(purl) => Ok(Subject::named(purl.to_string())),
             Err(error) => Err(usage(&format!("{given}: {error}"))),
         };
     }
     if let Ok(digest) = given.parse::<Digest>() {
-        return Ok(digest.to_string());
+        return Ok(Subject::of(digest));
     }
     if let Ok(digest) = format!("sha256:{given}").parse::<Digest>() {
-        return Ok(digest.to_string());
+        return Ok(Subject::of(digest));
     }
     let path = Path::new(given);
     // What is not here by that name may be on the server.
     if !given.contains('/') && !path.exists() {
-        return Ok(given.to_owned());
+        return Ok(Subject::named(given.to_owned()));
     }
     let target = Target::open(path)?;
-    Ok(format!("sha256:{}", hex::encode(target.sha256()?)))
+    Ok(Subject::of(Digest::from_bytes(Algorithm::Sha256, &target.sha256()?)?))
 }
 
 fn chain(item: FileEvidence, verifier: &Verifier) -> Chain {
-    let digest = item.file["digest"].as_str().or_else(|| item.file["sha256"].as_str());
-    let digest = digest
-        .and_then(|text| text.parse::<Digest>().or_else(|_| format!("sha256:{text}").parse()).ok());
+    let digest = item.digest();
     let link = |bundle: &Value, text: Option<&str>| match &digest {
         None => unread("the server names no digest"),
         Some(digest) => link(bundle, text, digest, verifier),
@@ -259,16 +295,19 @@ mod tests {
 
     #[test]
     fn subjects() {
-        let check = |given: &str, expected: Option<&str>| {
-            assert_eq!(subject(given).ok().as_deref(), expected, "{given}");
+        let check = |given: &str, expected: Option<&str>, is_digest: bool| {
+            let found = subject(given).ok();
+            assert_eq!(found.as_ref().map(|found| found.text.as_str()), expected, "{given}");
+            let known = found.and_then(|found| found.digest).map(|digest| digest.to_string());
+            assert_eq!(known.as_deref(), expected.filter(|_| is_digest), "{given}");
         };
         let hexadecimal = "ab".repeat(32);
         let digest = format!("sha256:{hexadecimal}");
-        check(&hexadecimal, Some(&digest));
-        check(&digest, Some(&digest));
-        check("pkg:generic/a@1", Some("pkg:generic/a@1"));
-        check("pkg:a", None);
-        check("idna-3.10.tar.gz", Some("idna-3.10.tar.gz"));
-        check("/no/such/file", None);
+        check(&hexadecimal, Some(&digest), true);
+        check(&digest, Some(&digest), true);
+        check("pkg:generic/a@1", Some("pkg:generic/a@1"), false);
+        check("pkg:a", None, false);
+        check("idna-3.10.tar.gz", Some("idna-3.10.tar.gz"), false);
+        check("/no/such/file", None, false);
     }
 }

@@ -254,9 +254,29 @@ fn the_log_and_the_chain() {
         assert!(text.contains(part), "{part}: {text}");
     }
     bench.instance.know(item(&bundle, &"00".repeat(32)));
-    let ran = bench.ask(&["why", "firmware.bin"]);
+    let ran = bench.ask(&["why", "pkg:generic/firmware@1"]);
     assert_eq!(ran.status, 4);
     assert!(ran.stdout.contains("link 1 is broken"), "{ran:?}");
+}
+
+#[test]
+fn a_chain_of_something_else_is_refused() {
+    let bench = Bench::new();
+    std::fs::write(bench.at("other.bin"), "other").unwrap();
+    bench.ask(&["sign", "other.bin"]).ok();
+    let (ours, theirs) = (hex_of("firmware"), hex_of("other"));
+    bench.instance.know(json!({"items": [{
+        "purl": "pkg:generic/firmware@1",
+        "file": {"name": "firmware.bin", "sha256": theirs},
+        "attestations": [{"bundle": read(&bench.at("other.bin.sigstore.json"))}],
+    }]}));
+    for subject in ["firmware.bin", ours.as_str(), &format!("sha256:{ours}")] {
+        let message = bench.ask(&["why", subject]).failed(4);
+        assert!(message.contains("the server answered about something else"), "{message}");
+        assert!(message.contains(&theirs), "{message}");
+    }
+    bench.instance.know(json!({"items": [{"file": {"name": "firmware.bin"}}]}));
+    bench.ask(&["why", "firmware.bin"]).failed(4);
 }
 
 fn hex_of(text: &str) -> String {
