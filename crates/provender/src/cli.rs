@@ -172,3 +172,29 @@ async fn administer(command: Command, api: &Api, output: Output) -> Result<()> {
         Command::Whoami => whoami::run(api, output).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// Clap gives an argument's value to every other of the same id, further in or out.
+    #[test]
+    fn no_command_has_an_argument_of_every_command_anew() {
+        let root = super::Cli::command();
+        root.clone().debug_assert();
+        let global: Vec<_> = root.get_arguments().filter(|one| one.is_global_set()).collect();
+        assert_eq!(global.len(), 4);
+        let mut commands: Vec<_> = root.get_subcommands().collect();
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
+            for argument in command.get_arguments() {
+                let is_anew = global.iter().any(|global| {
+                    global.get_id() == argument.get_id()
+                        || global.get_long().is_some_and(|long| Some(long) == argument.get_long())
+                        || global.get_short().is_some_and(|one| Some(one) == argument.get_short())
+                });
+                assert!(!is_anew, "{}: {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -43,7 +43,7 @@ pub(crate) struct Add {
     preset: Option<Preset>,
     /// The address that people know the system by, where it is not the issuer's own
     #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    system_url: Option<String>,
     /// An audience that its tokens may be for [default: sigstore]
     #[arg(long, value_name = "AUDIENCE")]
     audience: Vec<String>,
@@ -52,7 +52,7 @@ pub(crate) struct Add {
     #[arg(long, value_name = "CLAIM=PATTERN[,…]", value_parser = rule)]
     allow: Vec<BTreeMap<String, String>>,
     /// Read the whole definition from this file instead, as JSON; `-` for standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "preset", "server", "audience", "allow"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "preset", "system_url", "audience", "allow"])]
     file: Option<PathBuf>,
 }
 
@@ -96,8 +96,8 @@ impl Add {
         };
         let mut claims = Map::new();
         claims.insert("preset".to_owned(), Value::from(preset.name()));
-        if let Some(server) = self.server.or_else(|| preset.known_by(&url)) {
-            claims.insert("server".to_owned(), Value::from(server));
+        if let Some(address) = self.system_url.or_else(|| preset.known_by(&url)) {
+            claims.insert("server".to_owned(), Value::from(address));
         }
         let audiences = Some(self.audience).filter(|audiences| !audiences.is_empty());
         Ok(NewIssuer { url, audiences, claims, rules: self.allow, keys: None })
