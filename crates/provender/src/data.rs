@@ -7,14 +7,15 @@ use clap::Args;
 /// Where the operator's commands arrive, in the data directory.
 const CONTROL_SOCKET: &str = "provender.sock";
 
+const DATA_HELP: &str = "The data directory [default: /var/lib/provender for root, else ~/.local/share/provender] [env: PROVENDER_DATA]";
 const SERVER_HELP: &str =
     "A server elsewhere, such as http://127.0.0.1:8080; its token is taken from PROVENDER_TOKEN";
 
 /// Which server a command is about.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
-    /// The data directory [default: /var/lib/provender for root, else ~/.local/share/provender]
-    #[arg(long, value_name = "DIR", env = "PROVENDER_DATA", global = true, hide_env_values = true)]
+    // Clap does not read the variable: it would be in conflict with --server, as the option is.
+    #[arg(long, value_name = "DIR", global = true, help = DATA_HELP)]
     pub(crate) data: Option<PathBuf>,
     #[arg(long, value_name = "URL", global = true, conflicts_with = "data", help = SERVER_HELP)]
     pub(crate) server: Option<String>,
@@ -25,7 +26,8 @@ impl Target {
     pub(crate) fn data_directory(&self) -> PathBuf {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let is_root = rustix::process::geteuid().is_root();
-        self.data.clone().unwrap_or_else(|| {
+        let of_environment = || variable("PROVENDER_DATA").map(PathBuf::from);
+        self.data.clone().or_else(of_environment).unwrap_or_else(|| {
             default_directory(
                 is_root,
                 variable("XDG_DATA_HOME").map(PathBuf::from),
