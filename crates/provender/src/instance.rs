@@ -195,6 +195,12 @@ fn refused(status: StatusCode, body: &[u8]) -> anyhow::Error {
         _ => "failed",
     };
     let document: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    // OAuth has but one status for a request that makes no sense and for somebody who may not.
+    let is_denied = matches!(
+        document["error"].as_str(),
+        Some("invalid_grant" | "access_denied" | "expired_token")
+    );
+    let code = if is_denied { "permission-denied" } else { code };
     let text = ["detail", "message", "error_description", "error"]
         .iter()
         .find_map(|name| document[name].as_str())
@@ -244,7 +250,11 @@ mod tests {
         check(StatusCode::NOT_FOUND, r#"{"detail":"gone"}"#, "not-found", "gone");
         check(StatusCode::FORBIDDEN, r#"{"code":7,"message":"no"}"#, "permission-denied", "no");
         let oauth = r#"{"error":"invalid_grant","error_description":"wrong"}"#;
-        check(StatusCode::BAD_REQUEST, oauth, "invalid-request", "wrong");
+        check(StatusCode::BAD_REQUEST, oauth, "permission-denied", "wrong");
+        let oauth = r#"{"error":"expired_token"}"#;
+        check(StatusCode::BAD_REQUEST, oauth, "permission-denied", "expired_token");
+        let oauth = r#"{"error":"invalid_request","error_description":"what?"}"#;
+        check(StatusCode::BAD_REQUEST, oauth, "invalid-request", "what?");
         check(
             StatusCode::UNAUTHORIZED,
             "",

@@ -92,23 +92,20 @@ impl Client {
         body: Bytes,
     ) -> Result<Bytes> {
         let request = self.request(method, path, query, body)?;
-        let response = match &self.0 {
+        let (response, whom) = match &self.0 {
             Peer::Control(socket) => {
-                let stream = within(CONNECT_TIMEOUT, UnixStream::connect(socket), || {
-                    format!("the server at {}", socket.display())
-                });
-                exchange(stream.await?, request).await
+                let whom = format!("the server at {}", socket.display());
+                let stream = within(CONNECT_TIMEOUT, UnixStream::connect(socket), &whom).await?;
+                (exchange(stream, request, &whom).await?, whom)
             }
             Peer::Remote { address, .. } => {
-                let stream = within(CONNECT_TIMEOUT, TcpStream::connect(address), || {
-                    format!("the server at {address}")
-                });
-                exchange(stream.await?, request).await
+                let whom = format!("the server at {address}");
+                let stream = within(CONNECT_TIMEOUT, TcpStream::connect(address), &whom).await?;
+                (exchange(stream, request, &whom).await?, whom)
             }
         };
-        tokio::time::timeout(ANSWER_TIMEOUT, read(response?))
-            .await
-            .map_err(|_| Failure::Unreachable("the server's answer takes too long".to_owned()))?
+        let late = |_| Failure::Unreachable(format!("the answer of {whom} takes too long"));
+        tokio::time::timeout(ANSWER_TIMEOUT, read(response, &whom)).await.map_err(late)?
     }
 
     fn request(
@@ -160,43 +157,50 @@ fn target(path: &[&str], query: &[(String, String)]) -> String {
 async fn within<T>(
     limit: Duration,
     connecting: impl Future<Output = std::io::Result<T>>,
-    whom: impl Fn() -> String,
+    whom: &str,
 ) -> Result<T, Failure> {
-    let failed = |why: String| Failure::Unreachable(format!("cannot reach {}: {why}", whom()));
+    let failed = |why: String| Failure::Unreachable(format!("cannot reach {whom}: {why}"));
     match tokio::time::timeout(limit, connecting).await {
         Ok(connected) => connected.map_err(|error| failed(error.to_string())),
         Err(_) => Err(failed("it does not answer".to_owned())),
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>>
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    whom: &str,
+) -> Result<Response<Incoming>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
     let broken = |error: hyper::Error| {
-        let message = format!("the connection to the server broke before it answered: {error}");
-        anyhow::Error::new(Failure::Unreachable(message))
+        let message = format!("the connection to {whom} broke before it answered: {error}");
+        Failure::Unreachable(message)
     };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    tokio::spawn(connection);
     tokio::time::timeout(ANSWER_TIMEOUT, sender.send_request(request))
         .await
-        .map_err(|_| Failure::Unreachable("the server does not answer".to_owned()))?
+        .map_err(|_| Failure::Unreachable(format!("{whom} does not answer")))?
         .map_err(broken)
 }
 
-async fn read(response: Response<Incoming>) -> Result<Bytes> {
+async fn read(response: Response<Incoming>, whom: &str) -> Result<Bytes> {
     let status = response.status();
     let body = match Limited::new(response.into_body(), ANSWER_LIMIT_BYTES).collect().await {
         Ok(collected) => collected.to_bytes(),
-        Err(error) => bail!("the server's answer broke off: {error}"),
+        Err(error) => {
+            let message = format!("the answer of {whom} broke off: {error}");
+            return Err(Failure::Unreachable(message).into());
+        }
     };
     if status.is_success() {
         return Ok(body);
     }
     match serde_json::from_slice::<types::Problem>(&body) {
         Ok(problem) => Err(Refusal { code: problem.code, message: problem.detail }.into()),
-        Err(_) => bail!("the server answered {status}, and not as a Provender does"),
+        Err(_) => bail!("{whom} answered {status}, and not as a Provender does"),
     }
 }
 

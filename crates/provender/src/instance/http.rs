@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http::header::{ACCEPT, HOST};
 use http::uri::{PathAndQuery, Uri};
@@ -45,9 +45,9 @@ pub(super) async fn send(mut request: Request<Full<Bytes>>) -> Result<Answer> {
     let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
 
-    let unreachable = |why: String| {
-        Failure::Unreachable(format!("cannot reach the server at {host}:{port}: {why}"))
-    };
+    let address = format!("{host}:{port}");
+    let unreachable =
+        |why: String| Failure::Unreachable(format!("cannot reach the server at {address}: {why}"));
     // An IPv6 address stands in brackets in a URL, and without them everywhere else.
     let name = host.trim_start_matches('[').trim_end_matches(']');
     let connecting = TcpStream::connect((name, port));
@@ -56,7 +56,7 @@ pub(super) async fn send(mut request: Request<Full<Bytes>>) -> Result<Answer> {
         .map_err(|_| unreachable("it does not answer".to_owned()))?
         .map_err(|error| unreachable(error.to_string()))?;
     if !is_tls {
-        return exchange(stream, request).await;
+        return exchange(stream, request, &address).await;
     }
     let server_name = ServerName::try_from(name.to_owned()).context("the URL's host is no name")?;
     let connecting = TlsConnector::from(client_config()?).connect(server_name, stream);
@@ -64,7 +64,7 @@ pub(super) async fn send(mut request: Request<Full<Bytes>>) -> Result<Answer> {
         .await
         .map_err(|_| unreachable("it does not answer".to_owned()))?
         .map_err(|error| unreachable(error.to_string()))?;
-    exchange(stream, request).await
+    exchange(stream, request, &address).await
 }
 
 /// The system's certificate authorities decide whom to believe.
@@ -77,20 +77,20 @@ fn client_config() -> Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, address: &str) -> Result<Answer>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let failed = |what: &str| Failure::Unreachable(format!("the server at {address} {what}"));
+    let no_http = |error: hyper::Error| failed(&format!("does not answer as servers do: {error}"));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(no_http)?;
     tokio::spawn(connection);
     let answering = async {
-        let response = sender.send_request(request).await?;
+        let response = sender.send_request(request).await.map_err(no_http)?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_LIMIT_BYTES).collect().await;
-        let body = body.map_err(|error| anyhow!("the server's answer broke off: {error}"))?;
+        let body = body.map_err(|error| failed(&format!("broke off its answer: {error}")))?;
         Ok(Answer { status, body: body.to_bytes() })
     };
-    tokio::time::timeout(ANSWER_TIMEOUT, answering)
-        .await
-        .map_err(|_| Failure::Unreachable("the server does not answer".to_owned()))?
+    tokio::time::timeout(ANSWER_TIMEOUT, answering).await.map_err(|_| failed("does not answer"))?
 }
