@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use provender_domain::{BlobId, Digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The type of every in-toto statement of version 1.
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -80,14 +81,14 @@ pub enum StatementError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StatementJson {
+struct StatementJson<P = Value> {
     #[serde(rename = "_type")]
     kind: String,
     subject: Vec<Subject>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
     #[serde(default)]
-    predicate: Value,
+    predicate: P,
 }
 
 impl Statement {
@@ -122,6 +123,22 @@ impl Statement {
             predicate: self.predicate.clone(),
         };
         serde_json::to_vec(&json).expect("keys are text, so it can be written")
+    }
+
+    /// The bytes to sign, with a predicate as somebody wrote it, JSON: large numbers, and members of
+    /// one name, stay as they are. It can be read again, or it is refused.
+    pub fn with_written(
+        subjects: Vec<Subject>,
+        predicate_type: String,
+        predicate: &[u8],
+    ) -> Result<Vec<u8>, StatementError> {
+        let predicate: &RawValue =
+            serde_json::from_slice(predicate).map_err(StatementError::Malformed)?;
+        let kind = STATEMENT_TYPE.to_owned();
+        let json = StatementJson { kind, subject: subjects, predicate_type, predicate };
+        let bytes = serde_json::to_vec(&json).map_err(StatementError::Malformed)?;
+        Self::parse(&bytes)?;
+        Ok(bytes)
     }
 
     /// Whether it speaks of the file with this digest.

@@ -96,3 +96,22 @@ fn other_predicates_pass_through() {
     let again: serde_json::Value = serde_json::from_slice(&statement.to_json()).unwrap();
     assert_eq!(again, json);
 }
+
+#[test]
+fn predicates_stay_as_they_were_written() {
+    let written = |predicate: &str| {
+        let subjects = vec![super::Subject::new("a", [("sha256".to_owned(), "00".to_owned())])];
+        let bytes = Statement::with_written(subjects, "x:y".to_owned(), predicate.as_bytes())?;
+        Ok::<_, StatementError>(String::from_utf8(bytes).unwrap())
+    };
+    let predicate = r#"{"big": 123456789012345678901234567890, "a": 1.10, "a": 2}"#;
+    let text = written(predicate).unwrap();
+    assert!(text.ends_with(&format!("\"predicate\":{predicate}}}")), "{text}");
+    assert!(Statement::parse(text.as_bytes()).is_ok());
+    assert!(written("").is_err());
+    assert!(written("{} {}").is_err());
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    assert!(written(&deep).is_err());
+    let huge = format!("\"{}\"", "a".repeat(super::STATEMENT_LIMIT_BYTES));
+    assert!(written(&huge).is_err());
+}
