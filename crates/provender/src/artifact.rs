@@ -24,6 +24,9 @@ use anyhow::{Context as _, Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::{Digest as _, Sha256};
 
+use crate::exit::unread;
+use crate::instance::usage;
+
 /// Files and folders of one tree, at most.
 const ENTRIES_LIMIT: usize = 1_000_000;
 /// Folders within folders, at most.
@@ -53,7 +56,7 @@ enum Kind {
 impl Target {
     /// Looks what is there; a folder is read through.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(path).with_context(|| path.display().to_string())?;
+        let metadata = std::fs::metadata(path).map_err(|error| unread(path, error))?;
         let kind = if metadata.is_dir() {
             Kind::Tree(list(path)?)
         } else if metadata.is_file() {
@@ -120,13 +123,34 @@ impl Target {
         std::fs::File::open(&self.path).with_context(|| self.path.display().to_string())
     }
 
-    /// The path with an ending behind it: `firmware.bin` → `firmware.bin.sigstore.json`.
-    pub(crate) fn beside(&self, ending: &str) -> PathBuf {
-        let text = self.path.as_os_str().as_bytes();
-        let end = text.iter().rposition(|byte| *byte != b'/').map_or(text.len(), |last| last + 1);
-        let mut path = std::ffi::OsStr::from_bytes(&text[..end]).to_owned();
-        path.push(ending);
-        PathBuf::from(path)
+    /// The path with an ending behind it: `firmware.bin` → `firmware.bin.sigstore.json`. A folder
+    /// that dots name has its own name there: what is written must not come into it.
+    pub(crate) fn beside(&self, ending: &str) -> Result<PathBuf> {
+        let shown = || self.path.display().to_string();
+        let path = match self.path.file_name() {
+            Some(_) => self.path.components().collect(),
+            None => std::fs::canonicalize(&self.path).with_context(shown)?,
+        };
+        let Some(name) = path.file_name() else {
+            return Err(usage(&format!("{}: nothing is beside it", shown())));
+        };
+        let mut name = name.to_owned();
+        name.push(ending);
+        Ok(path.with_file_name(name))
+    }
+
+    /// Whether what is written to this path comes into the folder that is signed.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        if !self.is_tree() {
+            return false;
+        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let place = std::fs::canonicalize(path)
+            .or_else(|_| std::fs::canonicalize(parent.unwrap_or(Path::new("."))));
+        match (place, std::fs::canonicalize(&self.path)) {
+            (Ok(place), Ok(folder)) => place.starts_with(folder),
+            _ => false,
+        }
     }
 }
 
@@ -250,7 +274,8 @@ file e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 - two%0A
     fn what_stands_beside_a_path() {
         let folder = tempfile::tempdir().unwrap();
         let check = |path: &Path, expected: PathBuf| {
-            assert_eq!(Target::open(path).unwrap().beside(".sigstore.json"), expected);
+            let target = Target::open(path).unwrap();
+            assert_eq!(target.beside(".sigstore.json").unwrap(), expected);
         };
         let shown = folder.path().display();
         check(folder.path(), PathBuf::from(format!("{shown}.sigstore.json")));
@@ -259,5 +284,18 @@ file e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 - two%0A
         std::fs::write(&file, "x").unwrap();
         check(&file, folder.path().join("f.bin.sigstore.json"));
         assert!(Target::open(&folder.path().join("absent")).is_err());
+
+        let sub = folder.path().join("sub");
+        std::fs::create_dir_all(sub.join("inner")).unwrap();
+        let expected = folder.path().join("sub.sigstore.json");
+        check(&sub.join("."), expected.clone());
+        check(&sub.join("./"), expected.clone());
+        check(&sub.join("inner/.."), expected.canonicalize().unwrap_or(expected));
+        let sub = Target::open(&sub).unwrap();
+        assert!(sub.holds(&folder.path().join("sub/b.json")));
+        assert!(sub.holds(&folder.path().join("sub/inner/../b.json")));
+        assert!(!sub.holds(&folder.path().join("sub.json")));
+        assert!(!sub.holds(Path::new("b.json")));
+        assert!(!Target::open(&file).unwrap().holds(&file));
     }
 }

@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use provender_attest::{STATEMENT_LIMIT_BYTES, Statement, Subject};
 
+use crate::artifact::Target;
 use crate::data;
 use crate::instance::{Instance, usage};
 use crate::output::Output;
 use crate::reference::Named;
-use crate::sign::{Session, SignerOptions, attach, report, unwrapped};
+use crate::sign::{Session, SignerOptions, attach, check_places, place, report, unwrapped};
 use crate::verify::read_limited;
 
 /// Types that have a short name.
@@ -23,6 +24,9 @@ const SHORT_NAMES: [(&str, &str); 7] = [
     ("openvex", "https://openvex.dev/ns"),
     ("test-result", "https://in-toto.io/attestation/test-result/v0.1"),
 ];
+
+/// What tells an attestation from a signature, in a bundle's name.
+const KIND: &str = ".attestation";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -45,11 +49,14 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
     let named = options.signer.find(&options.files, target).await?;
+    let place =
+        |target: &Target| place(target, KIND, options.output.as_deref(), options.signer.add);
+    check_places(&named, place)?;
     let statement = options.statement(&named)?;
     let instance = Instance::of(target)?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
-    let bundle = signer.sign_statement(&statement).await.map_err(unwrapped)?;
+    let bundle = signer.sign_payload(statement).await.map_err(unwrapped)?;
     for (position, named) in named.iter().enumerate() {
         let proof = session.check(&bundle, named)?;
         let path = options.output.as_ref().filter(|_| position == 0);
@@ -58,10 +65,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
                 attach(kept, path.map(PathBuf::as_path), &bundle, proof, output).await?;
             }
             Named::Here(_) if options.output.is_some() && position > 0 => {}
-            Named::Here(target) => {
-                let beside = || target.beside(".attestation.sigstore.json");
-                report(target, &path.cloned().unwrap_or_else(beside), &bundle, proof, output)?;
-            }
+            Named::Here(target) => report(target, &place(target)?, &bundle, proof, output)?,
         }
     }
     Ok(())
@@ -69,19 +73,16 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
 
 impl Options {
     /// One statement about all the files.
-    fn statement(&self, named: &[Named]) -> Result<Statement> {
+    fn statement(&self, named: &[Named]) -> Result<Vec<u8>> {
         let shown = || format!("--predicate {}", self.predicate.display());
         let predicate = read_limited(&self.predicate, STATEMENT_LIMIT_BYTES)?;
-        let predicate = serde_json::from_slice(&predicate).with_context(shown)?;
         let subjects = named.iter().map(|named| {
             let digest = [("sha256".to_owned(), named.sha256()?)];
             Ok(Subject::new(named.name(), digest))
         });
-        Ok(Statement {
-            subjects: subjects.collect::<Result<_>>()?,
-            predicate_type: predicate_type(&self.predicate_type)?,
-            predicate,
-        })
+        let subjects = subjects.collect::<Result<_>>()?;
+        let predicate_type = predicate_type(&self.predicate_type)?;
+        Statement::with_written(subjects, predicate_type, &predicate).with_context(shown)
     }
 }
 

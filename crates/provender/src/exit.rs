@@ -1,5 +1,7 @@
 //! How a command ends: a message for people on stderr, a status for scripts.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::api::Refusal;
@@ -31,6 +33,12 @@ pub(crate) enum Failure {
     /// Something does not prove what it should, or nobody says who asks.
     #[error("{0}")]
     Refused(String),
+    /// By this trust root nothing can be verified.
+    #[error("{0}")]
+    TrustRoot(String),
+    /// There is no such file here.
+    #[error("{0}")]
+    NotFound(String),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -45,13 +53,30 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(status(error))
 }
 
+/// Whether there is no such thing, here or on the server.
+pub(crate) fn is_not_found(error: &anyhow::Error) -> bool {
+    status(error) == NOT_FOUND
+}
+
+/// What is wrong with a file here.
+pub(crate) fn unread(path: &Path, error: std::io::Error) -> anyhow::Error {
+    let shown = path.display().to_string();
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Failure::NotFound(format!("{shown}: {error}")).into()
+        }
+        _ => anyhow::Error::new(error).context(shown),
+    }
+}
+
 fn status(error: &anyhow::Error) -> u8 {
     // What a service refused may lie deep in the error of whoever asked it.
     if let Some(failure) = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()) {
         return match failure {
             Failure::Unreachable(_) => UNREACHABLE,
             Failure::Usage(_) => USAGE,
-            Failure::Refused(_) => REFUSED,
+            Failure::Refused(_) | Failure::TrustRoot(_) => REFUSED,
+            Failure::NotFound(_) => NOT_FOUND,
             Failure::Interrupted => INTERRUPTED,
         };
     }
@@ -77,7 +102,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 mod tests {
     use anyhow::Context as _;
 
-    use super::{Failure, status};
+    use super::{Failure, status, unread};
     use crate::api::Refusal;
 
     #[test]
@@ -94,7 +119,12 @@ mod tests {
         check(refusal("not-found").into(), 5);
         check(refusal("conflict").into(), 6);
         check(Failure::Refused("no".to_owned()).into(), 4);
+        check(Failure::TrustRoot("no".to_owned()).into(), 4);
         check(Failure::Interrupted.into(), 130);
+        let absent = std::path::Path::new("/no/such/file");
+        check(unread(absent, std::fs::read(absent).unwrap_err()), 5);
+        let folder = std::path::Path::new("/");
+        check(unread(folder, std::fs::read(folder).unwrap_err()), 1);
         let wrapped: anyhow::Result<()> = Err(refusal("gone")).context("cannot yank");
         check(wrapped.unwrap_err(), 5);
     }

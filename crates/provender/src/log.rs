@@ -118,6 +118,10 @@ pub(crate) async fn run(command: Command, target: &data::Target, output: Output)
 
 async fn verify(verify: &Verify, target: &data::Target, output: Output) -> Result<()> {
     let instance = Instance::of(target)?;
+    let ct_key = verify.ct_key.as_deref().map(|key| {
+        NoteVerifier::parse(key).map_err(|error| usage(&format!("--ct-key {key}: {error}")))
+    });
+    let ct_key = ct_key.transpose()?;
     let root = match verify.trust.is_given() {
         true => verify.trust.root(target).await?,
         false => instance.trust().await?,
@@ -134,7 +138,7 @@ async fn verify(verify: &Verify, target: &data::Target, output: Output) -> Resul
         })?;
     let log = RemoteLog { instance: &instance, prefix: LOG_PREFIX, url };
     let transparency = log.audit(origin, &key, &checkpoint).await?;
-    let certificates = verify_certificates(&instance, verify.ct_key.as_deref()).await?;
+    let certificates = verify_certificates(&instance, ct_key).await?;
     let verified = Verified { transparency, certificates };
     let all =
         || [Some(&verified.transparency), verified.certificates.as_ref()].into_iter().flatten();
@@ -151,7 +155,10 @@ async fn verify(verify: &Verify, target: &data::Target, output: Output) -> Resul
 
 /// The log of certificates, where there is one. Its key is in no trust root: it proves that nothing
 /// was taken out since, not who the server is.
-async fn verify_certificates(instance: &Instance, key: Option<&str>) -> Result<Option<Audited>> {
+async fn verify_certificates(
+    instance: &Instance,
+    key: Option<NoteVerifier>,
+) -> Result<Option<Audited>> {
     let logs = match instance.read_json::<Items<LogSummary>>(LOGS_PATH, &[], None).await {
         Ok(logs) => logs,
         Err(error) if is_not_found(&error) && key.is_none() => return Ok(None),
@@ -159,8 +166,10 @@ async fn verify_certificates(instance: &Instance, key: Option<&str>) -> Result<O
     };
     let found = logs.items.into_iter().find(|log| log.log == "ct");
     let found = found.context("the server names no certificate log")?;
-    let key =
-        NoteVerifier::parse(key.unwrap_or(&found.key)).context("this is no key of checkpoints")?;
+    let key = match key {
+        Some(key) => key,
+        None => NoteVerifier::parse(&found.key).context("this is no key of checkpoints")?,
+    };
     let url = format!("{}{}", instance.address(), found.path);
     let checkpoint = checkpoint(instance, CT_PREFIX).await?;
     let log = RemoteLog { instance, prefix: CT_PREFIX, url: &url };

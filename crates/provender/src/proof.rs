@@ -156,6 +156,28 @@ impl Proof {
     }
 }
 
+/// Why a bundle does not count.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Fault {
+    /// The link that broke.
+    pub(crate) link: &'static str,
+    /// How.
+    pub(crate) reason: String,
+}
+
+impl From<&VerifyError> for Fault {
+    fn from(error: &VerifyError) -> Self {
+        Self { link: error.link(), reason: reason(error) }
+    }
+}
+
+impl Fault {
+    /// A bundle that cannot even be read.
+    pub(crate) fn unread(why: &str) -> Self {
+        Self { link: "bundle", reason: printable(why) }
+    }
+}
+
 /// A refusal with its cause, for people.
 pub(crate) fn reason(error: &VerifyError) -> String {
     let cause = std::error::Error::source(error);

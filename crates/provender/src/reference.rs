@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-use provender_attest::{Artifact, Bundle, Policy, Verified, Verifier, VerifyError};
+use anyhow::{Result, anyhow};
+use provender_attest::{Artifact, Bundle, Policy, Verified, Verifier};
 use provender_domain::{BlobId, Digest};
 use provender_ecosystem::NamedTarget;
 use provender_server::api::types::{
@@ -19,6 +19,7 @@ use crate::ecosystems;
 use crate::exit::Failure;
 use crate::instance::{Instance, usage};
 use crate::output::printable;
+use crate::proof::Fault;
 
 /// Where the server says what a reference names.
 const REFERENCE_PATH: &str = "-/api/v1/reference";
@@ -35,7 +36,8 @@ pub(crate) enum Named {
 pub(crate) struct Offer {
     /// Where it came from.
     pub(crate) name: String,
-    pub(crate) bundle: Bundle,
+    /// The bundle, or why it is none.
+    pub(crate) bundle: Result<Bundle, Fault>,
     /// What is signed, where that is no statement about the file nor its bytes, but a text that names
     /// it (cosign's older form).
     pub(crate) text: Option<String>,
@@ -49,6 +51,19 @@ pub(crate) struct Kept {
     /// What the server says that it is.
     pub(crate) file: Referenced,
     digest: Digest,
+}
+
+impl Offer {
+    /// What is no bundle proves nothing, and is told of as what is broken.
+    pub(crate) fn read(name: String, bytes: &[u8], text: Option<String>) -> Self {
+        let bundle = Bundle::parse(bytes);
+        let bundle = bundle.map_err(|error| Fault::unread(&format!("{:#}", anyhow!(error))));
+        Self { name, bundle, text }
+    }
+
+    fn signature(&self) -> Option<&[u8]> {
+        self.bundle.as_ref().ok().map(Bundle::signature)
+    }
 }
 
 /// Whether an ecosystem's clients would take this for something that a server keeps.
@@ -69,6 +84,14 @@ impl Named {
                 Ok(Self::Kept(Box::new(kept)))
             }
             None => artifact::Target::open(given).map(Self::Here),
+        }
+    }
+
+    /// What is here.
+    pub(crate) fn here(&self) -> Option<&artifact::Target> {
+        match self {
+            Self::Here(target) => Some(target),
+            Self::Kept(_) => None,
         }
     }
 
@@ -110,14 +133,18 @@ impl Named {
         offer: &Offer,
         verifier: &Verifier,
         policy: &Policy,
-    ) -> Result<Result<Verified, VerifyError>> {
-        let Offer { bundle, text, .. } = offer;
-        match (self, text) {
+    ) -> Result<Result<Verified, Fault>> {
+        let bundle = match &offer.bundle {
+            Ok(bundle) => bundle,
+            Err(fault) => return Ok(Err(fault.clone())),
+        };
+        let outcome = match (self, &offer.text) {
             (Self::Kept(kept), Some(text)) => {
-                Ok(verifier.verify_cosign(bundle, text.as_bytes(), &kept.digest, policy))
+                verifier.verify_cosign(bundle, text.as_bytes(), &kept.digest, policy)
             }
-            _ => self.with(|artifact| verifier.verify(bundle, artifact, policy)),
-        }
+            _ => self.with(|artifact| verifier.verify(bundle, artifact, policy))?,
+        };
+        Ok(outcome.map_err(|error| Fault::from(&error)))
     }
 }
 
@@ -159,12 +186,12 @@ impl Kept {
         let mut offers: Vec<Offer> = Vec::new();
         for (number, attestation) in (1..).zip(found.items) {
             let name = format!("{number} ({}, {})", attestation.source, attestation.predicate_type);
-            offer(&mut offers, name, &attestation.bundle, None)?;
+            offer(&mut offers, name, &attestation.bundle, None);
         }
         let found: Items<TaggedSignature> = self.listed("signatures").await?;
         for (number, signature) in (offers.len() + 1..).zip(found.items) {
             let name = format!("{number} (tag {})", signature.tag);
-            offer(&mut offers, name, &signature.bundle, Some(signature.text))?;
+            offer(&mut offers, name, &signature.bundle, Some(signature.text));
         }
         Ok(offers)
     }
@@ -188,20 +215,13 @@ impl Kept {
 }
 
 /// Adds it, if it is no further copy of one that is there.
-fn offer(
-    offers: &mut Vec<Offer>,
-    name: String,
-    bundle: &Value,
-    text: Option<String>,
-) -> Result<()> {
-    let bundle = Bundle::parse(bundle.to_string().as_bytes()).map_err(|error| {
-        let why = anyhow::anyhow!(error);
-        Failure::Refused(format!("attestation {}: {why:#}", printable(&name)))
-    })?;
-    if !offers.iter().any(|known| known.bundle.signature() == bundle.signature()) {
-        offers.push(Offer { name, bundle, text });
+fn offer(offers: &mut Vec<Offer>, name: String, bundle: &Value, text: Option<String>) {
+    let offered = Offer::read(name, bundle.to_string().as_bytes(), text);
+    let is_known = offered.signature().is_some()
+        && offers.iter().any(|known| known.signature() == offered.signature());
+    if !is_known {
+        offers.push(offered);
     }
-    Ok(())
 }
 
 /// The digest of the file, if the server answers with what was asked for.
@@ -213,9 +233,17 @@ fn checked(reference: &str, file: &Referenced) -> Result<Digest> {
         let NamedTarget::File(name) = named.target else { return Ok(digest) };
         let is_file = name.as_str() == file.file;
         let promised = ecosystem.digest_of_file(&name);
-        let is_digest = promised.is_none_or(|promised| {
-            promised.algorithm() != digest.algorithm() || promised == digest
-        });
+        // Of another kind of digest only the server knows which SHA-256 belongs to it.
+        if let Some(other) = promised.as_ref().map(Digest::algorithm)
+            && other != digest.algorithm()
+        {
+            let (reference, other) = (printable(reference), other.as_str());
+            let message = format!(
+                "{reference}: what has only a {other} digest cannot be verified: name it by its sha256 digest or by a tag"
+            );
+            return Err(Failure::Refused(message).into());
+        }
+        let is_digest = promised.is_none_or(|promised| promised == digest);
         if !is_file || !is_digest {
             return Err(another(reference, &file.file));
         }
@@ -268,5 +296,9 @@ mod tests {
         check(&by_digest, &file(&one), &one, true);
         check(&by_digest, &file(&other), &other, false);
         check(&by_digest, &file(&one), &other, false);
+        // Nobody here can tell whether the server names the right SHA-256.
+        let long = format!("manifest@sha512:{}", "ab".repeat(64));
+        check(&format!("main/app@sha512:{}", "ab".repeat(64)), &long, &one, false);
+        check("main/app:1.0", &long, &one, true);
     }
 }

@@ -11,15 +11,15 @@ use provender_attest::{
 use provender_server::api::types::Referenced;
 use serde::Serialize;
 
+use crate::api::Refusal;
 use crate::artifact::Target;
 use crate::data;
+use crate::exit::Failure;
 use crate::instance::{Backend, Identity, Instance, token_of_environment, usage};
 use crate::output::{Output, printable};
 use crate::proof::{Proof, reason};
 use crate::reference::{Kept, Named};
-
-/// Largest key file, in bytes.
-const KEY_LIMIT_BYTES: u64 = 64 * 1024;
+use crate::verify::read_pem;
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -31,9 +31,6 @@ pub(crate) struct Options {
     /// Where to write the bundle [default: beside the file, with .sigstore.json behind its name]
     #[arg(long, short, value_name = "BUNDLE")]
     output: Option<PathBuf>,
-    /// Keep the bundles that are there, and write one more beside them
-    #[arg(long, conflicts_with = "output")]
-    add: bool,
     #[command(flatten)]
     signer: SignerOptions,
 }
@@ -46,9 +43,12 @@ holds the key.
 What the server keeps is signed as cosign signs it, and the bundle goes to the server, for which a \
 token with scope publish is taken.";
 
-/// Who signs.
+/// Who signs, and whether beside what is there.
 #[derive(Debug, Args)]
 pub(crate) struct SignerOptions {
+    /// Keep the bundles that are there, and write one more beside them
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) add: bool,
     /// A token of the server [default: the one in `PROVENDER_TOKEN`]
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
@@ -92,7 +92,14 @@ impl SignerOptions {
         let mut named = Vec::with_capacity(given.len());
         for given in given {
             let token = self.token.clone().or_else(token_of_environment);
-            named.push(Named::find(given, target, token).await?);
+            let found = Named::find(given, target, token).await?;
+            // Said before anything is logged for ever.
+            if let (Named::Kept(kept), Some(_)) = (&found, &self.key) {
+                let reference = printable(kept.reference());
+                let why = "the server keeps what is signed with a certificate, not with a key";
+                return Err(usage(&format!("--key: {reference}: {why}")));
+            }
+            named.push(found);
         }
         Ok(named)
     }
@@ -103,6 +110,8 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         return Err(usage("--output is for one file"));
     }
     let named = options.signer.find(&options.files, target).await?;
+    let place = |target: &Target| place(target, "", options.output.as_deref(), options.signer.add);
+    check_places(&named, place)?;
     let instance = Instance::of(target)?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
@@ -115,8 +124,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         let proof = session.check(&bundle, named)?;
         match named {
             Named::Here(target) => {
-                let path = place(target, options.output.as_deref(), options.add)?;
-                report(target, &path, &bundle, proof, output)?;
+                report(target, &place(target)?, &bundle, proof, output)?;
             }
             Named::Kept(kept) => {
                 attach(kept, options.output.as_deref(), &bundle, proof, output).await?;
@@ -203,17 +211,54 @@ pub(crate) fn report(
 }
 
 /// Where the bundle goes.
-fn place(target: &Target, output: Option<&Path>, add: bool) -> Result<PathBuf> {
+pub(crate) fn place(
+    target: &Target,
+    kind: &str,
+    output: Option<&Path>,
+    add: bool,
+) -> Result<PathBuf> {
     if let Some(path) = output {
         return Ok(path.to_owned());
     }
     if !add {
-        return Ok(target.beside(BUNDLE_ENDING));
+        return target.beside(&format!("{kind}{BUNDLE_ENDING}"));
     }
-    let places = std::iter::once(target.beside(BUNDLE_ENDING))
-        .chain((2..).map(|number| target.beside(&format!(".{number}{BUNDLE_ENDING}"))));
-    let mut free = places.take(BUNDLES_LIMIT).filter(|path| !path.exists());
+    let mut free = places(target, kind)?.into_iter().filter(|path| !path.exists());
     free.next().ok_or_else(|| usage(&format!("there are {BUNDLES_LIMIT} bundles already")))
+}
+
+/// Where bundles of this kind are found, by their numbers: `.sigstore.json`, `.2.sigstore.json`, …
+pub(crate) fn places(target: &Target, kind: &str) -> Result<Vec<PathBuf>> {
+    let more = (2..=BUNDLES_LIMIT).map(|number| format!("{kind}.{number}{BUNDLE_ENDING}"));
+    let endings = std::iter::once(format!("{kind}{BUNDLE_ENDING}")).chain(more);
+    endings.map(|ending| target.beside(&ending)).collect()
+}
+
+/// Refuses what would be written into a folder that is signed: it would never verify.
+pub(crate) fn check_places(
+    named: &[Named],
+    place: impl Fn(&Target) -> Result<PathBuf>,
+) -> Result<()> {
+    let here = || named.iter().filter_map(Named::here);
+    for target in here() {
+        check_place(here(), &place(target)?)?;
+    }
+    Ok(())
+}
+
+/// The same for one place.
+pub(crate) fn check_place<'a>(
+    signed: impl IntoIterator<Item = &'a Target>,
+    place: &Path,
+) -> Result<()> {
+    match signed.into_iter().find(|target| target.holds(place)) {
+        None => Ok(()),
+        Some(folder) => Err(usage(&format!(
+            "{} would be in {}, of which it speaks, and never verify: name another place",
+            place.display(),
+            folder.path().display()
+        ))),
+    }
 }
 
 /// What a bundle's name ends with.
@@ -279,15 +324,12 @@ impl<'a> Session<'a> {
 /// A timestamp authority that only gives time.
 pub(crate) async fn timestamp(instance: &Instance, request: &[u8]) -> Result<Vec<u8>> {
     let backend = Backend { instance, identity_token: None, api_token: None };
-    backend.timestamp(request).await.map_err(anyhow::Error::from_boxed)
+    backend.timestamp(request).await.map_err(unboxed)
 }
 
 fn read_key(path: &Path) -> Result<(String, PublicKey)> {
     let shown = || format!("--key {}", path.display());
-    if std::fs::metadata(path).with_context(shown)?.len() > KEY_LIMIT_BYTES {
-        return Err(usage(&format!("{}: too large for a key", shown())));
-    }
-    let pem = std::fs::read_to_string(path).with_context(shown)?;
+    let pem = read_pem(path)?;
     let public = PrivateKey::from_pem(&pem).with_context(shown)?.public_key();
     Ok((pem, public))
 }
@@ -297,8 +339,20 @@ pub(crate) fn unwrapped(error: SignError) -> anyhow::Error {
     let what = error.to_string();
     match error {
         SignError::Certificate(cause) | SignError::Timestamp(cause) | SignError::Log(cause) => {
-            anyhow::Error::from_boxed(cause).context(what)
+            unboxed(cause).context(what)
         }
         other => other.into(),
+    }
+}
+
+/// In a box nobody finds what decides how the command exits.
+fn unboxed(cause: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
+    let other = match cause.downcast::<Refusal>() {
+        Ok(refusal) => return (*refusal).into(),
+        Err(other) => other,
+    };
+    match other.downcast::<Failure>() {
+        Ok(failure) => (*failure).into(),
+        Err(other) => anyhow::Error::from_boxed(other),
     }
 }

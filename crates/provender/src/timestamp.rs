@@ -51,13 +51,22 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         return Err(usage("--output is for one file"));
     }
     let verifier = options.trust.verifier(target).await?;
-    for file in &options.files {
-        let artifact = Target::open(file)?;
+    let artifacts: Vec<Target> =
+        options.files.iter().map(|file| Target::open(file)).collect::<Result<_>>()?;
+    let place = |artifact: &Target| match &options.output {
+        Some(path) => Ok(path.clone()),
+        None => artifact.beside(ENDING),
+    };
+    for artifact in artifacts.iter().filter(|_| !options.verify) {
+        sign::check_place(&artifacts, &place(artifact)?)?;
+    }
+    for artifact in &artifacts {
+        let file = artifact.path();
         if std::fs::metadata(file)?.len() > FILE_LIMIT_BYTES as u64 {
             return Err(usage(&format!("{}: too large to be timestamped", file.display())));
         }
         let bytes = artifact.bytes()?;
-        let path = options.output.clone().unwrap_or_else(|| artifact.beside(ENDING));
+        let path = place(artifact)?;
         let response = if options.verify {
             read_limited(&path, RESPONSE_LIMIT_BYTES)?
         } else {

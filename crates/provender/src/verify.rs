@@ -1,24 +1,28 @@
 //! `provender verify`.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use provender_attest::{
-    BUNDLE_LIMIT_BYTES, Bundle, ExpectedSigner, Pattern, Policy, PublicKey, TRUST_ROOT_LIMIT_BYTES,
-    TrustRoot, Verifier, VerifyError,
+    BUNDLE_LIMIT_BYTES, ExpectedSigner, Pattern, Policy, PublicKey, TRUST_ROOT_LIMIT_BYTES,
+    TrustRoot, Verifier,
 };
 use serde::Serialize;
 
 use crate::artifact;
 use crate::data;
-use crate::exit::Failure;
+use crate::exit::{self, Failure, unread};
 use crate::instance::{Instance, token_of_environment, usage};
 use crate::output::{Output, Style, count, printable};
-use crate::proof::{Proof, reason};
+use crate::proof::{Fault, Proof};
 use crate::reference::{Named, Offer};
-use crate::sign::{BUNDLE_ENDING, BUNDLES_LIMIT};
+use crate::sign::{BUNDLE_ENDING, BUNDLES_LIMIT, places};
+
+/// Largest key file, in bytes.
+const KEY_LIMIT_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -39,10 +43,11 @@ pub(crate) struct Options {
 const AFTER_HELP: &str = "\
 With --trust nobody is asked anything about files and folders. What the server keeps is known by its \
 digest; its signatures are fetched from --server and verified here. A pattern covers the whole value; `*` stands for any run of \
-characters. Where a file has several bundles, all must hold, and one must be by whom you expect. Of those that the server keeps, \
-one must be both, and those that do not hold are named.
+characters. Where a file has several bundles, all must hold, and one must be by whom you expect; one that was signed with a key \
+where a certificate is expected, or the other way round, is not verified, is named, and does not count. Of those that the server \
+keeps, one must be both, and those that do not hold are named.
 
-Exit status: 0 verified, 4 refused, 5 there is no bundle.";
+Exit status: 0 verified, 4 refused, 5 there is no bundle or no such file.";
 
 /// Whom to believe.
 #[derive(Debug, Args)]
@@ -85,14 +90,12 @@ struct Checked {
     verified: bool,
     identity: Option<String>,
     issuer: Option<String>,
-    /// The link that broke.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    link: Option<&'static str>,
-    /// How.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    /// Why it is refused.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    fault: Option<Fault>,
     signatures: Vec<Signature>,
-    /// What the server keeps and does not hold by this trust root.
+    /// Bundles that do not count: what the server keeps and does not hold by this trust root, and
+    /// what is by another kind of key than is expected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     broken: Vec<Broken>,
 }
@@ -107,8 +110,8 @@ struct Signature {
 #[derive(Debug, Serialize)]
 struct Broken {
     bundle: String,
-    link: &'static str,
-    reason: String,
+    #[serde(flatten)]
+    fault: Fault,
 }
 
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
@@ -116,20 +119,53 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         return Err(usage("--bundle is for one file"));
     }
     let policy = options.signer.policy()?;
-    let verifier = options.trust.verifier(target).await?;
-    let mut refused = Vec::new();
+    let verifier = options.trust.verifier(target).await.map_err(anyhow::Error::downcast);
+    let verifier = match verifier {
+        Ok(verifier) => Ok(verifier),
+        Err(Ok(Failure::TrustRoot(reason))) => Err(Fault { link: "trust-root", reason }),
+        Err(Ok(failure)) => return Err(failure.into()),
+        Err(Err(error)) => return Err(error),
+    };
+    let (mut refused, mut missing) = (Vec::new(), Vec::new());
     for file in &options.files {
-        let named = Named::find(file, target, token_of_environment()).await?;
-        let offers = offers(&named, &options.bundle).await?;
-        let checked = check(&named, &offers, &verifier, &policy)?;
-        if let Some(reason) = &checked.reason {
-            refused.push(format!("{}: {reason}", printable(&checked.file)));
+        let checked = match &verifier {
+            Ok(verifier) => check_one(file, &options.bundle, target, verifier, &policy).await,
+            Err(fault) => Ok(Checked::begin(file.display().to_string()).refused(fault.clone())),
+        };
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(error) if exit::is_not_found(&error) => {
+                missing.push(format!("{error:#}"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(fault) = &checked.fault {
+            refused.push(format!("{}: {}", printable(&checked.file), fault.reason));
         }
         if output.json || checked.verified && !output.quiet {
             output.show_line(&checked, describe)?;
         }
     }
-    if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused.join("\n")).into()) }
+    let is_refused = !refused.is_empty();
+    refused.append(&mut missing);
+    let told = refused.join("\n");
+    match told.is_empty() {
+        true => Ok(()),
+        false if is_refused => Err(Failure::Refused(told).into()),
+        false => Err(Failure::NotFound(told).into()),
+    }
+}
+
+async fn check_one(
+    file: &Path,
+    bundles: &[PathBuf],
+    target: &data::Target,
+    verifier: &Verifier,
+    policy: &Policy,
+) -> Result<Checked> {
+    let named = Named::find(file, target, token_of_environment()).await?;
+    check(&named, &offers(&named, bundles).await?, verifier, policy)
 }
 
 /// Every bundle must hold, whoever made it; one must be by whom the policy expects. What a server
@@ -140,39 +176,42 @@ fn check(named: &Named, offers: &[Offer], verifier: &Verifier, policy: &Policy) 
         Named::Kept(kept) => Some(kept),
     };
     let mut checked = Checked {
-        file: named.shown(),
         sha256: kept.map(|kept| kept.file.sha256.clone()),
         attestations: kept.map(|_| offers.len()),
-        verified: false,
-        identity: None,
-        issuer: None,
-        link: None,
-        reason: None,
-        signatures: Vec::new(),
-        broken: Vec::new(),
+        ..Checked::begin(named.shown())
     };
-    let (mut other_signer, mut broken) = (None, None);
+    let is_one_of_several = offers.len() > 1;
+    let mut other_signer = None;
     for offer in offers {
-        let bundle = || offer.name.clone();
-        match named.verify(offer, verifier, policy)? {
+        let bundle = offer.name.clone();
+        let fault = match named.verify(offer, verifier, policy)? {
             Ok(proved) => {
-                checked.signatures.push(Signature { bundle: bundle(), proof: proved.into() });
+                checked.signatures.push(Signature { bundle, proof: proved.into() });
+                continue;
             }
-            Err(error) if offers.len() > 1 && is_about_signer(&error) => {
-                other_signer.get_or_insert(error);
+            Err(fault) => fault,
+        };
+        match fault.link {
+            "identity" | "issuer" if is_one_of_several => {
+                other_signer.get_or_insert(fault);
             }
-            Err(error) if kept.is_some() => {
-                let (link, reason) = (error.link(), reason(&error));
-                checked.broken.push(Broken { bundle: bundle(), link, reason });
-                broken.get_or_insert(error);
+            link if kept.is_some() || is_one_of_several && link == "key-material" => {
+                checked.broken.push(Broken { bundle, fault });
             }
-            Err(error) => return Ok(refuse(checked, &error)),
+            "bundle" => {
+                // Which one is to be looked at, not what it was to prove.
+                let reason = format!("{}: {}", printable(&bundle), fault.reason);
+                return Ok(checked.refused(Fault { reason, ..fault }));
+            }
+            _ => return Ok(checked.refused(fault)),
         }
     }
     let Some(first) = checked.signatures.first() else {
-        let error = other_signer.or(broken);
-        let error = error.expect("there is a bundle, and it was verified or refused");
-        return Ok(refuse(checked, &error));
+        let fault = other_signer.or_else(|| Some(checked.broken.first()?.fault.clone()));
+        return match fault {
+            Some(fault) => Ok(checked.refused(fault)),
+            None => Err(no_bundle(named)),
+        };
     };
     checked.verified = true;
     checked.identity.clone_from(&first.proof.identity);
@@ -180,18 +219,38 @@ fn check(named: &Named, offers: &[Offer], verifier: &Verifier, policy: &Policy) 
     Ok(checked)
 }
 
-fn is_about_signer(error: &VerifyError) -> bool {
-    matches!(
-        error,
-        VerifyError::Identity { .. }
-            | VerifyError::Issuer { .. }
-            | VerifyError::OtherMaterial { .. }
-    )
+fn no_bundle(named: &Named) -> anyhow::Error {
+    let why = match named {
+        Named::Here(artifact) => match artifact.beside(BUNDLE_ENDING) {
+            Ok(place) => {
+                format!("there is no bundle {}: name it with --bundle", place.display())
+            }
+            Err(error) => return error,
+        },
+        Named::Kept(kept) => format!("{}: the server has no bundle for it", kept.reference()),
+    };
+    Failure::NotFound(why).into()
 }
 
-fn refuse(checked: Checked, error: &VerifyError) -> Checked {
-    let (link, reason) = (Some(error.link()), Some(reason(error)));
-    Checked { link, reason, signatures: Vec::new(), ..checked }
+impl Checked {
+    /// Nothing is verified yet.
+    fn begin(file: String) -> Self {
+        Self {
+            file,
+            sha256: None,
+            attestations: None,
+            verified: false,
+            identity: None,
+            issuer: None,
+            fault: None,
+            signatures: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    fn refused(self, fault: Fault) -> Self {
+        Self { fault: Some(fault), signatures: Vec::new(), ..self }
+    }
 }
 
 fn describe(checked: &Checked) -> String {
@@ -209,8 +268,9 @@ fn describe(checked: &Checked) -> String {
         text.push('\n');
         text.push_str(&signature.proof.describe_open());
     }
-    for Broken { bundle, reason, .. } in &checked.broken {
-        let _ = write!(text, "\n  {:<12} {}: {reason}", "not held", printable(bundle));
+    for Broken { bundle, fault } in &checked.broken {
+        let (bundle, reason) = (printable(bundle), &fault.reason);
+        let _ = write!(text, "\n  {:<12} {bundle}: {reason}", "not counted");
     }
     text
 }
@@ -219,25 +279,22 @@ fn describe(checked: &Checked) -> String {
 async fn offers(named: &Named, given: &[PathBuf]) -> Result<Vec<Offer>> {
     let places = match named {
         _ if !given.is_empty() => given.to_vec(),
-        Named::Here(artifact) => beside(artifact),
+        Named::Here(artifact) => beside(artifact)?,
         Named::Kept(kept) => return kept.offers().await,
     };
     let mut offers = Vec::new();
     for place in &places {
         let name = place.display().to_string();
-        let bytes = read_limited(place, BUNDLE_LIMIT_BYTES)?;
-        match Bundle::parse(&bytes) {
-            Ok(bundle) => offers.push(Offer { name, bundle, text: None }),
-            Err(error) => offers.extend(lines(&name, &bytes).ok_or_else(|| {
-                let why = anyhow!(error);
-                Failure::Refused(format!("{name}: {why:#}"))
-            })?),
+        let Some(bytes) = read_at_most(place, BUNDLE_LIMIT_BYTES)? else {
+            let bundle = Err(Fault::unread(&too_large(place, BUNDLE_LIMIT_BYTES)));
+            offers.push(Offer { name, bundle, text: None });
+            continue;
+        };
+        let offer = Offer::read(name, &bytes, None);
+        match offer.bundle.is_err().then(|| lines(&offer.name, &bytes)).flatten() {
+            Some(lines) => offers.extend(lines),
+            None => offers.push(offer),
         }
-    }
-    if offers.is_empty() {
-        let message =
-            format!("there is no bundle {}{BUNDLE_ENDING}: name it with --bundle", named.shown());
-        return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
     }
     Ok(offers)
 }
@@ -245,20 +302,19 @@ async fn offers(named: &Named, given: &[PathBuf]) -> Result<Vec<Offer>> {
 /// Several bundles in one file, one on each line.
 fn lines(name: &str, bytes: &[u8]) -> Option<Vec<Offer>> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let offer =
-        |line| Some(Offer { name: name.to_owned(), bundle: Bundle::parse(line).ok()?, text: None });
+    let offer = |line| {
+        let offer = Offer::read(name.to_owned(), line, None);
+        offer.bundle.is_ok().then_some(offer)
+    };
     let offers: Option<Vec<_>> = lines.map(offer).collect();
     offers.filter(|offers| (1..=BUNDLES_LIMIT).contains(&offers.len()))
 }
 
-fn beside(artifact: &artifact::Target) -> Vec<PathBuf> {
-    let first = artifact.beside(BUNDLE_ENDING);
-    let more =
-        (2..=BUNDLES_LIMIT).map(|number| artifact.beside(&format!(".{number}{BUNDLE_ENDING}")));
-    std::iter::once(first)
-        .filter(|path| path.exists())
-        .chain(more.take_while(|path| path.exists()))
-        .collect()
+/// Also behind a gap: somebody took one away.
+fn beside(artifact: &artifact::Target) -> Result<Vec<PathBuf>> {
+    let mut places = places(artifact, "")?;
+    places.retain(|path| path.exists());
+    Ok(places)
 }
 
 impl TrustOptions {
@@ -273,25 +329,31 @@ impl TrustOptions {
             if target.server.is_none() {
                 return Err(usage("name whom to believe: --trust FILE, or --server URL"));
             }
-            return Instance::of(target)?.trust().await;
+            let bytes = Instance::of(target)?.trust_bytes().await?;
+            let root = TrustRoot::parse(&bytes).context("the server's trust root");
+            return root.map_err(|error| unusable(&error));
         };
-        let bytes = read_limited(path, TRUST_ROOT_LIMIT_BYTES)?;
-        TrustRoot::parse(&bytes).with_context(|| format!("--trust {}", path.display()))
+        let bytes = read_limited(path, TRUST_ROOT_LIMIT_BYTES).context("--trust");
+        let root = bytes.and_then(|bytes| {
+            TrustRoot::parse(&bytes).with_context(|| format!("--trust {}", path.display()))
+        });
+        root.map_err(|error| unusable(&error))
     }
 
     /// A verifier with it.
     pub(crate) async fn verifier(&self, target: &data::Target) -> Result<Verifier> {
         let root = self.root(target).await?;
-        Verifier::new(&root).context("the trust root cannot be used")
+        let verifier = Verifier::new(&root).context("the trust root cannot be used");
+        verifier.map_err(|error| unusable(&error))
     }
 }
 
 impl ExpectedOptions {
     pub(crate) fn policy(&self) -> Result<Policy> {
         if let Some(path) = &self.key {
-            let shown = || format!("--key {}", path.display());
-            let pem = std::fs::read_to_string(path).with_context(shown)?;
-            return Ok(Policy::Key(PublicKey::from_pem(&pem).with_context(shown)?));
+            let key = PublicKey::from_pem(&read_pem(path)?);
+            let wrong = |error| usage(&format!("--key {}: {error}", path.display()));
+            return Ok(Policy::Key(key.map_err(wrong)?));
         }
         Ok(Policy::Certificate(ExpectedSigner {
             identity: pattern(self.identity.as_deref(), self.identity_pattern.as_deref())?,
@@ -313,12 +375,34 @@ fn pattern(exact: Option<&str>, wildcard: Option<&str>) -> Result<Option<Pattern
 
 /// Reads a file that is not larger than it may be.
 pub(crate) fn read_limited(path: &Path, limit_bytes: usize) -> Result<Vec<u8>> {
-    let shown = || path.display().to_string();
-    let length = std::fs::metadata(path).with_context(shown)?.len();
-    if length > limit_bytes as u64 {
-        return Err(
-            Failure::Refused(format!("{}: larger than {limit_bytes} bytes", shown())).into()
-        );
-    }
-    std::fs::read(path).with_context(shown)
+    let bytes = read_at_most(path, limit_bytes)?;
+    bytes.ok_or_else(|| Failure::Refused(too_large(path, limit_bytes)).into())
+}
+
+/// The same; nothing if it is larger. What a file says of its length is not asked: some say zero.
+fn read_at_most(path: &Path, limit_bytes: usize) -> Result<Option<Vec<u8>>> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path)?;
+        file.take(limit_bytes as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| unread(path, error))?;
+    Ok(Some(bytes).filter(|bytes| bytes.len() <= limit_bytes))
+}
+
+fn too_large(path: &Path, limit_bytes: usize) -> String {
+    format!("{}: larger than {limit_bytes} bytes", path.display())
+}
+
+/// A key's text.
+pub(crate) fn read_pem(path: &Path) -> Result<String> {
+    let shown = || format!("--key {}", path.display());
+    let bytes = read_at_most(path, KEY_LIMIT_BYTES)?;
+    let bytes = bytes.ok_or_else(|| usage(&format!("{}: too large for a key", shown())))?;
+    String::from_utf8(bytes).map_err(|_| usage(&format!("{}: this is no PEM", shown())))
+}
+
+fn unusable(error: &anyhow::Error) -> anyhow::Error {
+    Failure::TrustRoot(printable(&format!("{error:#}"))).into()
 }

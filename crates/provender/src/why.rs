@@ -252,16 +252,16 @@ fn describe(chain: &Chain) -> String {
         lines.push("  nobody signed anything about it".to_owned());
     }
     for (number, link) in (1..).zip(&chain.links) {
-        lines.extend(described(&format!("link {number}"), link, &style.red("is broken"), &style));
+        lines.extend(described(&format!("link {number}"), link, &style.red("is broken"), style));
     }
     for (number, link) in (1..).zip(&chain.signatures) {
         let name = format!("signature {number} under a tag");
-        lines.extend(described(&name, link, "does not hold by this trust root", &style));
+        lines.extend(described(&name, link, "does not hold by this trust root", style));
     }
     lines.join("\n")
 }
 
-fn described(name: &str, link: &Link, broken: &str, style: &Style) -> Vec<String> {
+fn described(name: &str, link: &Link, broken: &str, style: Style) -> Vec<String> {
     let holds = style.green("holds");
     let verdict = if link.verified { &holds } else { broken };
     let mut lines = vec![format!("{name} {verdict}")];

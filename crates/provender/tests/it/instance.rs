@@ -1,5 +1,6 @@
 //! A Sigstore instance on a loopback port: an authority behind the paths that clients ask.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -32,7 +33,8 @@ pub(crate) struct Instance {
 
 struct Services {
     authority: Authority,
-    evidence: Mutex<serde_json::Value>,
+    /// What it answers to paths that are not the authority's.
+    told: Mutex<BTreeMap<String, serde_json::Value>>,
     /// How often the device's code was asked for: it is confirmed at the second time.
     polls: Mutex<u32>,
 }
@@ -52,8 +54,8 @@ impl Instance {
                 Arc::new(Offline),
             );
             let authority = Authority::open(options).await.unwrap();
-            let evidence = Mutex::new(json!({"items": []}));
-            let services = Arc::new(Services { authority, evidence, polls: Mutex::default() });
+            let services =
+                Arc::new(Services { authority, told: Mutex::default(), polls: Mutex::default() });
             tokio::spawn(serve(listener, Arc::clone(&services)));
             (address, services)
         });
@@ -70,7 +72,12 @@ impl Instance {
     }
 
     pub(crate) fn know(&self, evidence: serde_json::Value) {
-        *self.services.evidence.lock().unwrap() = evidence;
+        self.tell("evidence", evidence);
+    }
+
+    /// What its API answers to this path from now on.
+    pub(crate) fn tell(&self, path: &str, document: serde_json::Value) {
+        self.services.told.lock().unwrap().insert(format!("/-/api/v1/{path}"), document);
     }
 
     /// Waits until the log's tiles hold all that was appended.
@@ -126,9 +133,12 @@ fn ok(document: &impl ToString) -> (StatusCode, Bytes) {
 
 impl Services {
     async fn respond(&self, path: &str, bearer: Option<&str>, body: &[u8]) -> (StatusCode, Bytes) {
+        if let Some(document) = self.told.lock().unwrap().get(path) {
+            return ok(document);
+        }
         match path {
             "/-/api/v1/trust" => ok(&self.authority.trust().client_trust_config()),
-            "/-/api/v1/evidence" => ok(&self.evidence.lock().unwrap().clone()),
+            "/-/api/v1/evidence" => ok(&json!({"items": []})),
             "/-/oidc/token" => self.token(body),
             "/-/oidc/device/code" => ok(&json!({
                 "device_code": "device", "user_code": "BCDF-GHJK", "expires_in": 60,

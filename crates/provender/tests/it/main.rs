@@ -14,3 +14,4 @@ mod pages;
 mod serving;
 mod signing;
 mod support;
+mod verifying;

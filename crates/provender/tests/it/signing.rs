@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,42 +11,60 @@ use crate::instance::{Instance, TOKEN};
 use crate::support::{Ran, finish, provender};
 
 /// A folder with an artifact, and an instance.
-struct Bench {
-    instance: Instance,
+pub(crate) struct Bench {
+    pub(crate) instance: Instance,
     folder: TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Self { instance: Instance::start(), folder: tempfile::tempdir().unwrap() };
         std::fs::write(bench.at("firmware.bin"), "firmware").unwrap();
         bench
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// In the folder, with a home of its own.
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        finish(&mut self.command(arguments))
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = provender();
         command.args(arguments).current_dir(self.folder.path());
         command.env("HOME", self.folder.path()).env_remove("XDG_CONFIG_HOME");
-        finish(&mut command)
+        command
     }
 
     /// With the server named, and its token.
-    fn ask(&self, arguments: &[&str]) -> Ran {
-        let mut command = provender();
-        command.args(arguments).args(["--server", &self.instance.url()]);
-        command.current_dir(self.folder.path()).env("PROVENDER_TOKEN", TOKEN);
-        command.env("HOME", self.folder.path()).env_remove("XDG_CONFIG_HOME");
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        command.args(["--server", &self.instance.url()]).env("PROVENDER_TOKEN", TOKEN);
         finish(&mut command)
     }
 
-    fn trusting(&self) -> &Self {
+    pub(crate) fn trusting(&self) -> &Self {
         self.ask(&["trust", "export", "-o", "trust.json"]).ok();
         self
+    }
+
+    /// `key.pem`, and its public half in `key.pub`.
+    pub(crate) fn make_key(&self) {
+        let made = std::process::Command::new("openssl")
+            .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"])
+            .arg(self.at("key.pem"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let public = std::process::Command::new("openssl")
+            .args(["pkey", "-pubout", "-in"])
+            .arg(self.at("key.pem"))
+            .output()
+            .unwrap();
+        std::fs::write(self.at("key.pub"), public.stdout).unwrap();
     }
 
     fn signer(&self) -> String {
@@ -162,18 +181,7 @@ fn statements_and_timestamps() {
 fn with_a_key_of_ones_own() {
     let bench = Bench::new();
     bench.trusting();
-    let made = std::process::Command::new("openssl")
-        .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"])
-        .arg(bench.at("key.pem"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let public = std::process::Command::new("openssl")
-        .args(["pkey", "-pubout", "-in"])
-        .arg(bench.at("key.pem"))
-        .output()
-        .unwrap();
-    std::fs::write(bench.at("key.pub"), public.stdout).unwrap();
+    bench.make_key();
     bench.ask(&["sign", "--key", "key.pem", "firmware.bin"]).ok();
     let verify = ["verify", "--trust", "trust.json", "firmware.bin"];
     assert!(bench.run(&verify).failed(4).contains("signed with a key"));
@@ -217,7 +225,7 @@ fn a_token_that_the_server_does_not_know() {
     let arguments = ["sign", "--server", &url, "--token", "prv_stranger", "firmware.bin"];
     let refused = bench.run(&arguments);
     assert!(refused.stderr.contains("who is that?"), "{refused:?}");
-    assert_ne!(refused.status, 0);
+    assert_eq!(refused.status, 4);
     assert!(!bench.at("firmware.bin.sigstore.json").exists());
 }
 
