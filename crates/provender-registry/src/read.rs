@@ -62,6 +62,9 @@ pub struct FileAnswer {
     /// The bytes that evidence is about: its own, or those of the file that it accompanies, where
     /// they are kept.
     pub evidence: Option<BlobId>,
+    /// Whether it can have no other bytes: it is kept, or stands beside a file that is, or an index
+    /// promises its digest, to which the file is held when it comes.
+    pub is_settled: bool,
 }
 
 /// Largest file that is kept in memory, in bytes; ecosystems take no larger ones of that kind.
@@ -394,6 +397,7 @@ impl Registry {
             fields: presentation.fields,
             origin: kept.origin.clone(),
             evidence: Some(kept.blob),
+            is_settled: true,
         })
     }
 
@@ -413,6 +417,8 @@ impl Registry {
             }
         };
         let evidence = kept.as_ref().map(|kept| kept.blob);
+        let promised = file.companion(kind).and_then(|companion| companion.digest.as_ref());
+        let is_settled = kept.is_some() || promised.is_some();
         let (blob, open) =
             self.companion(query, &file, kind, upstream.as_deref(), kept, caller).await?;
         Ok(FileAnswer {
@@ -424,6 +430,7 @@ impl Registry {
             fields: Vec::new(),
             origin,
             evidence,
+            is_settled,
         })
     }
 }

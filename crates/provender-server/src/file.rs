@@ -37,9 +37,9 @@ pub(crate) fn respond(
 ) -> Result<Response<Body>, Problem> {
     let etag = format!("\"{}\"", found.blob.to_hex());
     let chosen = std::mem::take(&mut found.fields);
-    let cache_control = match found.evidence {
-        Some(_) => cache_control(is_public),
-        None => unsettled(is_public),
+    let cache_control = match found.is_settled {
+        true => cache_control(is_public),
+        false => unsettled(is_public),
     };
     let mut response = match conditional::evaluate(request, &etag) {
         Condition::Failed => return Ok(status(StatusCode::PRECONDITION_FAILED)),
@@ -204,7 +204,7 @@ fn cache_control(is_public: bool) -> HeaderValue {
     })
 }
 
-/// What stands beside a file that is not kept yet is as the upstream has it now.
+/// What nobody promised is as the upstream has it now.
 fn unsettled(is_public: bool) -> HeaderValue {
     HeaderValue::from_static(if is_public { "no-cache" } else { "private, no-cache" })
 }

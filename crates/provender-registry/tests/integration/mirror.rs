@@ -328,3 +328,18 @@ async fn metadata_that_is_not_what_the_index_promises_is_refused_and_told_of_onc
     assert_eq!(red[0].event.detail.text("companion"), Some("metadata"));
     registry.assert_sound().await;
 }
+
+#[tokio::test]
+async fn metadata_that_the_index_promises_can_be_no_other() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let ask = async || registry.main().open("demo", &demo.file_name, Some("metadata")).await;
+    let before = ask().await.unwrap();
+    assert_eq!((before.is_settled, before.evidence), (true, None));
+    registry.main().install(&demo).await;
+    let after = ask().await.unwrap();
+    assert!(after.is_settled && after.evidence.is_some());
+    assert_eq!(after.blob, before.blob);
+}
