@@ -166,6 +166,39 @@ impl Registry {
     /// order, and the first that has it answers. An upstream that fails stops the search: going on
     /// would let the next one take the name.
     pub(crate) async fn resolve(&self, query: &Query) -> Result<Resolution, Problem> {
+        let mut resolution = self.resolve_by_origin(query).await?;
+        if query.asks_for_signatures() {
+            self.look_for_signers(query, &mut resolution.entries).await?;
+        }
+        Ok(resolution)
+    }
+
+    /// Finds out who signed what is kept: what a rule refuses is not listed either, or clients would
+    /// choose what they do not get. Files whose names are digests are in no index.
+    fn look_for_signers<'a>(
+        &'a self,
+        query: &'a Query,
+        entries: &'a mut [Entry],
+    ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + 'a>> {
+        // Boxed: to find signatures is to resolve again, further behind.
+        Box::pin(async move {
+            let is_kept = |entry: &&mut Entry| {
+                entry.facts.state == Some(FileState::Present)
+                    && query.ecosystem.digest_of_file(&entry.file.name).is_none()
+            };
+            for entry in entries.iter_mut().filter(is_kept) {
+                let kept = self.inner.metadata.file(&query.key(), &entry.file.name).await;
+                if let Some(kept) = kept.map_err(|error| store_problem(&error))? {
+                    let (asked, signers) = self.signature_facts(query, &kept).await?;
+                    entry.facts.signatures_asked = asked;
+                    entry.facts.signers = signers;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn resolve_by_origin(&self, query: &Query) -> Result<Resolution, Problem> {
         let key = query.key();
         let row = self.inner.metadata.package(&key).await.map_err(|error| store_problem(&error))?;
         let bound = bound_origin(query.owns(), row.as_ref());

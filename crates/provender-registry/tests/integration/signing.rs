@@ -7,7 +7,10 @@ use provender_attest::{
     Statement, Subject, TrustRoot, VerificationSummary, Verified, Verifier,
 };
 use provender_authority::oidc::San;
-use provender_domain::{BlobId, EventKind, ProblemCode, Scope, Visibility};
+use provender_domain::{
+    BlobId, EventKind, NamePattern, ProblemCode, RepositoryPolicy, Scope, SignatureRule,
+    TextPattern, Visibility,
+};
 use provender_ecosystem::Form;
 use provender_registry::{Caller, FileEvidence, FileNamed, Published};
 use provender_store::{Attestation, AttestationSource, FaultMode, Faults};
@@ -238,6 +241,40 @@ async fn what_is_attested_later_is_verified_and_kept_once() {
     let anonymous = ProblemCode::AuthenticationRequired;
     check(&stranger, &demo.file_name, &by_ann.bundle, anonymous).await;
     registry.assert_recorded(&[(EventKind::Attested, 1)]).await;
+}
+
+#[tokio::test]
+async fn what_a_rule_refuses_is_not_listed_either() {
+    let registry = TestRegistry::open().await;
+    let (operator, client) = (registry.operator(), registry.main());
+    let create = registry.registry.create_repository(&operator, "team", Visibility::Private);
+    create.await.unwrap();
+    let team = Client::new(registry.registry.clone(), "team", operator.clone());
+    let (signed, unsigned) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    let publish_attested = async |client: &Client, wheel: &Distribution| {
+        let attestations = attested(&registry, wheel, &wheel.file_name).await;
+        let form = with_attestations(wheel, &attestations);
+        client.publish_form(form, wheel.bytes.clone()).await.unwrap();
+    };
+    publish_attested(&client, &signed).await;
+    client.publish(&unsigned).await.unwrap();
+    assert_eq!(client.files("demo").await.len(), 2);
+    let rule = SignatureRule {
+        ecosystem: "pypi".to_owned(),
+        packages: NamePattern::Prefix("demo".to_owned()),
+        identity: TextPattern::new("ann@*").unwrap(),
+        issuer: TextPattern::new(ISSUER).unwrap(),
+        trust: None,
+    };
+    let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
+    registry.registry.set_policy(&operator, "main", policy).await.unwrap();
+    assert_eq!(client.files("demo").await, [&*signed.file_name]);
+    let denied = client.file("demo", &unsigned.file_name).await;
+    assert_eq!(refused(denied), ProblemCode::PolicyDenied);
+    // Signatures are about bytes, wherever those are kept.
+    publish_attested(&team, &unsigned).await;
+    assert_eq!(client.files("demo").await.len(), 2);
+    client.install(&unsigned).await;
 }
 
 #[tokio::test]
