@@ -17,7 +17,7 @@ use crate::access::Authorized;
 use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Truth, Wanted};
 use crate::decide::{decide, refusal};
 use crate::error::{blob_problem, store_problem};
-use crate::head::FileHead;
+use crate::head::{Extent, FileHead};
 use crate::mirror::Errand;
 use crate::referrers::Asked;
 use crate::resolve::{Entry, Query};
@@ -271,7 +271,16 @@ impl Registry {
         match companion {
             None if query.ecosystem.delivery(&name) == Delivery::WhileFetched => {
                 self.keep_for_publisher(&query, &name, caller).await;
-                self.file_or_stream(&query, &name, caller, authorized.extent).await
+                let extent = authorized.extent;
+                match self.file_or_stream(&query, &name, caller, extent).await {
+                    Err(refused)
+                        if extent == Extent::Head && refused.code == ProblemCode::PolicyDenied =>
+                    {
+                        let own = self.published_by_such(&query, &name, caller).await?;
+                        own.map(Answer::File).ok_or(refused)
+                    }
+                    answer => answer,
+                }
             }
             None => {
                 let kept = self.kept_file(&query, &name, caller).await?;
@@ -350,6 +359,30 @@ impl Registry {
                 served => served.map(drop),
             }
         })
+    }
+
+    /// Publishers look before they push, and push what is missing. That what they publish is here they
+    /// are told before anybody signed it, too: else nothing could be pushed a second time. They get no
+    /// byte of it by that.
+    async fn published_by_such(
+        &self,
+        query: &Query,
+        name: &FileName,
+        caller: &Caller,
+    ) -> Result<Option<FileAnswer>, Problem> {
+        let (repository, package) = (&query.repository.repository.name, &query.package);
+        if !caller.holds(Scope::Publish, Some(repository), Some(package)) {
+            return Ok(None);
+        }
+        let kept = self.inner.metadata.file(&query.key(), name).await;
+        let kept = kept.map_err(|error| store_problem(&error))?;
+        // Nothing but a missing signature refuses what is here and was published here.
+        let is_own =
+            |kept: &KeptFile| kept.state == FileState::Present && kept.origin == Origin::Published;
+        match kept.filter(is_own) {
+            Some(kept) => self.open_kept(query, &kept).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Somebody who may publish was told that a file is here, and will publish what needs it: it is
