@@ -81,7 +81,7 @@ provender_finds() {
   local known=(--trust root.json)
   provender_by verify "${known[@]}" --identity "$IDENTITY" --issuer "$ISSUER" "$1" &&
     refuses provender_by verify "${known[@]}" --identity other@example.com "$1" &&
-    says "does not know: " provender_by verify --identity "$IDENTITY" "$1" &&
+    refuses provender_by verify --identity "$IDENTITY" "$1" &&
     says "under a tag holds" provender_by why "${known[@]}" "$1" &&
     says "under a tag does not hold by this trust root" provender_by why "$1"
 }
