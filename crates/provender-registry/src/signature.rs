@@ -233,10 +233,9 @@ impl Registry {
         key: &PackageKey,
         statement: &FileName,
     ) -> Result<Vec<FileName>, Problem> {
-        let references = self.inner.metadata.references_of(key, statement).await;
-        let references = references.map_err(|error| store_problem(&error))?;
-        let parts = references.into_iter().filter(|part| part.role != ReferenceRole::Subject);
-        Ok(parts.take(PARTS_LIMIT).map(|part| part.file).collect())
+        let mut parts = self.all_parts_of(key, statement).await?;
+        parts.truncate(PARTS_LIMIT);
+        Ok(parts)
     }
 
     /// What is kept of this name, if it is a bundle of the size of one.

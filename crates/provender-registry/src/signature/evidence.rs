@@ -99,7 +99,7 @@ impl Registry {
     }
 
     /// The files that a statement consists of beside itself, however many.
-    async fn all_parts_of(
+    pub(super) async fn all_parts_of(
         &self,
         key: &PackageKey,
         statement: &FileName,

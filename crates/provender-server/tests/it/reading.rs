@@ -307,8 +307,8 @@ async fn stopping_lets_a_download_end_and_accepts_no_more() {
     assert!(!control.exists());
 }
 
-#[tokio::test]
-async fn what_an_upstream_said_before_it_failed_is_served_and_marked() {
+/// An upstream with one file, and a server with it behind.
+async fn mirroring() -> (FakeUpstream, TestServer) {
     let upstream = FakeUpstream::start();
     upstream.on("/mirrored", Answer::ok("file-1\n").header("Content-Type", "text/plain"));
     upstream.on("/file-1", Answer::ok("content"));
@@ -320,6 +320,12 @@ async fn what_an_upstream_said_before_it_failed_is_served_and_marked() {
         ..NewUpstream::default()
     };
     server.registry.add_upstream(&server.registry.operator(), request).await.unwrap();
+    (upstream, server)
+}
+
+#[tokio::test]
+async fn what_an_upstream_said_before_it_failed_is_served_and_marked() {
+    let (upstream, server) = mirroring().await;
     assert_eq!(server.get("/main/demo/mirrored/file-1", &[]).await.text(), "content");
     let fresh = server.get("/main/demo/mirrored/", &[]).await;
     assert_eq!((fresh.status, fresh.field("cache-status")), (200, None));
@@ -336,17 +342,7 @@ async fn what_an_upstream_said_before_it_failed_is_served_and_marked() {
 
 #[tokio::test]
 async fn what_stands_beside_a_file_may_change_until_the_file_is_kept() {
-    let upstream = FakeUpstream::start();
-    upstream.on("/mirrored", Answer::ok("file-1\n").header("Content-Type", "text/plain"));
-    upstream.on("/file-1", Answer::ok("content"));
-    let server = TestServer::start().await;
-    let request = NewUpstream {
-        repository: "main".to_owned(),
-        ecosystem: "demo".to_owned(),
-        url: Some(upstream.url("/")),
-        ..NewUpstream::default()
-    };
-    server.registry.add_upstream(&server.registry.operator(), request).await.unwrap();
+    let (upstream, server) = mirroring().await;
     let unchanging = "public, max-age=31536000, immutable";
     let check = async |file: &str, text: &str, expected: &str| {
         let answer = server.get(&format!("/main/demo/mirrored/{file}"), &[]).await;
