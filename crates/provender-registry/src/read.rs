@@ -270,23 +270,32 @@ impl Registry {
         let caller = &authorized.caller;
         match companion {
             None if query.ecosystem.delivery(&name) == Delivery::WhileFetched => {
-                self.keep_for_publisher(&query, &name, caller).await;
-                let extent = authorized.extent;
-                match self.file_or_stream(&query, &name, caller, extent).await {
-                    Err(refused)
-                        if extent == Extent::Head && refused.code == ProblemCode::PolicyDenied =>
-                    {
-                        let own = self.published_by_such(&query, &name, caller).await?;
-                        own.map(Answer::File).ok_or(refused)
-                    }
-                    answer => answer,
-                }
+                // Boxed: it is large, and every request has room for its future.
+                Box::pin(self.layer(&query, &name, caller, authorized.extent)).await
             }
             None => {
                 let kept = self.kept_file(&query, &name, caller).await?;
                 self.open_kept(&query, &kept).await.map(Answer::File)
             }
             Some(kind) => self.companion_answer(&query, name, kind, caller).await.map(Answer::File),
+        }
+    }
+
+    /// A file that clients may get while it is fetched.
+    async fn layer(
+        &self,
+        query: &Query,
+        name: &FileName,
+        caller: &Caller,
+        extent: Extent,
+    ) -> Result<Answer, Problem> {
+        self.keep_for_publisher(query, name, caller).await;
+        match self.file_or_stream(query, name, caller, extent).await {
+            Err(refused) if extent == Extent::Head && refused.code == ProblemCode::PolicyDenied => {
+                let own = self.published_by_such(query, name, caller).await?;
+                own.map(Answer::File).ok_or(refused)
+            }
+            answer => answer,
         }
     }
 
