@@ -143,11 +143,18 @@ pub struct KeptFile {
 /// begin with a colon.
 const CLOSED: &str = ":closed";
 
+impl File {
+    /// Whether it was in quarantine when it was deleted.
+    pub fn was_closed(&self) -> bool {
+        self.attributes.0.contains_key(CLOSED)
+    }
+}
+
 impl KeptFile {
     /// Whether only an administrator opens its name again: it is in quarantine, or was when it was
     /// deleted.
     pub fn is_closed(&self) -> bool {
-        self.state == FileState::Quarantined || self.file.attributes.0.contains_key(CLOSED)
+        self.state == FileState::Quarantined || self.file.was_closed()
     }
 
     /// Remembers of a deleted file that it was in quarantine.

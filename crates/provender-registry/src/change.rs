@@ -68,9 +68,9 @@ impl Registry {
             if let Outcome::Updated(after) = &mut outcome
                 && after.state == FileState::Deleted
                 && before.state == FileState::Quarantined
-                && authorized.ecosystem.digest_of_file(&before.file.name).is_some()
             {
-                // Its bytes would be let in again by whoever pushes them.
+                // Its bytes would be let in again by whoever pushes them, and served where a
+                // repository in front took them over.
                 after.close();
             }
             names.push(before.file.name.clone());

@@ -168,6 +168,8 @@ impl Registry {
                     Err(error) => return Err(store_problem(&error)),
                 }
                 self.package_changed(key.ecosystem, &key.package);
+                // What is about others counted for the same bytes elsewhere.
+                self.inner.index_cache.settings_changed();
             }
         }
     }

@@ -241,7 +241,7 @@ impl Registry {
         package: &PackageName,
         rendition: Rendition,
     ) -> Result<(Document, Timestamp, Option<Stale>), Problem> {
-        let resolution = self.resolve(&authorized.query(package)).await?;
+        let resolution = self.resolve_to_list(&authorized.query(package)).await?;
         if !resolution.is_known {
             let message = match resolution.is_exclusive {
                 true => format!("nothing is published under {package}, a name owned here"),
@@ -364,7 +364,14 @@ impl Registry {
             let Some(UpstreamTarget::Repository { repository }) = target else { return Ok(()) };
             let behind = self.nested(query, repository.as_str())?;
             match self.kept_and_served(&behind, &kept.file.name).await {
-                Err(problem) if problem.code == ProblemCode::Gone => Ok(()),
+                Err(problem) if problem.code == ProblemCode::Gone => {
+                    let there = self.inner.metadata.file(&behind.key(), &kept.file.name).await;
+                    let there = there.map_err(|error| store_problem(&error))?;
+                    match there.is_some_and(|there| there.is_closed()) {
+                        true => Err(closed_behind(&kept.file.name, repository.as_str())),
+                        false => Ok(()),
+                    }
+                }
                 served => served.map(drop),
             }
         })
@@ -506,4 +513,9 @@ fn bytes_are_missing(kept: &KeptFile) -> Problem {
 
 pub(crate) fn no_such_file(query: &Query, name: &FileName) -> Problem {
     Problem::not_found(format!("no file {name} of {}", query.package))
+}
+
+fn closed_behind(name: &FileName, repository: &str) -> Problem {
+    let message = format!("{name} was in quarantine in {repository} when it was deleted there");
+    Problem::new(ProblemCode::PolicyDenied, message)
 }

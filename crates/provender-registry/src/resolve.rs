@@ -165,8 +165,8 @@ impl Registry {
     /// name bound to an upstream is asked for there alone; any other goes to the upstreams in
     /// order, and the first that has it answers. An upstream that fails stops the search: going on
     /// would let the next one take the name.
-    pub(crate) async fn resolve(&self, query: &Query) -> Result<Resolution, Problem> {
-        let mut resolution = self.resolve_by_origin(query).await?;
+    pub(crate) async fn resolve_to_list(&self, query: &Query) -> Result<Resolution, Problem> {
+        let mut resolution = self.resolve(query).await?;
         if query.asks_for_signatures() {
             self.look_for_signers(query, &mut resolution.entries).await?;
         }
@@ -198,7 +198,8 @@ impl Registry {
         })
     }
 
-    async fn resolve_by_origin(&self, query: &Query) -> Result<Resolution, Problem> {
+    /// The same without those who signed, of whom each has to be verified.
+    pub(crate) async fn resolve(&self, query: &Query) -> Result<Resolution, Problem> {
         let key = query.key();
         let row = self.inner.metadata.package(&key).await.map_err(|error| store_problem(&error))?;
         let bound = bound_origin(query.owns(), row.as_ref());
@@ -357,12 +358,14 @@ impl Registry {
     ) -> Pin<Box<dyn Future<Output = Result<Offer, Problem>> + Send + 'a>> {
         Box::pin(async move {
             let inner = self.nested(query, name)?;
-            let resolution = self.resolve(&inner).await?;
+            let resolution = self.resolve_to_list(&inner).await?;
             let (attributes, tags) = (resolution.attributes, resolution.tags);
             let quarantined = resolution
                 .entries
                 .iter()
-                .filter(|entry| entry.facts.state == Some(FileState::Quarantined))
+                .filter(|entry| {
+                    entry.facts.state == Some(FileState::Quarantined) || entry.file.was_closed()
+                })
                 .map(|entry| (entry.file.name.clone(), entry.facts.state_reason.clone()))
                 .collect();
             let files = resolution

@@ -318,6 +318,8 @@ impl Registry {
         let event = self.expired_event(caller, key, kept);
         let outcome = self.inner.metadata.commit(writes, vec![event]).await;
         self.package_changed(key.ecosystem, &key.package);
+        // What signs it counted for the same bytes elsewhere.
+        self.inner.index_cache.settings_changed();
         match outcome {
             Ok(_) => Ok(true),
             Err(StoreError::InUse | StoreError::Missing { .. }) => Ok(false),

@@ -32,6 +32,8 @@ const ASKED_LIMIT: usize = 64;
 const SUBJECTS_LIMIT: usize = 64;
 /// Most statements about one file that are looked at.
 const STATEMENTS_LIMIT: usize = 1_000;
+/// Most bytes of them, together.
+const STATEMENTS_LIMIT_BYTES: usize = 16 << 20;
 /// Most files that one of them may consist of: its configuration and the bundle.
 const PARTS_LIMIT: usize = 4;
 /// Largest bundle that is read out of a file, in bytes.
@@ -218,10 +220,21 @@ impl Registry {
         let statements = self.inner.metadata.referrers(key, name).await;
         let statements = statements.map_err(|error| store_problem(&error))?;
         let statements = statements.iter().filter(|kept| is_about(kept));
-        let mut bundles = Vec::new();
+        let (mut bundles, mut seen, mut read_bytes) = (Vec::new(), HashSet::new(), 0);
         for statement in statements.take(STATEMENTS_LIMIT) {
             for part in self.parts_of(key, &statement.file.name).await? {
-                bundles.extend(self.bundle_in(key, &part).await?);
+                // Many may consist of the same.
+                if !seen.insert(part.clone()) {
+                    continue;
+                }
+                let Some(bytes) = self.small_file(key, &part, BUNDLE_LIMIT_BYTES).await? else {
+                    continue;
+                };
+                read_bytes += bytes.len();
+                if read_bytes > STATEMENTS_LIMIT_BYTES {
+                    return Ok(bundles);
+                }
+                bundles.extend(Bundle::parse(&bytes));
             }
         }
         Ok(bundles)

@@ -5,11 +5,14 @@
 
 use std::collections::HashSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use provender_attest::{Bundle, cosign_payload_digest};
-use provender_domain::{FileName, KeptFile, Problem};
+use provender_domain::{Digest, FileName, KeptFile, Problem};
 use provender_ecosystem::ReferenceRole;
 use provender_store::PackageKey;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::tagged::{SIGNATURES_LIMIT, TEXT_LIMIT_BYTES};
@@ -18,8 +21,12 @@ use crate::Registry;
 use crate::error::store_problem;
 use crate::resolve::Query;
 
-/// Largest configuration of a signature, in bytes; most have `{}`.
+/// Largest configuration of a list of texts, in bytes.
 const CONFIG_LIMIT_BYTES: usize = 64 << 10;
+/// The configuration of whatever has none (OCI image specification, "Guidance for an empty descriptor").
+const EMPTY_CONFIGURATION: &[u8] = b"{}";
+/// Largest signature proper, in bytes: that of an RSA key of 8192 bits.
+const SIGNATURE_LIMIT_BYTES: usize = 1024;
 /// Most files that call themselves signatures and have a part in common that are looked at.
 const SHARING_LIMIT: usize = 64;
 
@@ -87,7 +94,10 @@ impl Registry {
             };
             if texts.contains(part) && is_text(&bytes) || is_one && is_envelope(&bytes) {
                 signatures += 1;
-            } else if texts.contains(part) || !is_configuration(&bytes) {
+            } else if texts.contains(part)
+                || is_one && &bytes[..] != EMPTY_CONFIGURATION
+                || !is_one && !is_configuration(&bytes)
+            {
                 return Ok(Content::SomethingElse);
             }
         }
@@ -126,69 +136,121 @@ fn is_text(bytes: &Bytes) -> bool {
     bytes.len() as u64 <= TEXT_LIMIT_BYTES && cosign_payload_digest(bytes).is_some()
 }
 
+/// What a list of texts has for a configuration: that of an image without layers, which has no other
+/// members (OCI image specification, "Image Configuration").
 fn is_configuration(bytes: &[u8]) -> bool {
+    const MEMBERS: [&str; 8] =
+        ["architecture", "author", "config", "created", "history", "os", "rootfs", "variant"];
     bytes.len() <= CONFIG_LIMIT_BYTES
-        && matches!(serde_json::from_slice(bytes), Ok(Value::Object(_)))
+        && matches!(serde_json::from_slice(bytes), Ok(Value::Object(members))
+            if members.keys().all(|name| MEMBERS.contains(&name.as_str())))
 }
 
-/// Whether this is a signature with what it signs and who made it: a Sigstore bundle, or either
-/// envelope of the Notary Project ("Signature Specification", "Signature Envelope").
+/// Whether this is a signature with what it signs and who made it: a Sigstore bundle, or the Notary
+/// Project's envelope in JSON ("Signature Specification", "JWS Signature Envelope"). That in CBOR cannot be
+/// told from what merely begins so.
 fn is_envelope(bytes: &[u8]) -> bool {
-    Bundle::parse(bytes).is_ok() || is_jws(bytes) || is_cose(bytes)
+    Bundle::parse(bytes).is_ok() || is_jws(bytes)
 }
 
-/// A signature in JSON in the flattened form (RFC 7515, 7.2.2).
+/// A signature in JSON in the flattened form (RFC 7515, 7.2.2), of whose members each has a form in
+/// which nothing else can be said.
 fn is_jws(bytes: &[u8]) -> bool {
-    let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else { return false };
-    let is_base64url =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    let is_encoded = |name: &&str| {
-        let text = members.get(*name).and_then(Value::as_str);
-        text.is_some_and(|text| !text.is_empty() && is_base64url(text))
-    };
-    let encoded = ["payload", "protected", "signature"];
-    encoded.iter().all(is_encoded)
-        && members.keys().all(|name| encoded.contains(&name.as_str()) || name == "header")
+    let Ok(read) = serde_json::from_slice::<Jws>(bytes) else { return false };
+    let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+    let is_base64 = |text: &String| STANDARD.decode(text).is_ok();
+    let payload = decoded(&read.payload).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let target = payload.map(|payload: Payload| payload.target.digest.parse::<Digest>().is_ok());
+    let protected = decoded(&read.protected);
+    let is_object = |bytes: &[u8]| matches!(serde_json::from_slice(bytes), Ok(Value::Object(_)));
+    let header = read.header;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b" ./_-".contains(&byte);
+    target == Some(true)
+        && protected.is_some_and(|bytes| is_object(&bytes))
+        && decoded(&read.signature).is_some_and(|bytes| bytes.len() <= SIGNATURE_LIMIT_BYTES)
+        && header.certificates.iter().all(is_base64)
+        && header.timestamp.iter().all(is_base64)
+        && header.agent.iter().all(|agent| agent.bytes().all(is_name))
 }
 
-/// A signature by one in CBOR: tag 18 over an array of four, of which the first is a byte string
-/// (RFC 9052, 4.2).
-fn is_cose(bytes: &[u8]) -> bool {
-    matches!(bytes, [0xd2, 0x84, 0x40..=0x5b, ..])
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Jws {
+    payload: String,
+    protected: String,
+    header: Header,
+    signature: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    #[serde(rename = "x5c")]
+    certificates: Vec<String>,
+    #[serde(rename = "io.cncf.notary.signingAgent")]
+    agent: Option<String>,
+    #[serde(rename = "io.cncf.notary.timestampSignature")]
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    #[serde(rename = "targetArtifact")]
+    target: Target,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    digest: String,
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::{is_configuration, is_envelope};
 
     #[test]
     fn signatures_are_told_by_their_form() {
-        let check = |bytes: &[u8], expected: bool| {
-            assert_eq!(is_envelope(bytes), expected, "{}", String::from_utf8_lossy(bytes));
+        let check = |text: &str, expected: bool| {
+            assert_eq!(is_envelope(text.as_bytes()), expected, "{text}");
         };
-        check(
-            br#"{"payload":"eyJ9","protected":"eyJ9","header":{"x5c":[]},"signature":"AA-_"}"#,
-            true,
+        let target = format!(r#"{{"targetArtifact":{{"digest":"sha256:{}"}}}}"#, "ab".repeat(32));
+        let (payload, protected) =
+            (URL_SAFE_NO_PAD.encode(target), URL_SAFE_NO_PAD.encode(r#"{"alg":"PS256"}"#));
+        let whole = format!(
+            r#"{{"payload":"{payload}","protected":"{protected}","header":{{"x5c":["MAA="],"io.cncf.notary.signingAgent":"notation-go/1.3.0"}},"signature":"AA-_"}}"#
         );
-        check(br#"{"payload":"eyJ9","protected":"eyJ9","signature":"AA"}"#, true);
-        check(br#"{"payload":"eyJ9","protected":"eyJ9"}"#, false);
-        check(br#"{"payload":"$(x)","protected":"eyJ9","signature":"AA"}"#, false);
-        check(br#"{"payload":"","protected":"eyJ9","signature":"AA"}"#, false);
-        check(br#"{"payload":"eyJ9","protected":"eyJ9","signature":"AA","more":1}"#, false);
-        check(br#"[{"payload":"eyJ9","protected":"eyJ9","signature":"AA"}]"#, false);
-        check(b"\xd2\x84\x58\x20\x00", true);
-        check(b"\xd2\x84\xa0", false);
-        check(b"\xd2\n#!/bin/sh", false);
-        check(b"#!/bin/sh\necho", false);
-        check(b"{}", false);
-        check(b"", false);
+        check(&whole, true);
+        for (from, to) in [
+            (payload.as_str(), "e30"),
+            (payload.as_str(), "$(x)"),
+            (protected.as_str(), "AAAA"),
+            ("AA-_", "A+/="),
+            ("MAA=", "$(echo)"),
+            ("notation-go/1.3.0", "$(echo pwned)"),
+            ("\"signature\"", "\"more\":1,\"signature\""),
+            ("\"x5c\"", "\"x\":\"$(echo)\",\"x5c\""),
+            ("{\"payload\"", "[{\"payload\""),
+        ] {
+            let other = whole.replacen(from, to, 1);
+            assert_ne!(other, whole, "{from}");
+            check(&other, false);
+        }
+        for other in ["\u{52}\u{4}@\necho", "#!/bin/sh\necho", "{}", ""] {
+            check(other, false);
+        }
     }
 
     #[test]
-    fn a_configuration_is_a_small_object() {
-        assert!(is_configuration(b"{}") && is_configuration(br#"{"os":""}"#));
-        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(64 << 10));
-        for other in ["", "[]", "#!/bin/sh", "{} #", &large] {
+    fn a_configuration_is_that_of_an_image_without_layers() {
+        let whole =
+            br#"{"architecture":"","created":"","config":{},"history":[],"os":"","rootfs":{}}"#;
+        assert!(is_configuration(b"{}") && is_configuration(whole));
+        let large = format!("{{\"os\":\"{}\"}}", "x".repeat(64 << 10));
+        let pod = r#"{"apiVersion":"v1","kind":"Pod"}"#;
+        for other in ["", "[]", "#!/bin/sh", "{} #", pod, &large] {
             assert!(!is_configuration(other.as_bytes()), "{}", &other[..other.len().min(9)]);
         }
     }

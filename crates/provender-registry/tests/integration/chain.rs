@@ -139,10 +139,18 @@ async fn what_was_taken_over_is_closed_in_front_while_it_is_behind() {
     }
     // As well in the middle of the chain, and then in front of it alone.
     let middle = registry.client("middle", registry.operator());
-    middle.change("demo", "1.0", quarantine).await.unwrap();
+    middle.change("demo", "1.0", quarantine.clone()).await.unwrap();
     assert_eq!(refused(fronts[1].file("demo", &demo.file_name).await), ProblemCode::PolicyDenied);
     assert_eq!(fronts[1].files("demo").await, [&*other.file_name]);
     registry.main().install(&demo).await;
+    // Who deletes what is in quarantine does not open it in front.
+    registry.main().change("demo", "2.0", quarantine).await.unwrap();
+    registry.main().change("demo", "2.0", Change::Delete { reason: None }).await.unwrap();
+    for front in &fronts {
+        let refusal = front.file("demo", &other.file_name).await;
+        assert_eq!(refused(refusal), ProblemCode::PolicyDenied);
+        assert_eq!(front.files("demo").await, [""; 0]);
+    }
     registry.assert_sound().await;
 }
 

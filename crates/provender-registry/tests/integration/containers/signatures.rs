@@ -1,5 +1,7 @@
 //! Repositories that ask for a signature.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use provender_attest::{
     Bundle, BundleVersion, Content, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyMaterial, LogEntry,
     Statement, Subject, TimestampRequest,
@@ -365,7 +367,11 @@ async fn what_calls_itself_a_signature_is_looked_into() {
     let notation = "application/vnd.cncf.notary.signature";
     let script = b"#!/bin/sh\necho evil";
     let bundle = signature(&registry, &image.manifest, "bob@packages.example").await;
-    let jws = br#"{"payload":"e30","protected":"e30","header":{"x5c":[]},"signature":"AA"}"#;
+    let target = format!(r#"{{"targetArtifact":{{"digest":"{}"}}}}"#, image.digest());
+    let jws = format!(
+        r#"{{"payload":"{}","protected":"e30","header":{{"x5c":[]}},"signature":"AA"}}"#,
+        URL_SAFE_NO_PAD.encode(target)
+    );
     let served = async |statement: &Image| {
         shelf.push("team/app", &statement.digest(), statement).await.unwrap();
         let mut served = vec![shelf.manifest("team/app", &statement.digest()).await.is_ok()];
@@ -378,8 +384,8 @@ async fn what_calls_itself_a_signature_is_looked_into() {
         (BUNDLE, &script[..], false),
         (notation, script, false),
         (BUNDLE, b"{}", false),
-        (notation, jws, true),
-        (notation, b"\xd2\x84\x40\xa0\x40\x40", true),
+        (notation, jws.as_bytes(), true),
+        (notation, b"\xd2\x84\x40\xa0\x40\x40", false),
         (BUNDLE, &bundle.layers[0], true),
     ] {
         let statement = Image::about(&image.manifest, kind, payload);
