@@ -81,6 +81,10 @@ pub enum UpstreamTarget {
         /// itself always may, since the operator named it.
         #[serde(default)]
         allow_private_addresses: bool,
+        /// Whether even the base URL must not lead to private addresses: it was named by somebody who
+        /// administers one repository, not the server.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_public_only: bool,
         /// The origin elsewhere that may be given these credentials for a token, where the
         /// upstream says that tokens are to be had there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,11 +100,18 @@ pub enum UpstreamTarget {
 impl fmt::Debug for UpstreamTarget {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Remote { url, credentials, allow_private_addresses, token_realm } => formatter
+            Self::Remote {
+                url,
+                credentials,
+                allow_private_addresses,
+                is_public_only,
+                token_realm,
+            } => formatter
                 .debug_struct("Remote")
                 .field("url", url)
                 .field("credentials", &credentials.as_ref().map(|_| "***"))
                 .field("allow_private_addresses", allow_private_addresses)
+                .field("is_public_only", is_public_only)
                 .field("token_realm", token_realm)
                 .finish(),
             Self::Repository { repository } => {
@@ -139,6 +150,7 @@ mod tests {
             url: "https://upstream.example/simple/".to_owned(),
             credentials: Some("user:secret".to_owned()),
             allow_private_addresses: false,
+            is_public_only: false,
             token_realm: None,
         };
         let text = format!("{target:?}");

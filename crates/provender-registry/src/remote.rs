@@ -121,8 +121,13 @@ impl Registry {
     /// The remote registry behind an upstream, with what the operator allowed of it; `None` for
     /// another repository of this server.
     pub(crate) fn remote_of(&self, upstream: &Upstream) -> Result<Option<Remote>, Problem> {
-        let UpstreamTarget::Remote { url, credentials, allow_private_addresses, token_realm } =
-            &upstream.target
+        let UpstreamTarget::Remote {
+            url,
+            credentials,
+            allow_private_addresses,
+            is_public_only,
+            token_realm,
+        } = &upstream.target
         else {
             return Ok(None);
         };
@@ -131,9 +136,10 @@ impl Registry {
             Problem::new(ProblemCode::UpstreamFailed, message).because(error)
         };
         let base = Url::parse(url).map_err(|error| broken(&error))?;
-        let allowed = match allow_private_addresses {
-            true => PrivateAddresses::Anywhere,
-            false => PrivateAddresses::ThisOrigin,
+        let allowed = match (allow_private_addresses, is_public_only) {
+            (true, _) => PrivateAddresses::Anywhere,
+            (false, false) => PrivateAddresses::ThisOrigin,
+            (false, true) => PrivateAddresses::Refused,
         };
         let mut remote = Remote::new(base)
             .map_err(|error| broken(&error))?

@@ -94,7 +94,10 @@ impl Registry {
                            allowing them takes an administrator of all repositories, or the operator";
             return Err(Problem::new(ProblemCode::PermissionDenied, message));
         }
-        let target = self.target(caller, &request)?;
+        let mut target = self.target(caller, &request)?;
+        if let UpstreamTarget::Remote { is_public_only, .. } = &mut target {
+            *is_public_only = !caller.holds(Scope::Admin, None, None);
+        }
         let last = repository.upstreams.iter().map(|upstream| upstream.position).max();
         let upstream = Upstream {
             repository: repository.repository.name.clone(),
@@ -248,6 +251,7 @@ fn remote_target(url: &str, request: &NewUpstream) -> Result<UpstreamTarget, Pro
         url: url.into(),
         credentials,
         allow_private_addresses,
+        is_public_only: false,
         token_realm,
     })
 }
@@ -348,15 +352,15 @@ fn summary(upstream: &Upstream) -> UpstreamSummary {
         created_at: upstream.created_at,
     };
     match upstream.target.clone() {
-        UpstreamTarget::Remote { url, credentials, allow_private_addresses, token_realm } => {
-            UpstreamSummary {
-                url: Some(url),
-                has_credentials: credentials.is_some(),
-                allow_private_addresses,
-                token_realm,
-                ..shared
-            }
-        }
+        UpstreamTarget::Remote {
+            url, credentials, allow_private_addresses, token_realm, ..
+        } => UpstreamSummary {
+            url: Some(url),
+            has_credentials: credentials.is_some(),
+            allow_private_addresses,
+            token_realm,
+            ..shared
+        },
         UpstreamTarget::Repository { repository } => {
             UpstreamSummary { from_repository: Some(repository), ..shared }
         }

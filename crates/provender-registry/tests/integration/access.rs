@@ -7,6 +7,7 @@ use provender_domain::{EventKind, FileName, PackageName, Problem, ProblemCode, S
 use provender_ecosystem::{Change, Operation, Rendition, Selection, Subject};
 use provender_registry::{Caller, NewToken, NewUpstream};
 use provender_store::EventFilter;
+use provender_testing::python::PythonUpstream;
 
 use crate::client::{form, message, publication, refused};
 use crate::{TestRegistry, hours, seconds, wheel};
@@ -128,6 +129,27 @@ async fn private_addresses_are_allowed_by_who_administers_everything() {
     add(&of_one, "a", false).await.unwrap();
     add(&of_all, "b", true).await.unwrap();
     add(&registry.operator(), "c", true).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_administers_one_repository_leads_the_server_to_public_addresses_alone() {
+    let upstream = PythonUpstream::start();
+    upstream.add(wheel("demo", "1.0"));
+    for (repository, is_reached) in [(Some("main"), false), (None, true)] {
+        let registry = TestRegistry::open().await;
+        let administrator = registry.bearer(repository, Scope::Admin, None).await;
+        let request = NewUpstream {
+            repository: "main".to_owned(),
+            ecosystem: "pypi".to_owned(),
+            url: Some(upstream.fake().url("/simple/")),
+            ..NewUpstream::default()
+        };
+        registry.registry.add_upstream(&administrator, request).await.unwrap();
+        assert_eq!(registry.main().index("demo").await.is_ok(), is_reached);
+        let registry = registry.reopened().await;
+        assert_eq!(registry.main().index("demo").await.is_ok(), is_reached);
+    }
+    assert_eq!(upstream.fake().total(), 1);
 }
 
 #[tokio::test]

@@ -138,6 +138,7 @@ fn upstream(repository: &str, name: &str, position: i64) -> Upstream {
             url: "https://upstream.example/simple/".to_owned(),
             credentials: Some("user:5ec4e7".to_owned()),
             allow_private_addresses: true,
+            is_public_only: false,
             token_realm: Some("https://auth.example".to_owned()),
         },
         watch_names: true,
