@@ -38,7 +38,7 @@ pub use log::{
     AppendError, Appended, Entry, Limits, Log, LogError, LogOptions, Placed, RETRY_AFTER,
 };
 pub use merkle::Frontier;
-pub use search::{HITS_MAX, SearchKey};
+pub use search::{HITS_MAX, Hits, SearchKey};
 pub use storage::{
     Batch, BatchError, Haste, LogState, Published, Settlement, Settler, StateStore, StorageError,
     TileStore,

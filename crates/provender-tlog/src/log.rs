@@ -11,7 +11,7 @@ use crate::audit::{self, Audit};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::merkle::{Segment, consistency, inclusion};
 use crate::note::{NoteError, NoteSigner, NoteVerifier};
-use crate::search::{Index, indexer};
+use crate::search::{Hits, Index, indexer};
 use crate::tile::{ENTRY_MAX_BYTES, TilePath};
 use crate::tree::{self, Tree};
 use crate::{
@@ -362,8 +362,20 @@ impl Log {
     /// # Errors
     /// Where the index or an entry cannot be read.
     pub async fn search(&self, key: &SearchKey) -> Result<Vec<u64>, LogError> {
+        Ok(self.search_for(key, &|_| true).await?.indexes)
+    }
+
+    /// The same of those entries alone that are meant by whoever asks, by their bytes.
+    ///
+    /// # Errors
+    /// Where the index or an entry cannot be read.
+    pub async fn search_for(
+        &self,
+        key: &SearchKey,
+        is_meant: &(dyn Fn(&[u8]) -> bool + Send + Sync),
+    ) -> Result<Hits, LogError> {
         let size = self.shared.published().await?.size;
-        Ok(self.shared.index.search(&*self.shared.tiles, size, key).await?)
+        Ok(self.shared.index.search(&*self.shared.tiles, size, key, is_meant).await?)
     }
 
     /// Reads every entry and every tile of the published tree and computes everything anew.

@@ -20,6 +20,18 @@ use segment::{Posting, SPAN, SegmentPath, covering};
 
 /// The most entries that a search gives.
 pub const HITS_MAX: usize = 1_000;
+/// The most entries with a key that are read to find those.
+const READ_MAX: usize = 10 * HITS_MAX;
+
+/// What a search found, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// Their indexes.
+    pub indexes: Vec<u64>,
+    /// Whether there may be older ones among entries that were not read: too many have the key and
+    /// are not meant.
+    pub has_more_unread: bool,
+}
 
 /// Something that entries are found by: a kind, such as `digest`, and a value. Only its hash is
 /// kept, so the index tells nobody what is in it.
@@ -62,13 +74,14 @@ impl Index {
         Self { keys, tail: Mutex::default() }
     }
 
-    /// The entries of a published tree that have this key, the newest first.
+    /// The entries of a published tree that have this key and are meant, the newest first.
     pub(crate) async fn search(
         &self,
         tiles: &dyn TileStore,
         size: u64,
         key: &SearchKey,
-    ) -> Result<Vec<u64>, ReadError> {
+        is_meant: &(dyn Fn(&[u8]) -> bool + Send + Sync),
+    ) -> Result<Hits, ReadError> {
         let short = key.short();
         let mut candidates = self.tail_candidates(tiles, size, short).await?;
         let covered = size / SPAN * SPAN;
@@ -78,11 +91,16 @@ impl Index {
         candidates.sort_unstable();
         candidates.dedup();
         let mut tree = Tree::new(tiles, size);
-        let mut hits = Vec::new();
-        for index in candidates.into_iter().rev() {
-            if (self.keys)(&tree.entry(index).await?).contains(key) {
-                hits.push(index);
-                if hits.len() == HITS_MAX {
+        let mut hits = Hits::default();
+        for (read, index) in candidates.into_iter().rev().enumerate() {
+            if read == READ_MAX {
+                hits.has_more_unread = true;
+                break;
+            }
+            let entry = tree.entry(index).await?;
+            if (self.keys)(&entry).contains(key) && is_meant(&entry) {
+                hits.indexes.push(index);
+                if hits.indexes.len() == HITS_MAX {
                     break;
                 }
             }

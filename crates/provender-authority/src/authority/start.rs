@@ -61,6 +61,7 @@ pub(super) async fn open(mut options: Options) -> Result<Authority, OpenError> {
     let public_key = log_key.public_key_der();
     let term = LogTerm::new(log.verifier(), public_key, base.origin.log(), now);
     let terms = trust::record(&base.directory.join("logs.json"), term, now)?;
+    let former_origins = terms.iter().map(|term| term.base_url.clone()).collect();
     let services = opened.with_logs(terms);
     tuf.update(&services.targets(), now)?;
     tuf.renew(now)?;
@@ -71,7 +72,8 @@ pub(super) async fn open(mut options: Options) -> Result<Authority, OpenError> {
         generations: Mutex::new(generations),
         ct_log,
         log,
-        verifier: Verifier::new(Arc::clone(&issuer), &audience, key_source),
+        verifier: Verifier::new(Arc::clone(&issuer), &audience, key_source)
+            .formerly_at(former_origins),
         issuers: RwLock::new(vec![own_issuer(&issuer, &audience)]),
         issuer,
         tuf,

@@ -27,6 +27,8 @@ const SUBJECT_LIMIT_BYTES: usize = 2048;
 /// the issuer's, it is for us, its time is now, and, with another's issuer, a rule allows it.
 pub struct Verifier {
     own: Arc<Issuer>,
+    /// Where this server was before: what it named there is its own for ever.
+    former_origins: Vec<String>,
     /// Whom our own tokens must be for.
     audience: String,
     trusted: RwLock<Arc<HashMap<IssuerUrl, Arc<Trusted>>>>,
@@ -142,7 +144,14 @@ impl Verifier {
     /// A verifier of our own tokens for this audience; others follow with [`Self::trust`].
     pub fn new(own: Arc<Issuer>, audience: &str, source: Arc<dyn KeySource>) -> Self {
         let audience = audience.to_owned();
-        Self { own, audience, trusted: RwLock::default(), source }
+        let former_origins = Vec::new();
+        Self { own, former_origins, audience, trusted: RwLock::default(), source }
+    }
+
+    /// The same of a server that was at these addresses before.
+    #[must_use]
+    pub fn formerly_at(self, former_origins: Vec<String>) -> Self {
+        Self { former_origins, ..self }
     }
 
     /// Trusts exactly these issuers from now on. Keys that were fetched of those that stay are kept. A name
@@ -194,11 +203,13 @@ impl Verifier {
         })
     }
 
-    /// Whether it is a name of the server whose issuer ours is: a URI there.
+    /// Whether it is a name of the server whose issuer ours is: a URI there, or where it was before.
     fn is_own_name(&self, san: &San) -> bool {
         let San::Uri(uri) = san else { return false };
         let origin = |text: &str| Url::parse(text).map(|url| url.origin());
-        matches!((origin(uri), origin(self.own.url().as_str())), (Ok(a), Ok(b)) if a == b)
+        let own = std::iter::once(self.own.url().as_str());
+        let mut all = own.chain(self.former_origins.iter().map(String::as_str));
+        all.any(|own| matches!((origin(uri), origin(own)), (Ok(a), Ok(b)) if a == b))
     }
 
     /// Our own tokens name what they are about themselves, and nobody else's rules count.

@@ -8,7 +8,7 @@ use provender_authority::ct::{self, LoggedCertificate};
 use provender_domain::{BlobId, Problem, ProblemCode, Timestamp};
 use provender_registry::{Caller, Registry};
 use provender_tlog::rekor::{self, HashedRekord, Material};
-use provender_tlog::{Log, SearchKey};
+use provender_tlog::{HITS_MAX, Log, SearchKey};
 
 use super::endpoint::{Context, Found, NoBody};
 use super::types::{
@@ -28,7 +28,7 @@ pub(super) async fn entries(
             places.extend(attested(&registry, &caller, &digest).await?);
             places
         }
-        (None, Some(identity)) => search(log, &rekor::identity_key(identity)).await?,
+        (None, Some(identity)) => signed_by(registry.authority(), identity).await?,
         _ => {
             let message = "entries are searched for by a digest or by an identity";
             return Err(Problem::new(ProblemCode::InvalidRequest, message));
@@ -38,10 +38,7 @@ pub(super) async fn entries(
     let published = log.checkpoint().await.map_err(|error| Problem::internal(&error))?;
     let mut found = Vec::with_capacity(places.len());
     for index in places.range(..published.size) {
-        let entry = read(registry.authority(), *index).await?;
-        if identity.is_none() || entry.identity == identity {
-            found.push(entry);
-        }
+        found.push(read(registry.authority(), *index).await?);
     }
     Ok(Found(Items { items: found }))
 }
@@ -121,6 +118,35 @@ async fn search(log: &Log, key: &SearchKey) -> Result<BTreeSet<u64>, Problem> {
     Ok(found.into_iter().collect())
 }
 
+/// Entries of whoever this server knows by this name. Others may log what names them so, too: those are
+/// passed over, and where they are too many to be, that is said, rather than that there is nothing.
+async fn signed_by(authority: &Authority, identity: &str) -> Result<BTreeSet<u64>, Problem> {
+    let is_theirs = |body: &[u8]| {
+        let entry = HashedRekord::from_body(body).ok();
+        entry.and_then(|entry| identity_of(authority, &entry)).is_some_and(|name| name == identity)
+    };
+    let found = authority.log().search_for(&rekor::identity_key(identity), &is_theirs).await;
+    let found = found.map_err(|error| Problem::internal(&error))?;
+    if found.has_more_unread && found.indexes.len() < HITS_MAX {
+        let message = "too many entries are by others who gave themselves this name; search by \
+                       digest, or among the certificates (`/log/certificates`)";
+        return Err(Problem::new(ProblemCode::TooLarge, message));
+    }
+    Ok(found.indexes.into_iter().collect())
+}
+
+/// Who signed an entry, as far as this server's own authority found that out. Whoever may publish may
+/// log what they signed, under a certificate that they made themselves: of what such a one says, nothing
+/// is repeated.
+fn identity_of(authority: &Authority, entry: &HashedRekord) -> Option<String> {
+    match &entry.verifier.material {
+        Material::Certificate(der) if authority.has_issued(der) => {
+            entry.verifier.identities().ok()?.into_iter().next()
+        }
+        Material::Certificate(_) | Material::PublicKey(_) => None,
+    }
+}
+
 /// Entries of statements about these bytes: the log itself knows the digest of each envelope alone.
 async fn attested(registry: &Registry, caller: &Caller, digest: &str) -> Result<Vec<u64>, Problem> {
     match registry.attestations(caller, digest).await {
@@ -135,13 +161,7 @@ async fn attested(registry: &Registry, caller: &Caller, digest: &str) -> Result<
 async fn read(authority: &Authority, index: u64) -> Result<LogEntry, Problem> {
     let body = authority.log().entry(index).await.map_err(|error| Problem::internal(&error))?;
     let entry = HashedRekord::from_body(&body).map_err(|error| Problem::internal(&error))?;
-    // Whoever may publish may log what they signed, under a certificate that they made themselves:
-    // of what such a one says, nothing is repeated here.
-    let identities = match &entry.verifier.material {
-        Material::Certificate(der) if authority.has_issued(der) => entry.verifier.identities(),
-        Material::Certificate(_) | Material::PublicKey(_) => Ok(Vec::new()),
-    };
-    let identity = identities.unwrap_or_default().into_iter().next();
+    let identity = identity_of(authority, &entry);
     let digest = entry.digest.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a text never fails");
         text

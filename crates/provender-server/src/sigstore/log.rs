@@ -18,6 +18,7 @@ use super::{Call, Refusal, nothing_here, problems};
 use crate::body::Body;
 use crate::credential::Credential;
 use crate::limits::LOG_REQUEST_BYTES;
+use crate::other_site::refuse_other_sites;
 use crate::server::Server;
 
 const TILE: &str = "application/octet-stream";
@@ -64,6 +65,7 @@ async fn read(log: &Log, call: &Call, path: &[&str]) -> Result<Response<Body>, R
 }
 
 async fn append(server: &Server, call: Call) -> Result<Response<Body>, Refusal> {
+    refuse_other_sites(&call.headers, &call.origin)?;
     let may_publish = may_publish(server, &call)?;
     let request = call.body.bytes(LOG_REQUEST_BYTES).await?;
     let verified = Request::parse(&request).and_then(Request::verify);

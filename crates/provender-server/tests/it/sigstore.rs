@@ -359,6 +359,11 @@ async fn the_log_takes_what_is_signed_by_somebody_known() {
     check(&request, Some(&reader), 403, Some(7)).await;
     check(&request, Some("pvd_a_b"), 401, Some(16)).await;
     check(&request, Some(&publisher), 201, None).await;
+    let bearer = format!("Bearer {publisher}");
+    let forged = [("Authorization", bearer.as_str()), ("Sec-Fetch-Site", "cross-site")];
+    let (path, body) = ("/-/log/api/v2/log/entries", request.to_string());
+    let answer = server.post_with(path, JSON, body.as_bytes(), &forged).await;
+    assert!(answer.status == 403 && answer.text().contains("another site"), "{}", answer.text());
     // A certificate of another authority says nothing here.
     let other = TestServer::start().await;
     let token = other.identity_token().await;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::segment::{Posting, SPAN, SegmentPath, covering, ending, find};
-use super::{SearchKey, encode};
+use super::{HITS_MAX, READ_MAX, SearchKey, encode};
 use crate::log::tests::open;
 use crate::testing::MemoryStore;
 use crate::{Entry, Log};
@@ -113,4 +113,35 @@ async fn the_newest_entries_are_found_by_every_server() {
     tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     assert_eq!(numbers(&two, "seven").await, [7]);
     two.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn those_who_are_not_meant_hide_nobody_silently() {
+    let store = Arc::new(MemoryStore::new());
+    let log = open(&store).await;
+    fill(&log, 7, 8).await;
+    let mut others = Vec::new();
+    for number in 0..=READ_MAX {
+        let to = log.clone();
+        others.push(tokio::spawn(async move {
+            to.append(Entry::new(format!("seven other{number}"))).await
+        }));
+        if others.len() == 1000 || number == READ_MAX {
+            for other in others.drain(..) {
+                other.await.unwrap().unwrap();
+            }
+        }
+        let key = SearchKey::new("word", b"seven");
+        let is_meant = |entry: &[u8]| !entry.starts_with(b"seven other");
+        if number == HITS_MAX || number == READ_MAX {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let found = log.search_for(&key, &is_meant).await.unwrap();
+            let is_seen = number == HITS_MAX;
+            assert_eq!(
+                (found.indexes.len(), found.has_more_unread),
+                (usize::from(is_seen), !is_seen)
+            );
+        }
+    }
+    log.close().await.unwrap();
 }

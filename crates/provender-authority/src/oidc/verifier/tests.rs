@@ -256,7 +256,9 @@ fn our_own_tokens_need_no_rule() {
 
 #[test]
 fn nobody_elses_word_gives_a_name_of_ours() {
-    let world = world();
+    let mut world = world();
+    let former = "http://former.example:8080/-/log".to_owned();
+    world.verifier = world.verifier.formerly_at(vec![former]);
     let mut entry: Value = serde_json::to_value(trusted(CI, &json!([{"sub": "**"}]))).unwrap();
     entry["claims"] = json!({"subject": {"uri": "{sub}"}});
     world.verifier.trust(vec![serde_json::from_value(entry).unwrap()]);
@@ -268,6 +270,7 @@ fn nobody_elses_word_gives_a_name_of_ours() {
     check(&format!("{origin}/main"), "OwnName");
     check(&format!("{origin}/-/tokens/ci"), "OwnName");
     check(&origin.replace("registry", "ReGistry"), "OwnName");
+    check("http://former.example:8080/main", "OwnName");
     check(&format!("{}/main", origin.replace("://", "://ada@")), "OwnName");
     for other in [format!("{origin}.example/main"), "https://ci.example/main".to_owned()] {
         check(&other, &other);
