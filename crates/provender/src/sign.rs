@@ -227,11 +227,16 @@ pub(crate) fn place(
     free.next().ok_or_else(|| usage(&format!("there are {BUNDLES_LIMIT} bundles already")))
 }
 
-/// Where bundles of this kind are found, by their numbers: `.sigstore.json`, `.2.sigstore.json`, …
+/// Where bundles of this kind are found, by their numbers: `.sigstore.json`, `.2.sigstore.json`, …, but
+/// for those of files that are called so, as `lib.so.2` beside `lib.so`.
 pub(crate) fn places(target: &Target, kind: &str) -> Result<Vec<PathBuf>> {
-    let more = (2..=BUNDLES_LIMIT).map(|number| format!("{kind}.{number}{BUNDLE_ENDING}"));
-    let endings = std::iter::once(format!("{kind}{BUNDLE_ENDING}")).chain(more);
-    endings.map(|ending| target.beside(&ending)).collect()
+    let mut places = vec![target.beside(&format!("{kind}{BUNDLE_ENDING}"))?];
+    for number in 2..=BUNDLES_LIMIT {
+        if !target.beside(&format!("{kind}.{number}"))?.exists() {
+            places.push(target.beside(&format!("{kind}.{number}{BUNDLE_ENDING}"))?);
+        }
+    }
+    Ok(places)
 }
 
 /// Refuses what would be written into a folder that is signed: it would never verify.

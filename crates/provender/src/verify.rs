@@ -126,7 +126,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         Err(Ok(failure)) => return Err(failure.into()),
         Err(Err(error)) => return Err(error),
     };
-    let (mut refused, mut missing) = (Vec::new(), Vec::new());
+    let (mut refused, mut missing, mut failed) = (Vec::new(), Vec::new(), None);
     for file in &options.files {
         let checked = match &verifier {
             Ok(verifier) => check_one(file, &options.bundle, target, verifier, &policy).await,
@@ -138,7 +138,11 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
                 missing.push(format!("{error:#}"));
                 continue;
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                missing.push(format!("{error:#}"));
+                failed.get_or_insert(error);
+                continue;
+            }
         };
         if let Some(fault) = &checked.fault {
             refused.push(format!("{}: {}", printable(&checked.file), fault.reason));
@@ -149,11 +153,12 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     }
     let is_refused = !refused.is_empty();
     refused.append(&mut missing);
-    let told = refused.join("\n");
-    match told.is_empty() {
-        true => Ok(()),
-        false if is_refused => Err(Failure::Refused(told).into()),
-        false => Err(Failure::NotFound(told).into()),
+    match (refused.as_slice(), failed) {
+        ([], _) => Ok(()),
+        (told, _) if is_refused => Err(Failure::Refused(told.join("\n")).into()),
+        ([_], Some(error)) => Err(error),
+        (told, Some(error)) => Err(error.context(told.join("\n"))),
+        (told, None) => Err(Failure::NotFound(told.join("\n")).into()),
     }
 }
 

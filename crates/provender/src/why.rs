@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::artifact::Target;
 use crate::data;
+use crate::ecosystems;
 use crate::exit::Failure;
 use crate::instance::{Instance, token_of_environment, usage};
 use crate::output::{Output, Style, moment, printable};
@@ -169,11 +170,20 @@ impl FileEvidence {
     }
 }
 
+/// The SHA-256 in a package URL, where its kind has files that are called by it.
+fn digest_in(purl: &provender_domain::Purl) -> Option<Digest> {
+    let digest = ecosystems::all().iter().find_map(|ecosystem| {
+        let file = ecosystem.read_purl(purl)?.file?;
+        ecosystem.digest_of_file(&file)
+    });
+    digest.filter(|digest| digest.algorithm() == Algorithm::Sha256)
+}
+
 /// A file is known by its digest.
 fn subject(given: &str) -> Result<Subject> {
     if given.starts_with("pkg:") {
         return match given.parse::<provender_domain::Purl>() {
-            Ok(purl) => Ok(Subject::named(purl.to_string())),
+            Ok(purl) => Ok(Subject { digest: digest_in(&purl), text: purl.to_string() }),
             Err(error) => Err(usage(&format!("{given}: {error}"))),
         };
     }
@@ -303,6 +313,8 @@ mod tests {
         };
         let hexadecimal = "ab".repeat(32);
         let digest = format!("sha256:{hexadecimal}");
+        let image = subject(&format!("pkg:oci/app@sha256%3A{hexadecimal}")).unwrap();
+        assert_eq!(image.digest, Some(digest.parse().unwrap()));
         check(&hexadecimal, Some(&digest), true);
         check(&digest, Some(&digest), true);
         check("pkg:generic/a@1", Some("pkg:generic/a@1"), false);

@@ -35,6 +35,41 @@ fn every_file_is_told_of() {
 }
 
 #[test]
+fn what_reads_as_a_number_may_belong_to_a_file_of_its_own() {
+    let bench = Bench::new();
+    for name in ["lib.so", "lib.so.3"] {
+        std::fs::write(bench.at(name), name).unwrap();
+    }
+    bench.trusting().ask(&["sign", "lib.so", "lib.so.3"]).ok();
+    bench.ask(&["sign", "--add", "lib.so"]).ok();
+    assert!(bench.at("lib.so.2.sigstore.json").exists());
+    bench.ask(&["sign", "--add", "lib.so"]).ok();
+    assert!(bench.at("lib.so.4.sigstore.json").exists());
+    bench.run(&["verify", "--trust", "trust.json", "lib.so", "lib.so.3"]).ok();
+}
+
+#[test]
+fn what_cannot_be_read_hides_no_refusal() {
+    let bench = Bench::new();
+    for name in ["changed.bin", "good.bin"] {
+        std::fs::write(bench.at(name), name).unwrap();
+    }
+    bench.trusting().ask(&["sign", "firmware.bin", "changed.bin", "good.bin"]).ok();
+    std::fs::write(bench.at("changed.bin"), "other").unwrap();
+    std::fs::remove_file(bench.at("firmware.bin.sigstore.json")).unwrap();
+    std::fs::create_dir(bench.at("firmware.bin.sigstore.json")).unwrap();
+    let verify =
+        |files: &[&str]| bench.run(&[&["verify", "--trust", "trust.json"], files].concat());
+    let ran = verify(&["changed.bin", "firmware.bin", "good.bin"]);
+    assert_eq!(ran.status, 4, "{ran:?}");
+    for part in ["changed.bin: it is not", "firmware.bin.sigstore.json"] {
+        assert!(ran.stderr.contains(part), "{part}: {ran:?}");
+    }
+    assert!(ran.stdout.contains("good.bin: verified"), "{ran:?}");
+    verify(&["firmware.bin", "good.bin"]).failed(1);
+}
+
+#[test]
 fn every_refusal_is_an_object() {
     let bench = Bench::new();
     bench.trusting().ask(&["sign", "firmware.bin"]).ok();
