@@ -172,9 +172,11 @@ impl FakeUpstream {
         let mut switch = self.inner.switch.lock().await;
         match std::mem::replace(&mut *switch, Switch::Between) {
             Switch::Online { stop, accepting } => {
+                // Before the other lets go of it: somebody else might be given the port between.
+                let socket = bind(self.inner.address);
                 drop(stop);
                 accepting.await.expect("the accepting task does not panic");
-                *switch = Switch::Offline(bind(self.inner.address));
+                *switch = Switch::Offline(socket);
             }
             other => *switch = other,
         }
@@ -218,6 +220,7 @@ impl Script {
 fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("sockets can be made");
     socket.set_reuseaddr(true).expect("a new socket takes options");
+    socket.set_reuseport(true).expect("a new socket takes options");
     socket.bind(address).expect("the loopback port can be bound");
     socket
 }
