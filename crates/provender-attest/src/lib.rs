@@ -39,7 +39,7 @@ pub use sign::{CertificateRequest, SignError, Signer, SigningBackend};
 pub use statement::{
     PREDICATE_RELEASE, PREDICATE_SIGNATURE, PREDICATE_VERIFICATION_SUMMARY, Release,
     ResourceDescriptor, STATEMENT_LIMIT_BYTES, Statement, StatementError, Subject,
-    VerificationResult, VerificationSummary,
+    VerificationResult, VerificationSummary, summarize,
 };
 pub use timestamp::{TimestampError, TimestampRequest};
 pub use trust::{TRUST_ROOT_LIMIT_BYTES, TrustError, TrustRoot, TrustedLog};

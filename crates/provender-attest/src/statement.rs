@@ -52,6 +52,22 @@ pub struct Subject {
     pub digest: BTreeMap<String, String>,
 }
 
+/// What a predicate of a known type says, in a line for people; `None` of one that is not known
+/// here, or lacks what it has to have.
+pub fn summarize(predicate_type: &str, predicate: &Value) -> Option<String> {
+    let text = |name: &str| predicate[name].as_str();
+    match predicate_type {
+        PREDICATE_RELEASE => Some(format!("part of {}", text("purl")?)),
+        PREDICATE_VERIFICATION_SUMMARY => Some(format!(
+            "{} by {}, from {}",
+            text("verificationResult")?,
+            predicate["verifier"]["id"].as_str()?,
+            text("resourceUri")?,
+        )),
+        _ => None,
+    }
+}
+
 /// Why bytes are no statement.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {

@@ -9,6 +9,7 @@ mod pip;
 mod toml;
 mod uv;
 
+use provender_domain::PackageName;
 use provender_ecosystem::{ClientSetup, Endpoint, Named, Probe, ProbeSource};
 use url::{Host, Url};
 
@@ -101,22 +102,19 @@ fn is_web(url: &str) -> bool {
 
 /// Commands that work when pasted, for each client.
 pub(crate) fn client_setup(endpoint: &Endpoint<'_>) -> Vec<ClientSetup> {
-    let root = format!("{}/{}/pypi", endpoint.origin, endpoint.repository);
-    let trust = plain_http_host(endpoint.origin);
-    let pip_trust = trust.as_deref().map(|host| format!(" --trusted-host {host}"));
-    let pip_trust = pip_trust.unwrap_or_default();
-    let pip_trust_always = trust
+    let root = root(endpoint);
+    let pip_trust_always = plain_http_host(endpoint.origin)
         .map(|host| format!(" && pip config set global.trusted-host {host}"))
         .unwrap_or_default();
-    let setup = |client, purpose, command| ClientSetup { client, purpose, command };
+    let [pip, uv] = installing(endpoint, "NAME");
     vec![
-        setup("pip", "install", format!("pip install --index-url {root}/simple/{pip_trust} NAME")),
+        pip,
         setup(
             "pip",
             "configure",
             format!("pip config set global.index-url {root}/simple/{pip_trust_always}"),
         ),
-        setup("uv", "install", format!("uv pip install --default-index {root}/simple/ NAME")),
+        uv,
         setup("uv", "configure", format!("export UV_DEFAULT_INDEX={root}/simple/")),
         setup(
             "twine",
@@ -129,6 +127,29 @@ pub(crate) fn client_setup(endpoint: &Endpoint<'_>) -> Vec<ClientSetup> {
             format!("uv publish --publish-url {root}/legacy/ --username __token__ dist/*"),
         ),
     ]
+}
+
+/// How to install a package.
+pub(crate) fn client_fetch(endpoint: &Endpoint<'_>, package: &PackageName) -> Vec<ClientSetup> {
+    installing(endpoint, package.as_str()).into()
+}
+
+fn installing(endpoint: &Endpoint<'_>, name: &str) -> [ClientSetup; 2] {
+    let root = root(endpoint);
+    let trust = plain_http_host(endpoint.origin);
+    let trust = trust.map(|host| format!(" --trusted-host {host}")).unwrap_or_default();
+    [
+        setup("pip", "install", format!("pip install --index-url {root}/simple/{trust} {name}")),
+        setup("uv", "install", format!("uv pip install --default-index {root}/simple/ {name}")),
+    ]
+}
+
+fn root(endpoint: &Endpoint<'_>) -> String {
+    format!("{}/{}/pypi", endpoint.origin, endpoint.repository)
+}
+
+fn setup(client: &'static str, purpose: &'static str, command: String) -> ClientSetup {
+    ClientSetup { client, purpose, command }
 }
 
 /// The host and port that pip has to be told to trust: those of plain HTTP, but for this machine's

@@ -37,6 +37,7 @@ pub mod attribute;
 
 mod archive;
 mod attestation;
+mod description;
 mod discovery;
 mod error;
 mod file_name;
@@ -49,10 +50,11 @@ mod upstream;
 mod version;
 
 use provender_domain::{
-    EcosystemId, FileName, Listing, NameError, NamePattern, PackageName, Problem, Version,
+    EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName, Problem, Tag,
+    Version,
 };
 use provender_ecosystem::{
-    Archive, Attested, ClientSetup, Depth, Document, Ecosystem, Endpoint, Expected, Form,
+    Archive, Attested, ClientSetup, Depth, Detail, Document, Ecosystem, Endpoint, Expected, Form,
     InspectError, Inspection, Operation, Probe, ProblemDocument, Publication, Rendition,
     RequestHead, UpstreamDocument, UpstreamFormatError, UpstreamRequest, View,
 };
@@ -77,6 +79,19 @@ impl Ecosystem for Pypi {
 
     fn client_setup(&self, endpoint: &Endpoint) -> Vec<ClientSetup> {
         discovery::client_setup(endpoint)
+    }
+
+    fn client_fetch(
+        &self,
+        endpoint: &Endpoint<'_>,
+        package: &PackageName,
+        _: Option<&Tag>,
+    ) -> Vec<ClientSetup> {
+        discovery::client_fetch(endpoint, package)
+    }
+
+    fn details(&self, file: &File) -> Vec<(&'static str, Detail)> {
+        description::of(file)
     }
 
     fn package_name(&self, raw: &str) -> Result<PackageName, NameError> {

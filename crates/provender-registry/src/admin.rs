@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod attest;
+pub(crate) mod chain;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod issuers;

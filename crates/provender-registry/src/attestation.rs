@@ -225,6 +225,11 @@ pub(crate) fn check_kept_already(
 
 /// A link of the chain that broke, with its causes: all of it is about what the publisher sent.
 fn invalid(error: &(dyn std::error::Error + 'static)) -> Problem {
+    refused(&with_causes(error))
+}
+
+/// An error and its causes as one line.
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -232,7 +237,7 @@ fn invalid(error: &(dyn std::error::Error + 'static)) -> Problem {
         message.push_str(&cause.to_string());
         source = cause.source();
     }
-    refused(&message.replace(char::is_control, " "))
+    message.replace(char::is_control, " ")
 }
 
 fn refused(message: &str) -> Problem {

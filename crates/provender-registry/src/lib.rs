@@ -74,6 +74,7 @@ mod upload;
 pub use access::{Authorized, Caller};
 pub use admin::accounts::{Account, AccountChange, NewAccount, Password};
 pub use admin::attest::{FileNamed, KeptAttestation, ReferencedFile};
+pub use admin::chain::Link;
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
 

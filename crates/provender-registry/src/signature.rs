@@ -7,7 +7,9 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use provender_attest::{Artifact, Bundle, Policy, SignedBy, TrustRoot, Verifier};
+use provender_attest::{
+    Artifact, Bundle, Policy, SignedBy, TrustRoot, Verified, Verifier, VerifyError,
+};
 use provender_domain::{
     BlobId, Digest, FileName, FileState, KeptFile, Problem, ProblemCode, SignatureRule, Signer,
 };
@@ -44,10 +46,10 @@ pub(crate) const EVIDENCE: &str = ":evidence";
 
 /// A signature.
 #[derive(Debug, Clone)]
-struct Proof {
-    bundle: Bundle,
+pub(crate) struct Proof {
+    pub(crate) bundle: Bundle,
     /// What is signed, where that is not the file itself but a text that names it.
-    text: Option<Bytes>,
+    pub(crate) text: Option<Bytes>,
 }
 
 impl Query {
@@ -291,9 +293,7 @@ impl Registry {
         if proofs.is_empty() {
             return Ok(Vec::new());
         }
-        let mut roots: Vec<String> = rules.iter().filter_map(|rule| rule.trust.clone()).collect();
-        roots.sort();
-        roots.dedup();
+        let roots = roots_of(rules);
         let (own, digest) = (self.attestation_verifier()?, blob.digest());
         let (state, origin) = (self.state(), self.authority().origin().clone());
         let is_ours = move |signer: &Signer| {
@@ -302,10 +302,7 @@ impl Registry {
         };
         // Verified again: whom is trusted may have changed since it came in.
         let verify = move || {
-            let mut verifiers = Vec::with_capacity(roots.len());
-            for trust in roots {
-                verifiers.push((verifier_by(&trust)?, trust));
-            }
+            let verifiers = verifiers_by(roots)?;
             let mut signers = Vec::new();
             for proof in proofs {
                 let by_own = proof.signer(&own, &digest, None);
@@ -331,10 +328,18 @@ impl Proof {
         digest: &Digest,
         trust: Option<String>,
     ) -> Option<Signer> {
+        signer(&self.verify(verifier, digest).ok()?.signed_by, trust)
+    }
+
+    /// What this proves, by a trust root. That a text names these bytes was looked at before.
+    pub(crate) fn verify(
+        &self,
+        verifier: &Verifier,
+        digest: &Digest,
+    ) -> Result<Verified, VerifyError> {
         let signed = self.text.as_ref().map(|text| Artifact::Bytes(text));
         let artifact = signed.unwrap_or(Artifact::Digest(digest));
-        let proved = verifier.verify(&self.bundle, artifact, &Policy::anybody()).ok()?;
-        signer(&proved.signed_by, trust)
+        verifier.verify(&self.bundle, artifact, &Policy::anybody())
     }
 }
 
@@ -366,6 +371,19 @@ impl Covering {
 
 /// Largest trust root that a rule may name, in bytes.
 const TRUST_LIMIT_BYTES: usize = 64 << 10;
+
+/// The trust roots that rules name, each once.
+pub(crate) fn roots_of(rules: &[SignatureRule]) -> Vec<String> {
+    let mut roots: Vec<String> = rules.iter().filter_map(|rule| rule.trust.clone()).collect();
+    roots.sort();
+    roots.dedup();
+    roots
+}
+
+/// A verifier by each of these trust roots, with its text.
+pub(crate) fn verifiers_by(roots: Vec<String>) -> Result<Vec<(Verifier, String)>, Problem> {
+    roots.into_iter().map(|root| Ok((verifier_by(&root)?, root))).collect()
+}
 
 /// A verifier by the text of a trust root.
 pub(crate) fn verifier_by(text: &str) -> Result<Verifier, Problem> {

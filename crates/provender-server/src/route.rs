@@ -69,7 +69,11 @@ async fn route(
         [] => own(server, connection, parts, segments, body).await,
         [first, ..] if first == "-" => own(server, connection, parts, segments, body).await,
         _ => {
-            let Some(address) = Address::read(server.registry(), &path) else {
+            let address = match Address::read(server.registry(), &path) {
+                Some(Address::Unknown { .. }) if is_visit(parts) => None,
+                address => address,
+            };
+            let Some(address) = address else {
                 let caller = identify(server, connection, &parts.headers)?;
                 return page(server, connection, &caller, parts, segments, body).await;
             };
@@ -77,6 +81,11 @@ async fn route(
             protocol::answer(server, connection, parts, address, unread).await
         }
     }
+}
+
+/// Whether somebody looks with a browser: at what they know by the name that clients use, maybe.
+fn is_visit(parts: &Parts) -> bool {
+    matches!(parts.method, Method::GET | Method::HEAD) && ui::wants_page(&parts.headers)
 }
 
 /// Everything of Sigstore's, whose credentials are not those of packages.

@@ -1,6 +1,6 @@
 //! What a bundle proved, for people and for programs.
 
-use provender_attest::{SignedBy, TimeSource, Verified, VerifyError};
+use provender_attest::{SignedBy, TimeSource, Verified, VerifyError, summarize};
 use provender_domain::Timestamp;
 use serde::Serialize;
 
@@ -134,17 +134,7 @@ impl Proof {
     /// What known statements say, in a line.
     fn summary(&self) -> Option<String> {
         let predicate = self.predicate.as_ref()?;
-        let text = |name: &str| predicate[name].as_str();
-        match self.predicate_type.as_deref()? {
-            provender_attest::PREDICATE_RELEASE => Some(format!("part of {}", text("purl")?)),
-            provender_attest::PREDICATE_VERIFICATION_SUMMARY => Some(format!(
-                "{} by {}, from {}",
-                text("verificationResult")?,
-                predicate["verifier"]["id"].as_str()?,
-                text("resourceUri")?,
-            )),
-            _ => None,
-        }
+        summarize(self.predicate_type.as_deref()?, predicate)
     }
 
     /// What was left open, for people.

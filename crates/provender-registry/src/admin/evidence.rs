@@ -272,7 +272,7 @@ impl Registry {
             || caller.holds(Scope::Read, Some(&key.repository), Some(&key.package))
     }
 
-    async fn file_evidence(
+    pub(super) async fn file_evidence(
         &self,
         caller: &Caller,
         file: &FileKey,

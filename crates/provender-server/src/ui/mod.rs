@@ -5,6 +5,7 @@
 //! repositories and no events.
 
 mod contents;
+mod file;
 mod home;
 mod package;
 mod page;
@@ -16,7 +17,7 @@ mod tags;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use provender_domain::{Problem, ProblemCode};
-use provender_registry::{Caller, Registry};
+use provender_registry::{Caller, FileNamed, Registry};
 
 use crate::body::Body;
 use crate::request::ApiRequest;
@@ -68,21 +69,50 @@ async fn answer(visit: &Visit<'_>, path: &[&str]) -> Result<Response<Body>, Prob
         ["-", "assets", "icon.svg"] => Ok(asset("image/svg+xml", page::ICON)),
         ["-", "ui", repository] => repository::page(visit, repository).await.map(page::respond),
         ["-", "ui", repository, ecosystem, package @ ..] if !package.is_empty() => {
-            package::page(visit, repository, ecosystem, &package.join("/")).await.map(page::respond)
+            let package = package.join("/");
+            let page = match visit.query_value("file") {
+                None => package::page(visit, repository, ecosystem, &package).await,
+                Some(file) => {
+                    file::page(visit, FileNamed { repository, ecosystem, package: &package, file })
+                        .await
+                }
+            };
+            page.map(page::respond)
         }
         ["-", ..] => Err(Problem::not_found("there is no such page")),
-        [repository, ..] => {
+        [repository, name @ ..] => {
             visit.registry.may_read(visit.caller, repository)?;
-            redirect(&page::repository_path(repository))
+            redirect(&match name {
+                [] => page::repository_path(repository),
+                name => page_of(visit, repository, &name.join("/")).await?,
+            })
         }
     }
+}
+
+/// The page of what somebody names in a browser as clients of some ecosystem would: a package, or
+/// a tag or a digest of it.
+async fn page_of(visit: &Visit<'_>, repository: &str, name: &str) -> Result<String, Problem> {
+    let untagged = name.split_once('@').map_or(name, |(package, _)| package);
+    let untagged = match untagged.rsplit_once(':') {
+        Some((package, tag)) if !tag.contains('/') => package,
+        _ => untagged,
+    };
+    for ecosystem in visit.registry.ecosystems() {
+        let id = ecosystem.id();
+        let found = visit.registry.package(visit.caller, repository, id.as_str(), untagged).await;
+        if let Ok(found) = found {
+            return Ok(page::package_path(repository, id.as_str(), found.package.as_str()));
+        }
+    }
+    Err(Problem::not_found(format!("nothing in {repository} is called {untagged:?}")))
 }
 
 fn is_for_visitors(problem: &Problem) -> bool {
     matches!(problem.code, ProblemCode::NotFound | ProblemCode::AuthenticationRequired)
 }
 
-fn wants_page(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }

@@ -2,9 +2,12 @@
 
 use maud::{Markup, html};
 use provender_domain::{FileState, KeptFile, Origin, Problem};
-use provender_registry::FileReport;
+use provender_ecosystem::{Ecosystem, Endpoint};
+use provender_registry::{FileReport, PackageReport};
 
-use super::page::{Step, layout, moment, origin_badge, package_path, repository_path, size};
+use super::page::{
+    Step, file_path, layout, moment, origin_badge, package_path, repository_path, setup_list, size,
+};
 use super::{Visit, contents, tags};
 
 pub(super) async fn page(
@@ -36,7 +39,8 @@ pub(super) async fn page(
         @if contents::is_by_digest(&**known, &report.files) {
             (contents::sections(visit, &**known, &report.files))
         } @else {
-            (by_version(visit, &report.files))
+            (commands(visit, &**known, &report))
+            (by_version(visit, &**known, &report.files))
         }
     };
     Ok(layout(visit, &steps, &content))
@@ -63,7 +67,17 @@ fn standing(origin: Option<&Origin>, is_owned: bool) -> Markup {
     }
 }
 
-fn by_version(visit: &Visit<'_>, files: &[FileReport]) -> Markup {
+/// How to get it.
+fn commands(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, report: &PackageReport) -> Markup {
+    let is_served = |file: &FileReport| file.kept.state == FileState::Present;
+    if !report.files.iter().any(is_served) {
+        return html! {};
+    }
+    let endpoint = Endpoint { origin: visit.origin, repository: report.repository.as_str() };
+    setup_list(&ecosystem.client_fetch(&endpoint, &report.package, None))
+}
+
+fn by_version(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, files: &[FileReport]) -> Markup {
     html! {
         section {
             h2 { "Files " span.count { (files.len()) } }
@@ -71,7 +85,10 @@ fn by_version(visit: &Visit<'_>, files: &[FileReport]) -> Markup {
             @for group in versions(files) {
                 article.card.version {
                     header { h3 { (group.version) } }
-                    @for file in &group.files { (file_entry(visit, file)) }
+                    @for file in &group.files {
+                        (file_entry(visit, file))
+                        (tags::details(ecosystem, file))
+                    }
                 }
             }
         }
@@ -106,7 +123,12 @@ pub(super) fn file_entry(visit: &Visit<'_>, report: &FileReport) -> Markup {
     let publisher = kept.publisher.as_ref().filter(|_| !visit.caller.is_anonymous());
     html! {
         div.file {
-            p.name { (kept.file.name) " " (state(kept)) }
+            p.name {
+                a href=(file_path(report)) title="Where it is from and who signed it" {
+                    (kept.file.name)
+                }
+                " " (state(kept))
+            }
             @for reason in report.verdict.reasons() { p.reason { (reason.message) } }
             @if let Some(reason) = kept.file.yank.as_ref().and_then(|yank| yank.reason.as_ref()) {
                 p.reason.yank { "Yanked: " (reason) }

@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderValue, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use provender_domain::{Origin, Timestamp};
-use provender_ecosystem::{Ecosystem, Endpoint};
+use provender_ecosystem::{ClientSetup, Ecosystem, Endpoint};
+
+use provender_registry::FileReport;
 
 use super::Visit;
 use crate::body::Body;
@@ -118,6 +120,13 @@ pub(super) fn package_path(repository: &str, ecosystem: &str, package: &str) -> 
     format!("{}/{}/{}", repository_path(repository), segment(ecosystem), segments.join("/"))
 }
 
+/// The page of one file of a package.
+pub(super) fn file_path(report: &FileReport) -> String {
+    let package =
+        package_path(report.repository.as_str(), &report.ecosystem, report.package.as_str());
+    format!("{package}?file={}", segment(report.kept.file.name.as_str()))
+}
+
 fn segment(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
@@ -129,9 +138,14 @@ pub(super) fn client_setup(
     repository: &str,
 ) -> Markup {
     let endpoint = Endpoint { origin: visit.origin, repository };
+    setup_list(&ecosystem.client_setup(&endpoint))
+}
+
+/// What to type, for each client.
+pub(super) fn setup_list(commands: &[ClientSetup]) -> Markup {
     html! {
         dl.setup {
-            @for setup in ecosystem.client_setup(&endpoint) {
+            @for setup in commands {
                 div {
                     dt { (setup.client) " " span.purpose { (setup.purpose) } }
                     dd { code.command title="One click selects it all" { (setup.command) } }

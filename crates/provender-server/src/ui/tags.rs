@@ -10,7 +10,7 @@ use provender_registry::{FileReport, PackageReport};
 use provender_store::{TagChange, TagRow};
 
 use super::Visit;
-use super::page::{moment, size};
+use super::page::{moment, setup_list, size};
 
 /// Tags that are shown, the latest moved first, those of signatures last.
 const TAGS_SHOWN: usize = 100;
@@ -58,14 +58,7 @@ pub(super) async fn section(
         section {
             h2 { "Tags " span.count { (tags.len()) } }
             @if !commands.is_empty() {
-                dl.setup {
-                    @for setup in commands {
-                        div {
-                            dt { (setup.client) " " span.purpose { (setup.purpose) } }
-                            dd { code.command title="One click selects it all" { (setup.command) } }
-                        }
-                    }
-                }
+                (setup_list(&commands))
             }
             @if tags.is_empty() { p.empty { "No tag is left." } } @else {
                 (table(ecosystem, &shown, &signers))
@@ -163,7 +156,7 @@ pub(super) fn short(name: &FileName) -> Markup {
     html! { code title=(name) { (shortened(name.as_str())) } }
 }
 
-fn shortened(name: &str) -> String {
+pub(super) fn shortened(name: &str) -> String {
     let is_digest = |text: &str| text.len() >= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
     match name.rsplit_once(':') {
         Some((before, digest)) if is_digest(digest) => {

@@ -242,6 +242,28 @@ fn pages_with_tags() {
     assert!(!page.contains("token first administrator"), "{page}");
     let (_, page) = port.house.visit("/-/ui/main/oci/team/app", Some(&port.token));
     assert!(page.contains("token first administrator"), "{page}");
+
+    let (status, page) = port.house.visit(
+        &format!("/-/ui/main/oci/team/app?file=manifest%40{}", one.replace(':', "%3A")),
+        None,
+    );
+    assert_eq!(status, 200);
+    for part in [
+        format!("<h1>{short}</h1>").as_str(),
+        "<h3>Release</h3>",
+        "<h3>Signature</h3>",
+        "/-/tokens/first%20administrator</strong>",
+        "Signed and attested <span class=\"count\">2<",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    for reference in ["app", "app:latest", &format!("app@{one}")] {
+        assert_eq!(
+            port.house.visit(&format!("/main/team/{reference}"), None).0,
+            303,
+            "{reference}"
+        );
+    }
 }
 
 #[test]

@@ -19,6 +19,72 @@ fn what_strangers_wrote_is_shown_as_text() {
 }
 
 #[test]
+fn a_file_and_who_signed_it() {
+    let house = House::start(&[]);
+    let token = house.first_token().unwrap();
+    assert_eq!(house.publish(token, "demo", "1.0"), 200);
+    let path = "/-/ui/main/pypi/demo?file=demo-1.0-py3-none-any.whl";
+    let (_, package) = house.visit("/-/ui/main/pypi/demo", None);
+    assert!(package.contains(&format!("href=\"{path}\"")), "{package}");
+    assert!(package.contains("/main/pypi/simple/ demo</code>"), "{package}");
+    let (status, page) = house.visit(path, None);
+    assert_eq!(status, 200);
+    for part in [
+        "Published here, and kept since",
+        "pkg:pypi/demo@1.0?file_name=demo-1.0-py3-none-any.whl",
+        "Signed and attested <span class=\"count\">1<",
+        "<h3>Release</h3><span class=\"badge served\">verified just now<",
+        "/main</strong>",
+        "says a timestamp authority",
+        ", entry 0 of 1<",
+        "part of pkg:pypi/demo@1.0<",
+        "no witness was asked",
+        "provender why sha256:",
+        "What happened to it <span class=\"count\">1<",
+        "demo-1.0-py3-none-any.whl was published",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("first administrator"), "{page}");
+    let (_, page) = house.visit(path, Some(token));
+    assert!(page.contains("token first administrator"), "{page}");
+    let missing = house.visit("/-/ui/main/pypi/demo?file=demo-2.0-py3-none-any.whl", None);
+    assert!(missing.0 == 404 && missing.1.contains("nothing is kept of demo-2.0"), "{missing:?}");
+    let hostile = house.visit("/-/ui/main/pypi/demo?file=%3Cscript%3E", None);
+    assert!(hostile.0 == 404 && !hostile.1.contains("<script"), "{hostile:?}");
+}
+
+#[test]
+fn what_clients_call_a_package_leads_to_its_page() {
+    let house = House::start(&[]);
+    let token = house.first_token().unwrap();
+    assert_eq!(house.publish(token, "demo", "1.0"), 200);
+    house.run(&["repo", "create", "team"]).ok();
+    let leads_to = |path: &str| {
+        let (head, _) =
+            house.whole_answer(&format!("GET {path} HTTP/1.1\r\nAccept: text/html\r\n"));
+        let status = head.split(' ').nth(1).unwrap().to_owned();
+        let location = head.lines().find_map(|line| line.strip_prefix("location: "));
+        (status, location.unwrap_or_default().to_owned())
+    };
+    let page = |path: &str| ("303".to_owned(), path.to_owned());
+    assert_eq!(leads_to("/main/demo"), page("/-/ui/main/pypi/demo"));
+    assert_eq!(leads_to("/main/Demo:1.0"), page("/-/ui/main/pypi/demo"));
+    assert_eq!(leads_to("/main/nothing").0, "404");
+    assert_eq!(leads_to("/team/demo").0, "401");
+    assert!(house.visit("/main/%3Cscript%3E/x", None).1.contains("&lt;script&gt;"));
+    // A program is told so, and no page.
+    let (head, body) = house.whole_answer("GET /main/demo HTTP/1.1\r\nAccept: */*\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 404") && body.contains("knows no ecosystem"),
+        "{head} {body}"
+    );
+    let (head, _) = house
+        .whole_answer("POST /main/demo HTTP/1.1\r\nAccept: text/html\r\nContent-Length: 0\r\n");
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+}
+
+#[test]
 fn pages_of_a_repository() {
     let house = House::start(&[]);
     let token = house.first_token().unwrap();

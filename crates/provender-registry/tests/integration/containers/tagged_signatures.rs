@@ -4,7 +4,8 @@ use provender_attest::{Bundle, Policy, SignedBy, TrustRoot, Verifier, VerifyErro
 use provender_authority::oidc::San;
 use provender_authority::testing::{PromisingLog, simple_signing};
 use provender_domain::{ProblemCode, Visibility};
-use provender_registry::TaggedBundle;
+use provender_registry::{FileNamed, Link, TaggedBundle};
+use provender_store::AttestationSource;
 use serde_json::{Value, json};
 
 use super::image::{CONFIG, MANIFEST, descriptor};
@@ -138,6 +139,46 @@ async fn whoever_may_read_the_image_gets_them_to_verify() {
     assert_eq!(ask(registry.anonymous(), &image).await, []);
     let denied = api.tagged_signatures_over(&registry.operator(), "pkg:oci/app").await;
     assert_eq!(denied.unwrap_err().code, ProblemCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn the_chain_tells_what_each_signature_proves() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let log = PromisingLog::default();
+    let by_ann = signature(&registry, &log, &image.manifest, ANN).await;
+    shelf.push("team/app", &tag(&image.manifest), &list(&[by_ann])).await.unwrap();
+    let api = &registry.registry;
+    let file = format!("manifest@{}", image.digest());
+    let named =
+        FileNamed { repository: "main", ecosystem: "oci", package: "team/app", file: &file };
+    let signers = async || {
+        let (_, links) = api.chain_of(&registry.anonymous(), named).await.unwrap();
+        let signer = |link: Link| {
+            let proved = link.outcome.map(|verified| match verified.signed_by {
+                SignedBy::Certificate { identity, .. } => identity.to_string(),
+                SignedBy::Key { .. } => panic!("it was signed with a certificate"),
+            });
+            (link.source, proved)
+        };
+        links.into_iter().map(signer).collect::<Vec<_>>()
+    };
+    let own = api.authority().origin().repository("main");
+    let found = signers().await;
+    assert_eq!(found[0], (Some(AttestationSource::Ours), Ok(own.clone())));
+    // This server's own root knows nothing of that log.
+    let (source, refused) = &found[1];
+    assert!(source.is_none() && refused.as_ref().unwrap_err().contains("log"), "{refused:?}");
+    ask_by(&registry, "team/", ANN, Some(root(&registry, &log))).await;
+    let found = signers().await;
+    assert_eq!(found, [(Some(AttestationSource::Ours), Ok(own)), (None, Ok(ANN.to_owned()))]);
+
+    let ask = async |named| api.chain_of(&registry.anonymous(), named).await.unwrap_err().code;
+    assert_eq!(ask(FileNamed { file: "manifest@sha256:0", ..named }).await, ProblemCode::NotFound);
+    assert_eq!(ask(FileNamed { package: "team/b", ..named }).await, ProblemCode::NotFound);
+    api.set_visibility(&registry.operator(), "main", Visibility::Private).await.unwrap();
+    assert_eq!(ask(named).await, ProblemCode::AuthenticationRequired);
 }
 
 #[tokio::test]
