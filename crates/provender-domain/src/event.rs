@@ -78,6 +78,8 @@ pub enum EventKind {
     DigestMismatch,
     /// Red flag: an upstream now promises other bytes for a file that is kept.
     UpstreamChanged,
+    /// Red flag: an upstream withholds a package that it had, as it suspects it.
+    UpstreamQuarantined,
     /// Red flag: an archive is hostile, or contradicts its own name or index.
     ArchiveRefused,
     /// Red flag: an upstream has a package of a name that is owned or published here.
@@ -106,7 +108,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::Initialized,
         Self::Published,
         Self::Mirrored,
@@ -142,6 +144,7 @@ impl EventKind {
         Self::RootKeysExported,
         Self::DigestMismatch,
         Self::UpstreamChanged,
+        Self::UpstreamQuarantined,
         Self::ArchiveRefused,
         Self::Namesake,
         Self::OriginConflict,
@@ -194,6 +197,7 @@ impl EventKind {
             Self::RootKeysExported => "root-keys-exported",
             Self::DigestMismatch => "digest-mismatch",
             Self::UpstreamChanged => "upstream-changed",
+            Self::UpstreamQuarantined => "upstream-quarantined",
             Self::ArchiveRefused => "archive-refused",
             Self::Namesake => "namesake",
             Self::OriginConflict => "origin-conflict",
@@ -214,6 +218,7 @@ impl EventKind {
         match self {
             Self::DigestMismatch
             | Self::UpstreamChanged
+            | Self::UpstreamQuarantined
             | Self::ArchiveRefused
             | Self::ImmutableTagMoved => Some(Severity::High),
             Self::Namesake

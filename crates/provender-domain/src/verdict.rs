@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{FileState, Origin, SignatureRule, Signer, Timestamp};
+use crate::{FileState, KeptFile, Origin, SignatureRule, Signer, Timestamp};
 
 /// What is known of one file at the moment it is decided upon.
 #[derive(Debug, Clone)]
@@ -21,6 +21,21 @@ pub struct Facts {
     pub signatures_asked: Vec<SignatureRule>,
     /// Who is known to have signed it; looked up only where signatures are asked for.
     pub signers: Vec<Signer>,
+}
+
+impl Facts {
+    /// What is known of a kept file by itself; who signed it is looked up where that is asked for.
+    pub fn of(kept: &KeptFile, name_origin: Option<Origin>) -> Self {
+        Self {
+            origin: kept.origin.clone(),
+            name_origin,
+            state: Some(kept.state),
+            state_reason: kept.state_reason.clone(),
+            uploaded_at: kept.file.uploaded_at,
+            signatures_asked: Vec::new(),
+            signers: Vec::new(),
+        }
+    }
 }
 
 /// Why a verdict is what it is, in words fit for whoever asked for the file.

@@ -45,8 +45,8 @@ pub use reference::{NamedFile, NamedTarget};
 pub use upstream::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
 
 use provender_domain::{
-    Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName, Problem,
-    Purl, Tag, Version,
+    Attributes, Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName,
+    Problem, Purl, Tag, Version,
 };
 use url::Url;
 
@@ -94,6 +94,17 @@ pub trait Ecosystem: Send + Sync {
 
     /// Normalizes a version. Normalizing twice changes nothing more.
     fn version(&self, raw: &str) -> Result<Version, NameError>;
+
+    /// Whether both, each normal, are one version.
+    fn is_same_version(&self, one: &Version, other: &Version) -> bool {
+        one == other
+    }
+
+    /// Why an upstream withholds a whole package, by what it says of it (a [`Listing`]'s attributes):
+    /// then nothing of it is to be offered. `None` where it does not.
+    fn withheld(&self, _package: &Attributes) -> Option<String> {
+        None
+    }
 
     /// The version that a file's name tells, if its name tells one and is right for the package.
     fn version_of_file(&self, package: &PackageName, file: &FileName) -> Option<Version>;

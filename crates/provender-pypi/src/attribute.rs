@@ -28,4 +28,6 @@ pub const METADATA_COMPANION: &str = "metadata";
 pub const PROVENANCE_COMPANION: &str = "provenance";
 
 /// The statuses that PEP 792 knows.
-pub(crate) const PROJECT_STATUSES: [&str; 4] = ["active", "archived", "quarantined", "deprecated"];
+pub(crate) const PROJECT_STATUSES: [&str; 4] = ["active", "archived", QUARANTINED, "deprecated"];
+/// That of a project that may harm whoever installs it.
+pub(crate) const QUARANTINED: &str = "quarantined";

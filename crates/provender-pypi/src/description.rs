@@ -1,10 +1,23 @@
-//! What people want to know of a distribution beside its name.
+//! What people want to know of a distribution beside its name, and of a project.
 
-use provender_domain::File;
+use provender_domain::{Attributes, File};
 use provender_ecosystem::Detail;
 use serde_json::Value;
 
-use crate::attribute::{LEGACY_SETUP_SCRIPT, LICENSE_EXPRESSION, PTH_FILES, REQUIRES_PYTHON};
+use crate::attribute::{
+    LEGACY_SETUP_SCRIPT, LICENSE_EXPRESSION, PROJECT_STATUS, PROJECT_STATUS_REASON, PTH_FILES,
+    QUARANTINED, REQUIRES_PYTHON,
+};
+
+/// A project in quarantine is not to be installed (PEP 792).
+pub(crate) fn withheld(project: &Attributes) -> Option<String> {
+    let is_withheld = project.text(PROJECT_STATUS) == Some(QUARANTINED);
+    let reason = || match project.text(PROJECT_STATUS_REASON) {
+        Some(reason) => format!("the project is in quarantine there: {reason}"),
+        None => "the project is in quarantine there".to_owned(),
+    };
+    is_withheld.then(reason)
+}
 
 /// In a line: for which Python it is, under which licence, and what of it runs by itself.
 pub(crate) fn of(file: &File) -> Vec<(&'static str, Detail)> {

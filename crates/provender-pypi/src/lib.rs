@@ -50,8 +50,8 @@ mod upstream;
 mod version;
 
 use provender_domain::{
-    EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName, Problem, Tag,
-    Version,
+    Attributes, EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName, Problem,
+    Tag, Version,
 };
 use provender_ecosystem::{
     Archive, Attested, ClientSetup, Depth, Detail, Document, Ecosystem, Endpoint, Expected, Form,
@@ -104,6 +104,14 @@ impl Ecosystem for Pypi {
 
     fn version(&self, raw: &str) -> Result<Version, NameError> {
         version::normalize(raw)
+    }
+
+    fn is_same_version(&self, one: &Version, other: &Version) -> bool {
+        version::are_equal(one, other)
+    }
+
+    fn withheld(&self, package: &Attributes) -> Option<String> {
+        description::withheld(package)
     }
 
     fn version_of_file(&self, package: &PackageName, file: &FileName) -> Option<Version> {

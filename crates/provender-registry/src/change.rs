@@ -3,7 +3,7 @@
 use provender_domain::{
     EventKind, FileName, FileState, KeptFile, NewEvent, Problem, ProblemCode, Scope, Yank,
 };
-use provender_ecosystem::{Change, Operation, Selection};
+use provender_ecosystem::{Change, Ecosystem, Operation, Selection};
 use provender_store::{PackageKey, Write};
 
 use crate::Registry;
@@ -49,7 +49,7 @@ impl Registry {
             Change::Remove => Some(self.inner.garbage_gate.write().await),
             _ => None,
         };
-        let mut selected = self.selected(&key, selection).await?;
+        let mut selected = self.selected(&*authorized.ecosystem, &key, selection).await?;
         if *change == Change::Remove {
             self.check_not_in_quarantine(authorized, &key, &selected)?;
             self.check_not_needed(&key, &selected).await?;
@@ -129,6 +129,7 @@ impl Registry {
 
     async fn selected(
         &self,
+        ecosystem: &dyn Ecosystem,
         key: &PackageKey,
         selection: &Selection,
     ) -> Result<Vec<KeptFile>, Problem> {
@@ -136,7 +137,10 @@ impl Registry {
         let selected: Vec<KeptFile> = files
             .into_iter()
             .filter(|kept| match selection {
-                Selection::Version(version) => kept.file.version.as_ref() == Some(version),
+                Selection::Version(version) => {
+                    let own = kept.file.version.as_ref();
+                    own.is_some_and(|own| ecosystem.is_same_version(own, version))
+                }
                 Selection::File(name) => kept.file.name == *name,
                 Selection::Tag(_) => false,
             })

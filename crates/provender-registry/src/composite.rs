@@ -96,21 +96,22 @@ impl Registry {
         Some((put, moved))
     }
 
-    /// Points the tag to a file that is here already.
+    /// Points the tag to a file that is here already; `false` where it is here no more.
     pub(crate) async fn point(
         &self,
         operation: &Authorized<Operation>,
         key: &PackageKey,
         publication: &Publication,
         row: Option<&TagRow>,
-    ) -> Result<(), Problem> {
+    ) -> Result<bool, Problem> {
         let Some((put, moved)) = self.pointing(operation, key, publication, row) else {
-            return Ok(());
+            return Ok(true);
         };
         let outcome = self.inner.metadata.commit(vec![put], moved.into_iter().collect()).await;
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(StoreError::Missing { .. }) => Ok(false),
             Err(StoreError::TagTaken { file }) => {
                 Err(self.immutable_tag_problem(operation, key, publication, &file))
             }

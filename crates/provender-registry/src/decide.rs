@@ -28,6 +28,7 @@ const DELETED: &str = "deleted";
 const QUARANTINED: &str = "quarantined";
 const FOREIGN_ORIGIN: &str = "foreign-origin";
 const UNSIGNED: &str = "unsigned";
+const REFUSED_BEHIND: &str = "refused-behind";
 
 fn with_cause(message: &str, cause: Option<&str>) -> String {
     cause.map_or_else(|| message.to_owned(), |cause| format!("{message}: {cause}"))
@@ -62,6 +63,11 @@ fn unsigned(rule: &SignatureRule) -> Reason {
         rule.identity, rule.issuer
     );
     Reason { code: UNSIGNED, message }
+}
+
+/// What a repository of this server says, from which a file was taken over.
+pub(crate) fn refused_behind(message: String) -> Reason {
+    Reason { code: REFUSED_BEHIND, message }
 }
 
 /// What a refused client is told.

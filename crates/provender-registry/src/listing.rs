@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use provender_domain::{
-    EventKind, File, KeptFile, Listing, NewEvent, Problem, ProblemCode, Timestamp, Upstream,
-    UpstreamName, Yank,
+    EventKind, File, FileState, KeptFile, Listing, NewEvent, Origin, Problem, ProblemCode,
+    Timestamp, Upstream, UpstreamName, Yank,
 };
 use provender_ecosystem::{Ecosystem, UpstreamDocument, UpstreamRequest};
 use provender_store::{ListingOutcome, PackageKey, StoredListing, Write};
@@ -242,6 +242,7 @@ impl Registry {
             validators,
         };
         let events = self.changed_files(question, stored, &listed).await?;
+        self.close_withheld(question, stored, &listed).await?;
         self.keep_last_yanks(question, stored, &listed).await?;
         self.put_listing(question, &listed, events).await;
         Ok(listed)
@@ -269,6 +270,44 @@ impl Registry {
         });
         let outcome = self.inner.metadata.commit(writes.collect(), Vec::new()).await;
         self.package_changed(question.key.ecosystem, &question.key.package);
+        outcome.map(drop).map_err(|error| store_problem(&error))
+    }
+
+    /// Closes what is kept of a package that its upstream withholds since it was asked last, as
+    /// somebody there suspects it. An administrator may let it out again, file by file.
+    async fn close_withheld(
+        &self,
+        question: &Question,
+        stored: Option<&Listed>,
+        fresh: &Listed,
+    ) -> Result<(), Problem> {
+        let withheld = |listed: &Listed| {
+            let listing = listed.listing.as_deref()?;
+            question.ecosystem.withheld(&listing.attributes)
+        };
+        let Some(reason) = withheld(fresh).filter(|_| stored.and_then(withheld).is_none()) else {
+            return Ok(());
+        };
+        let Question { key, upstream, .. } = question;
+        let reason = format!("upstream {} withholds it: {reason}", upstream.name);
+        let origin = Origin::Mirrored { upstream: upstream.name.clone() };
+        let _gate = self.inner.changes_gate.lock().await;
+        let kept = self.inner.metadata.files(key).await.map_err(|error| store_problem(&error))?;
+        let open = |kept: &KeptFile| kept.state == FileState::Present && kept.origin == origin;
+        let closed = kept.into_iter().filter(open).map(|kept| {
+            let (state, state_reason) = (FileState::Quarantined, Some(reason.clone()));
+            Write::UpdateFile { key: key.clone(), file: KeptFile { state, state_reason, ..kept } }
+        });
+        let closed: Vec<Write> = closed.collect();
+        let message = match closed.len() {
+            0 => format!("nothing of {} is served: {reason}", key.package),
+            files => format!("{files} files of {} were put into quarantine: {reason}", key.package),
+        };
+        let kind = EventKind::UpstreamQuarantined;
+        let mut event = self.package_event(kind, &Caller::system(), key, message);
+        event.detail.set_text("upstream", upstream.name.as_str());
+        let outcome = self.inner.metadata.commit(closed, vec![event]).await;
+        self.package_changed(key.ecosystem, &key.package);
         outcome.map(drop).map_err(|error| store_problem(&error))
     }
 

@@ -121,8 +121,10 @@ impl Registry {
         if let Some(kept) = there {
             let subject = self.subject_of(&key, &kept.file.name).await?;
             self.complete(&key, &kept, publication).await?;
-            self.point(operation, &key, publication, standing.tag.as_ref()).await?;
-            return Ok(published(publication, kept.blob, subject, true));
+            if self.point(operation, &key, publication, standing.tag.as_ref()).await? {
+                return Ok(published(publication, kept.blob, subject, true));
+            }
+            // It was taken away since it was looked for; its bytes are at hand.
         }
         let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
@@ -427,7 +429,10 @@ fn is_there_already(
                 && kept.state == FileState::Present
                 && kept.origin == Origin::Published =>
         {
-            Ok(Some(kept))
+            match is_digest.then(|| sent_otherwise(publication, &kept)).flatten() {
+                Some(problem) => Err(problem),
+                None => Ok(Some(kept)),
+            }
         }
         // The same bytes come back, or stay when their name was claimed.
         Some(kept) if is_digest && kept.blob == blob && !kept.is_closed() => Ok(None),
@@ -436,6 +441,21 @@ fn is_there_already(
             Err(name_taken(&publication.file, state, kept.blob == blob))
         }
     }
+}
+
+/// The same bytes, of which something else is said than when they came first, such as their type.
+fn sent_otherwise(publication: &Publication, kept: &KeptFile) -> Option<Problem> {
+    let mut sent = publication.attributes.0.iter();
+    let (attribute, value) =
+        sent.find(|(attribute, value)| kept.file.attributes.0.get(*attribute) != Some(value))?;
+    let was = kept.file.attributes.0.get(attribute).map_or_else(|| "none".to_owned(), said);
+    let message =
+        format!("{} is kept with the {attribute} {was}, not {}", publication.file, said(value));
+    Some(Problem::new(ProblemCode::InvalidPackage, message))
+}
+
+fn said(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Which publication is signed.

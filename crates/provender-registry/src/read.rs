@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use provender_domain::{
     BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Scope,
-    Timestamp, UpstreamTarget,
+    Timestamp, UpstreamTarget, Verdict,
 };
 use provender_ecosystem::{Delivery, Document, Operation, Rendition, Subject, View};
 use provender_store::{OpenBlob, Write};
 
 use crate::access::Authorized;
 use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Truth, Wanted};
-use crate::decide::{decide, refusal};
+use crate::decide::{decide, refusal, refused_behind};
 use crate::error::{blob_problem, store_problem};
 use crate::head::{Extent, FileHead};
 use crate::mirror::Errand;
@@ -333,21 +333,43 @@ impl Registry {
         if name_origin == Some(Origin::Published) && may_come_to_belong_here(query, &kept) {
             return Ok(None);
         }
-        let (signatures_asked, signers) = self.signature_facts(query, &kept).await?;
-        let facts = Facts {
-            origin: kept.origin.clone(),
-            name_origin,
-            state: Some(kept.state),
-            state_reason: kept.state_reason.clone(),
-            uploaded_at: kept.file.uploaded_at,
-            signatures_asked,
-            signers,
-        };
-        if let Some(problem) = refusal(&decide(&facts)) {
+        let verdict = self.own_verdict(query, &kept, name_origin).await?;
+        if let Some(problem) = refusal(&verdict) {
             return Err(problem);
         }
         self.check_behind(query, &kept).await?;
         Ok(Some(kept))
+    }
+
+    /// What policy says of serving a kept file now, that of the repository behind included: what
+    /// whoever asks for it is told.
+    pub(crate) async fn verdict_on(
+        &self,
+        query: &Query,
+        kept: &KeptFile,
+        name_origin: Option<Origin>,
+    ) -> Result<Verdict, Problem> {
+        let verdict = self.own_verdict(query, kept, name_origin).await?;
+        if !verdict.is_served() {
+            return Ok(verdict);
+        }
+        match self.check_behind(query, kept).await {
+            Err(problem) if problem.code == ProblemCode::Internal => Err(problem),
+            Err(problem) => Ok(Verdict::Deny(vec![refused_behind(problem.public)])),
+            Ok(()) => Ok(verdict),
+        }
+    }
+
+    async fn own_verdict(
+        &self,
+        query: &Query,
+        kept: &KeptFile,
+        name_origin: Option<Origin>,
+    ) -> Result<Verdict, Problem> {
+        // Boxed: it goes far, and almost nobody asks for signatures.
+        let (signatures_asked, signers) = Box::pin(self.signature_facts(query, kept)).await?;
+        let facts = Facts::of(kept, name_origin);
+        Ok(decide(&Facts { signatures_asked, signers, ..facts }))
     }
 
     /// What was taken over from another repository of this server is served as long as policy does

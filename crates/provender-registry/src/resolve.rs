@@ -223,7 +223,15 @@ impl Registry {
             }
             Err((_, problem)) => return Err(problem),
         };
-        Ok(merge(kept, bound, upstream.as_ref(), offer))
+        let withheld = offer
+            .listing
+            .as_deref()
+            .and_then(|listing| query.ecosystem.withheld(&listing.attributes));
+        let mut resolution = merge(kept, bound, upstream.as_ref(), offer);
+        if let Some(reason) = withheld {
+            resolution.withhold(&reason);
+        }
+        Ok(resolution)
     }
 
     /// The kept files of a package, in every state; none where its name is unknown.
@@ -430,6 +438,19 @@ impl Registry {
 }
 
 impl Resolution {
+    /// Offers nothing that is not kept: what is, was closed when its upstream began to withhold it,
+    /// or somebody here let it out.
+    fn withhold(&mut self, reason: &str) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.facts.state.is_none()) {
+            entry.facts.state = Some(FileState::Quarantined);
+            entry.facts.state_reason = Some(format!("its upstream withholds it: {reason}"));
+        }
+        if self.entries.iter().any(|entry| entry.facts.state == Some(FileState::Present)) {
+            // Or the index would say that what it lists is not to be had.
+            self.attributes = Attributes::default();
+        }
+    }
+
     /// What is listed: the entries that policy lets through.
     pub(crate) fn into_view(self, package: PackageName, root: String) -> PackageView {
         let files = self
@@ -474,15 +495,7 @@ fn kept_entry(
     name_origin: Option<&Origin>,
     upstream: Option<Arc<Upstream>>,
 ) -> Entry {
-    let facts = Facts {
-        origin: kept.origin,
-        name_origin: name_origin.cloned(),
-        state: Some(kept.state),
-        state_reason: kept.state_reason,
-        uploaded_at: kept.file.uploaded_at,
-        signatures_asked: Vec::new(),
-        signers: Vec::new(),
-    };
+    let facts = Facts::of(&kept, name_origin.cloned());
     Entry { file: kept.file, upstream, facts }
 }
 

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use provender_domain::FileState;
-use provender_server::api::types::{Change, ChangedFiles, File, Items, Package, PackageSummary};
+use provender_server::api::types::{
+    Change, ChangedFiles, File, Items, Package, PackageSummary, VerdictWord,
+};
 use serde::Serialize;
 
 use crate::api::Api;
@@ -184,6 +186,10 @@ fn describe(package: &Package) -> String {
 }
 
 fn state(file: &File) -> String {
+    let is_refused = matches!(file.verdict, VerdictWord::Deny | VerdictWord::Quarantine);
+    if file.state == FileState::Present && is_refused {
+        return format!("not served: {}", file.reasons.join("; "));
+    }
     let state = match file.state {
         FileState::Present if file.yanked => "yanked",
         FileState::Present => "served",

@@ -11,13 +11,15 @@ use provender_store::{
     Attestation, AttestationSource, EventFilter, FileKey, PackageKey, StoredKey,
 };
 
-use super::packages::{FileReport, file_report};
+use super::packages::FileReport;
 use crate::error::{shown, store_problem};
-use crate::resolve::bound_origin;
+use crate::resolve::{Query, bound_origin};
 use crate::{Caller, Registry, TaggedBundle};
 
 /// Most files that one question is answered with.
 const FILES_LIMIT: usize = 64;
+/// Most files with the same bytes that are looked at for those that the caller may see.
+const SEEN_LIMIT: u32 = 4_096;
 /// Most events about one file that are shown; the newest.
 const EVENTS_LIMIT: u32 = 100;
 
@@ -202,11 +204,8 @@ impl Registry {
     }
 
     async fn files_with(&self, blob: &BlobId) -> Result<Vec<FileKey>, Problem> {
-        let attestations = self.inner.metadata.attestations_of_blob(blob).await;
-        let attestations = attestations.map_err(|error| store_problem(&error))?;
-        let keys: BTreeSet<FileKey> =
-            attestations.into_iter().filter_map(|attestation| attestation.file).collect();
-        Ok(keys.into_iter().collect())
+        let files = self.inner.metadata.files_with_blob(blob, SEEN_LIMIT).await;
+        files.map_err(|error| store_problem(&error))
     }
 
     async fn files_of_purl(&self, caller: &Caller, purl: &Purl) -> Result<Vec<FileKey>, Problem> {
@@ -222,8 +221,10 @@ impl Registry {
             let files = self.inner.metadata.files(&key).await;
             let files = files.map_err(|error| store_problem(&error))?;
             let is_meant = |kept: &KeptFile| {
-                version.is_none_or_equal(kept.file.version.as_ref())
-                    && file.is_none_or_equal(Some(&kept.file.name))
+                version.as_ref().is_none_or(|version| {
+                    let own = kept.file.version.as_ref();
+                    own.is_some_and(|own| ecosystem.is_same_version(own, version))
+                }) && file.is_none_or_equal(Some(&kept.file.name))
             };
             let names = files.into_iter().filter(is_meant).map(|kept| kept.file.name);
             keys.extend(names.map(|name| FileKey::new(&key, name)));
@@ -296,11 +297,13 @@ impl Registry {
             // Who publishes is for those who are known here.
             kept.publisher = None;
         }
-        let is_owned = self
-            .state()
-            .repository(key.repository.as_str())
-            .is_some_and(|found| found.owns(key.ecosystem.as_str(), &key.package));
-        let report = file_report(&key, kept, bound_origin(is_owned, row.as_ref()));
+        let Some(repository) = self.state().repository(key.repository.as_str()).cloned() else {
+            return Ok(None);
+        };
+        let (ecosystem, package) = (ecosystem.clone(), key.package.clone());
+        let query = Query { repository, ecosystem, package, depth: 0, host: None };
+        let origin = bound_origin(query.owns(), row.as_ref());
+        let report = self.report_on(&query, kept, origin).await?;
         Ok(Some(FileEvidence { purl, report, events, attestations, signatures }))
     }
 

@@ -110,13 +110,16 @@ impl Registry {
         }
         let origin = bound_origin(is_owned, row.as_ref());
         let kept = self.inner.metadata.files(&key).await.map_err(|error| store_problem(&error))?;
-        let report = |kept| file_report(&key, kept, origin.clone());
+        let mut files = Vec::with_capacity(kept.len());
+        for kept in kept {
+            files.push(self.report_on(&query, kept, origin.clone()).await?);
+        }
         Ok(PackageReport {
             repository: key.repository.clone(),
             ecosystem: key.ecosystem.to_string(),
             package: key.package.clone(),
             is_owned,
-            files: kept.into_iter().map(report).collect(),
+            files,
             origin,
         })
     }
@@ -141,9 +144,21 @@ impl Registry {
             let ecosystem = self.ecosystem(&stored.ecosystem)?.id();
             let key =
                 PackageKey { repository: stored.repository, ecosystem, package: stored.package };
-            Some(file_report(&key, kept, None))
+            let verdict = decide(&Facts::of(&kept, None));
+            Some(file_report(&key, kept, verdict))
         });
         Ok(reports.collect())
+    }
+
+    /// A kept file, and what policy says of serving it to whoever asks now.
+    pub(super) async fn report_on(
+        &self,
+        query: &Query,
+        kept: KeptFile,
+        name_origin: Option<Origin>,
+    ) -> Result<FileReport, Problem> {
+        let verdict = self.verdict_on(query, &kept, name_origin).await?;
+        Ok(file_report(&query.key(), kept, verdict))
     }
 
     /// A token for some names may read those names only, also in reports.
@@ -161,26 +176,13 @@ impl Registry {
     }
 }
 
-pub(super) fn file_report(
-    key: &PackageKey,
-    kept: KeptFile,
-    name_origin: Option<Origin>,
-) -> FileReport {
-    let facts = Facts {
-        origin: kept.origin.clone(),
-        name_origin,
-        state: Some(kept.state),
-        state_reason: kept.state_reason.clone(),
-        uploaded_at: kept.file.uploaded_at,
-        signatures_asked: Vec::new(),
-        signers: Vec::new(),
-    };
+fn file_report(key: &PackageKey, kept: KeptFile, verdict: Verdict) -> FileReport {
     FileReport {
         repository: key.repository.clone(),
         ecosystem: key.ecosystem.to_string(),
         package: key.package.clone(),
-        verdict: decide(&facts),
         is_statement: is_evidence(&kept),
         kept,
+        verdict,
     }
 }

@@ -123,6 +123,13 @@ async fn what_was_taken_over_is_closed_in_front_while_it_is_behind() {
     let reason = Some("looks wrong".to_owned());
     let quarantine = Change::Quarantine { reason };
     registry.main().change("demo", "1.0", quarantine.clone()).await.unwrap();
+    let caller = registry.operator();
+    let report = registry.registry.package(&caller, "front", "pypi", "demo").await.unwrap();
+    for file in &report.files {
+        let codes: Vec<&str> = file.verdict.reasons().iter().map(|reason| reason.code).collect();
+        let is_closed = file.kept.file.name.as_str() == demo.file_name;
+        assert_eq!(codes, if is_closed { vec!["refused-behind"] } else { vec![] });
+    }
     for front in &fronts {
         let refusal = front.file("demo", &demo.file_name).await.unwrap_err();
         assert_eq!(refusal.code, ProblemCode::PolicyDenied);

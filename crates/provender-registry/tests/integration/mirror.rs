@@ -1,11 +1,71 @@
 //! In from upstreams: fetched once, verified, recorded, kept for ever.
 
-use provender_domain::{Actor, EventKind, ProblemCode, Scope};
+use provender_domain::{Actor, EventKind, ProblemCode, Scope, Visibility};
+use provender_ecosystem::Change;
 use provender_testing::Answer;
-use provender_testing::python::{PythonUpstream, SdistBuilder};
+use provender_testing::python::{Distribution, PythonUpstream, SdistBuilder};
+use serde_json::json;
 
 use crate::client::{message, refused};
 use crate::{TestRegistry, minutes, seconds, wheel};
+
+/// What an index says of a project in quarantine (PEP 792): here one that lists its files still.
+fn in_quarantine(upstream: &PythonUpstream, distributions: &[&Distribution]) -> Answer {
+    let files = distributions.iter().map(|distribution| {
+        json!({
+            "filename": distribution.file_name,
+            "url": upstream.fake().url(&upstream.file_path(&distribution.file_name)),
+            "hashes": { "sha256": distribution.sha256_hex() },
+        })
+    });
+    let page = json!({
+        "meta": { "api-version": "1.4" },
+        "project-status": { "status": "quarantined", "reason": "it steals" },
+        "name": "demo",
+        "versions": [],
+        "files": files.collect::<Vec<_>>(),
+    });
+    let json = "application/vnd.pypi.simple.v1+json";
+    Answer::ok(page.to_string()).header("Content-Type", json)
+}
+
+#[tokio::test]
+async fn what_its_upstream_puts_in_quarantine_is_offered_no_more() {
+    let upstream = PythonUpstream::start();
+    let (kept, other) = (wheel("demo", "1.0"), wheel("demo", "2.0"));
+    upstream.add(kept.clone());
+    upstream.add(other.clone());
+    let registry = TestRegistry::mirroring(&upstream).await;
+    registry.repository("front", Visibility::Public).await;
+    registry.put_behind("front", "main").await;
+    let client = registry.client("main", registry.anonymous());
+    let front = registry.client("front", registry.anonymous());
+    client.install(&kept).await;
+    front.install(&kept).await;
+    upstream.fake().on("/simple/demo/", in_quarantine(&upstream, &[&kept, &other]));
+    registry.clock.advance(minutes(11));
+    for client in [&client, &front] {
+        assert_eq!(client.files("demo").await, [""; 0]);
+        let told = message(client.file("demo", &kept.file_name).await);
+        assert!(told.contains("it steals"), "{told}");
+    }
+    let told = message(client.file("demo", &other.file_name).await);
+    assert!(told.contains("it steals"), "{told}");
+    assert_eq!(refused(front.file("demo", &other.file_name).await), ProblemCode::NotFound);
+    assert_eq!(upstream.fake().hits(&upstream.file_path(&other.file_name)), 0);
+    let events = registry.events_of(EventKind::UpstreamQuarantined, 1).await;
+    assert!(events[0].event.message.contains("1 files of demo"), "{:?}", events[0]);
+    // It is told once; and an administrator who looked may let out what is kept.
+    let reason = Some("looked at".to_owned());
+    registry.main().change("demo", "1.0", Change::Release { reason }).await.unwrap();
+    registry.clock.advance(minutes(11));
+    for client in [&client, &front] {
+        assert_eq!(client.files("demo").await, [&*kept.file_name]);
+        client.install(&kept).await;
+    }
+    registry.events_of(EventKind::UpstreamQuarantined, 1).await;
+    registry.assert_sound().await;
+}
 
 #[tokio::test]
 async fn the_first_install_fetches_once_and_the_second_asks_nobody() {

@@ -21,6 +21,28 @@ fn other_wheel(name: &str, version: &str) -> Distribution {
     WheelBuilder::new(name, version).entry("other.py", "other = True\n").build()
 }
 
+/// For PEP 440 `1.0` and `1.0.0` are one version: who closes or takes away the one means both.
+#[tokio::test]
+async fn a_version_is_meant_however_it_is_written() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    let distributions = ["1.0", "1.0.0", "1.0.1"].map(|version| wheel("demo", version));
+    for distribution in &distributions {
+        client.publish(distribution).await.unwrap();
+    }
+    let left = [distributions[2].file_name.clone()];
+    let reason = Some("stolen".to_owned());
+    let changed = client.change("demo", "1.0", Change::Quarantine { reason }).await.unwrap();
+    assert_eq!(changed.len(), 2, "{changed:?}");
+    assert_eq!(client.files("demo").await, left);
+    let purl = "pkg:pypi/demo@1.0.0.0";
+    let found = registry.registry.evidence(&registry.operator(), purl, None).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(client.delete("demo", "1.0.0.0").await.len(), 2);
+    assert_eq!(client.files("demo").await, left);
+    registry.assert_sound().await;
+}
+
 #[tokio::test]
 async fn wheels_and_source_distributions() {
     let registry = TestRegistry::open().await;

@@ -468,6 +468,9 @@ async fn failing_to_sign_is_told_once_and_so_is_its_end() {
         let problem = client.publish(&wheel("demo", version)).await.unwrap_err();
         assert_eq!(problem.code, ProblemCode::Busy);
         assert!(problem.retry_after.is_some());
+        // It is kept, and whoever asks is told that nothing is said about it yet.
+        let found = evidence(&client, &subject(&wheel("demo", version))).await;
+        assert_eq!((found.len(), found[0].attestations.len()), (1, 0));
     }
     registry.clock.advance(hours(2));
     for version in ["1.1", "1.2"] {

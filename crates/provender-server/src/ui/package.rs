@@ -1,7 +1,7 @@
 //! `/-/ui/<repository>/<ecosystem>/<package…>`: every file that is kept, and what is known of it.
 
 use maud::{Markup, html};
-use provender_domain::{FileState, KeptFile, Origin, Problem};
+use provender_domain::{FileState, Origin, Problem};
 use provender_ecosystem::{Ecosystem, Endpoint};
 use provender_registry::{FileReport, PackageReport};
 
@@ -127,7 +127,7 @@ pub(super) fn file_entry(visit: &Visit<'_>, report: &FileReport) -> Markup {
                 a href=(file_path(report)) title="Where it is from and who signed it" {
                     (kept.file.name)
                 }
-                " " (state(kept))
+                " " (state(report))
             }
             @for reason in report.verdict.reasons() { p.reason { (reason.message) } }
             @if let Some(reason) = kept.file.yank.as_ref().and_then(|yank| yank.reason.as_ref()) {
@@ -159,9 +159,13 @@ fn uploaded(origin: &Origin) -> &'static str {
     }
 }
 
-fn state(kept: &KeptFile) -> Markup {
+fn state(report: &FileReport) -> Markup {
+    let kept = &report.kept;
     html! {
         @match kept.state {
+            FileState::Present if !report.verdict.is_served() => {
+                span.badge.quarantined { "not served" }
+            }
             FileState::Present if kept.file.yank.is_some() => span.badge.yanked { "yanked" },
             FileState::Present => span.badge.served { "verified, served" },
             FileState::Quarantined => span.badge.quarantined { "in quarantine" },

@@ -3,8 +3,9 @@
 use provender_domain::{BlobId, EcosystemId, PackageName, RepositoryName};
 use sqlx::AnyConnection;
 
-use super::Metadata;
+use super::evidence::file_key;
 use super::read::name;
+use super::{FileKey, Metadata};
 use crate::StoreError;
 
 impl Metadata {
@@ -25,6 +26,23 @@ impl Metadata {
         .fetch_all(&mut *self.reader().await?)
         .await?;
         rows.iter().map(|row| Ok((name(row, 0)?, name(row, 1)?))).collect()
+    }
+
+    /// Files of any package and in any state whose bytes are these, sorted.
+    pub async fn files_with_blob(
+        &self,
+        blob: &BlobId,
+        limit: u32,
+    ) -> Result<Vec<FileKey>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT repository, ecosystem, package, name FROM files WHERE blob = $1
+             ORDER BY repository, ecosystem, package, name LIMIT $2",
+        )
+        .bind(blob.to_hex())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(|row| file_key(row, 0)).collect()
     }
 
     /// The packages of these repositories that have at least one present file, sorted by

@@ -157,7 +157,7 @@ fn bundle(row: &AnyRow) -> Result<String, StoreError> {
 }
 
 /// From the four columns that name a file, this one the first.
-fn file_key(row: &AnyRow, first: usize) -> Result<FileKey, StoreError> {
+pub(super) fn file_key(row: &AnyRow, first: usize) -> Result<FileKey, StoreError> {
     let package = StoredKey {
         repository: name(row, first)?,
         ecosystem: row.try_get(first + 1)?,

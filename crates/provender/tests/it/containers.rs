@@ -211,6 +211,23 @@ fn references_that_lead_nowhere() {
 }
 
 #[test]
+fn what_is_kept_is_not_pushed_as_something_else() {
+    let port = Port::open();
+    let config = port.push_blob("main/team/app", b"{}");
+    // It does not say itself what it is.
+    let manifest = json!({ "schemaVersion": 2, "config": config, "layers": [] }).to_string();
+    let docker = "application/vnd.docker.distribution.manifest.v2+json";
+    let put = |tag: &str, kind: &str| {
+        let path = format!("/v2/main/team/app/manifests/{tag}");
+        port.send("PUT", &path, kind, manifest.as_bytes())
+    };
+    assert_eq!((put("1.0", MANIFEST), put("2.0", MANIFEST)), (201, 201));
+    assert_eq!(put("3.0", docker), 400);
+    assert_eq!(port.pull("/v2/main/team/app/manifests/2.0"), 200);
+    assert_eq!(port.pull("/v2/main/team/app/manifests/3.0"), 404);
+}
+
+#[test]
 fn pages_with_tags() {
     let port = Port::open();
     let (_, one) = port.push("main/team/app", "1.0", "one");

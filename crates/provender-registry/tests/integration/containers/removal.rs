@@ -18,6 +18,26 @@ async fn collect(registry: &TestRegistry, dry_run: bool) -> Collected {
     collected.expect("the operator may")
 }
 
+/// One of both is last; neither fails for want of the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pushed_again_while_it_is_taken_away() {
+    let registry = TestRegistry::open().await;
+    let shelf = registry.shelf();
+    for number in 0..40 {
+        let (image, name) = (Image::new(&number.to_string()), format!("team/app{number}"));
+        shelf.push(&name, "v1", &image).await.unwrap();
+        let target = format!("manifests/{}", image.digest());
+        let (pushed, removed) =
+            tokio::join!(shelf.put(&name, "v2", &image.manifest), shelf.remove(&name, &target));
+        pushed.unwrap();
+        removed.unwrap();
+        let is_there = shelf.manifest(&name, "v2").await.is_ok();
+        let there_by_digest = shelf.manifest(&name, &image.digest()).await.is_ok();
+        assert_eq!(is_there, there_by_digest);
+    }
+    registry.assert_sound().await;
+}
+
 #[tokio::test]
 async fn what_another_needs_stays() {
     let registry = TestRegistry::open().await;

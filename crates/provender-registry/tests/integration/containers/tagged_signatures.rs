@@ -75,6 +75,16 @@ async fn an_image_is_served_by_what_is_pushed_under_its_tag() {
     let trust = Some(root(&registry, &log));
     ask_by(&registry, "team/", ANN, trust.clone()).await;
     assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
+    let verdicts = async || {
+        let caller = registry.operator();
+        let report = registry.registry.package(&caller, "main", "oci", "team/app").await.unwrap();
+        let of_image = report
+            .files
+            .into_iter()
+            .filter(|file| file.kept.file.name.as_str().ends_with(&image.digest()));
+        of_image.map(|file| file.verdict.is_served()).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts().await, [false], "reports say what who pulls is told");
 
     let by_bob = signature(&registry, &log, &image.manifest, "bob@packages.example").await;
     let over_other = signature(&registry, &log, &other.manifest, ANN).await;
@@ -85,6 +95,7 @@ async fn an_image_is_served_by_what_is_pushed_under_its_tag() {
     let kept = list(&[by_bob, over_other, by_ann.clone()]);
     shelf.push("team/app", &tag(&image.manifest), &kept).await.unwrap();
     assert_eq!(refusals(&reader, "v1", &image).await, SERVED);
+    assert_eq!(verdicts().await, [true]);
     // Clients that verify themselves get what they need for that.
     reader.pull("team/app", &tag(&image.manifest), &kept).await;
     // Under its own tag alone, by that trust root alone, and as long as it is there.
