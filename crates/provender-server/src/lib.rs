@@ -42,6 +42,7 @@ mod metrics;
 mod multipart;
 mod other_site;
 mod place;
+mod plain;
 mod problem;
 mod protocol;
 mod publication;

@@ -20,6 +20,7 @@ use crate::drain::Unread;
 use crate::failure::{Failure, Words};
 use crate::lane::at_home;
 use crate::limits::{API_BODY_TIMEOUT, TARGET_BYTES};
+use crate::plain::make_plain;
 use crate::protocol::{self, Address};
 use crate::request::{ApiRequest, RequestBody};
 use crate::server::Server;
@@ -32,9 +33,13 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let _in_flight = server.metrics().in_flight();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     connection.exchange.begin(!body.is_end_stream());
-    let mut response = match route(server, connection, &parts, body).await {
+    let answered = match make_plain(&mut parts) {
+        Ok(()) => route(server, connection, &parts, body).await,
+        Err(problem) => Err(protocol::unreadable(server.registry(), &parts, problem)),
+    };
+    let mut response = match answered {
         Ok(response) => response,
         Err(failure) => failure.respond(server, connection.peer, &parts),
     };
