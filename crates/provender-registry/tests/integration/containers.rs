@@ -7,6 +7,7 @@ mod image;
 mod manifests;
 mod mirror;
 mod mounts;
+mod orphans;
 mod private_first;
 mod removal;
 mod shelf;

@@ -13,7 +13,7 @@ use crate::registry::of_kind;
 use crate::signing::all_signed;
 use crate::{TestRegistry, hours, minutes, seconds};
 
-async fn collect(registry: &TestRegistry, dry_run: bool) -> Collected {
+pub(super) async fn collect(registry: &TestRegistry, dry_run: bool) -> Collected {
     let collected = registry.registry.collect_garbage(&registry.operator(), dry_run).await;
     collected.expect("the operator may")
 }

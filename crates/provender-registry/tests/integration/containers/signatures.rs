@@ -53,7 +53,7 @@ pub(super) fn asking(prefix: &str, identity: &str, trust: Option<String>) -> Rep
 }
 
 /// A person's signature over a manifest, as cosign attaches it.
-async fn signature(registry: &TestRegistry, manifest: &[u8], by: &str) -> Image {
+pub(super) async fn signature(registry: &TestRegistry, manifest: &[u8], by: &str) -> Image {
     let statement = Statement {
         subjects: vec![Subject::file("image", sha256_hex(manifest).parse().unwrap())],
         predicate_type: "https://predicates.example/sign/v1".to_owned(),
