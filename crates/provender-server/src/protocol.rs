@@ -273,7 +273,7 @@ async fn read(
         Answer::Stream(found) => {
             file::respond_while_fetched(found, is_public, parts.version, &connection.home)
         }
-        Answer::Head(found) => file::respond_unfetched(found, is_public),
+        Answer::Head(found) => file::respond_by_head(found, is_public),
         Answer::Redirect { location } => index::redirect(&location),
     }
 }

@@ -9,6 +9,7 @@ mod mirror;
 mod mounts;
 mod orphans;
 mod private_first;
+mod publishers;
 mod removal;
 mod shelf;
 mod signatures;

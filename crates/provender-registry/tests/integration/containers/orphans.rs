@@ -32,6 +32,24 @@ async fn a_signature_that_is_forgotten_counts_nowhere_though_the_collection_fail
     }
 }
 
+/// Publishers who are told that a manifest is here do not push it again.
+#[tokio::test]
+async fn a_manifest_that_its_publisher_looks_for_is_no_orphan() {
+    for is_looked_for in [false, true] {
+        let registry = TestRegistry::open().await;
+        let shelf = registry.shelf();
+        let (_, signed) = with_an_orphaned_signature(&registry).await;
+        let reader = shelf.by(registry.anonymous());
+        reader.manifest_head("team/one", &signed.digest()).await.unwrap();
+        if is_looked_for {
+            shelf.manifest_head("team/one", &signed.digest()).await.unwrap();
+        }
+        collect(&registry, false).await;
+        let is_there = shelf.manifest("team/one", &signed.digest()).await.is_ok();
+        assert_eq!(is_there, is_looked_for);
+    }
+}
+
 /// An image in two places, its signature in that of them where the image was taken away a day ago,
 /// with nothing else that nobody refers to.
 async fn with_an_orphaned_signature(registry: &TestRegistry) -> (Image, Image) {

@@ -7,10 +7,7 @@ use provender_attest::{
     Statement, Subject, TimestampRequest,
 };
 use provender_authority::oidc::San;
-use provender_domain::{
-    NamePattern, Problem, ProblemCode, RepositoryPolicy, Scope, SignatureRule, TextPattern,
-};
-use provender_ecosystem::Change;
+use provender_domain::{NamePattern, Problem, ProblemCode, RepositoryPolicy, SignatureRule, TextPattern};
 use provender_store::{Attestation, AttestationSource};
 use provender_testing::sha256_hex;
 use serde_json::{Value, json};
@@ -25,7 +22,7 @@ pub(super) const ANN: &str = "ann@packages.example";
 const ISSUER: &str = "http://localhost:8080/-/oidc";
 
 /// `main` asks for a signature by this identity for images of this pattern.
-async fn ask(registry: &TestRegistry, prefix: &str, identity: &str) {
+pub(super) async fn ask(registry: &TestRegistry, prefix: &str, identity: &str) {
     ask_by(registry, prefix, identity, None).await;
 }
 
@@ -414,27 +411,6 @@ async fn what_calls_itself_a_signature_is_looked_into() {
         assert_eq!(refused(script), ProblemCode::PolicyDenied, "{place}");
     }
     registry.assert_sound().await;
-}
-
-#[tokio::test]
-async fn a_publisher_learns_before_anybody_signed_that_a_layer_is_here() {
-    let registry = TestRegistry::open().await;
-    let (shelf, image) = (registry.shelf(), Image::new("a"));
-    ask(&registry, "team/", ANN).await;
-    shelf.push("team/app", "v1", &image).await.unwrap();
-    let layer = digest(&image.layers[0]);
-    let publisher = shelf.by(registry.bearer(Some("main"), Scope::Publish, None).await);
-    let size = image.layers[0].len() as u64;
-    assert_eq!(publisher.head("team/app", &layer).await.unwrap(), (size, false));
-    assert_eq!(refused(publisher.blob("team/app", &layer).await), ProblemCode::PolicyDenied);
-    for caller in [registry.anonymous(), registry.bearer(Some("main"), Scope::Read, None).await] {
-        let head = shelf.by(caller).head("team/app", &layer).await;
-        assert_eq!(refused(head), ProblemCode::PolicyDenied);
-    }
-    publisher.push("team/app", "v1", &image).await.unwrap();
-    let closing = Change::Quarantine { reason: None };
-    shelf.change("team/app", &format!("blob@{layer}"), closing).await.unwrap();
-    assert_eq!(refused(publisher.head("team/app", &layer).await), ProblemCode::PolicyDenied);
 }
 
 #[tokio::test]
