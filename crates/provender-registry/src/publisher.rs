@@ -2,9 +2,9 @@
 //!
 //! They look before they push, and push what they are told is missing. What waits for a signature
 //! is refused to everybody, but that it is here they are told: else nothing could be pushed a
-//! second time. They get no byte of it by that.
+//! second time. They get no byte of it by that. Who did not say who they are is asked to.
 
-use provender_domain::{FileName, FileState, KeptFile, Origin, Problem, Scope};
+use provender_domain::{FileName, FileState, KeptFile, Origin, Problem, ProblemCode, Scope};
 use provender_ecosystem::Operation;
 use provender_store::Write;
 
@@ -32,11 +32,17 @@ impl Registry {
     ) -> Result<Answer, Problem> {
         let Some(package) = authorized.operation.package() else { return Err(refused) };
         let query = authorized.query(package);
-        if !authorized.caller.may_publish_to(&query) {
+        let (caller, repository) = (&authorized.caller, authorized.repository());
+        let publishes = caller.may_publish_to(&query);
+        if !publishes && !caller.might_hold(Scope::Publish, repository, Some(package)) {
             return Err(refused);
         }
         let kept = self.published_as_asked(&query, &authorized.operation).await?;
-        kept.and_then(|kept| own_head(&query, kept)).map(Answer::Head).ok_or(refused)
+        match kept.and_then(|kept| own_head(&query, kept)) {
+            Some(head) if publishes => Ok(Answer::Head(head)),
+            Some(_) => Err(publishers_alone(&refused)),
+            None => Err(refused),
+        }
     }
 
     /// The file that is asked for, by its digest or a tag, if it is here and was published here:
@@ -77,6 +83,12 @@ impl Registry {
             }
         }
     }
+}
+
+/// Said to who showed no credential: many clients show theirs only where they are asked for one.
+fn publishers_alone(refused: &Problem) -> Problem {
+    let message = format!("{refused}; until then a token is needed that may publish here");
+    Problem::new(ProblemCode::AuthenticationRequired, message).needing(Scope::Publish)
 }
 
 fn own_head(query: &Query, kept: KeptFile) -> Option<FileHead> {

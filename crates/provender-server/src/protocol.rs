@@ -386,7 +386,7 @@ pub(crate) fn refuse(
         } else {
             let repository = request.map_or("", |request| request.repository);
             let endpoint = Endpoint { origin: &origin(server, &parts.headers), repository };
-            let challenge = ecosystem.challenge(&endpoint, about);
+            let challenge = ecosystem.challenge(&endpoint, about, problem.needs);
             challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok())
         };
         if let Some(challenge) = challenge {
