@@ -7,14 +7,18 @@ use provender_attest::{
     Statement, Subject, TimestampRequest,
 };
 use provender_authority::oidc::San;
-use provender_domain::{NamePattern, Problem, ProblemCode, RepositoryPolicy, SignatureRule, TextPattern};
-use provender_store::{Attestation, AttestationSource};
+use provender_domain::{
+    EcosystemId, FileName, NamePattern, PackageName, Problem, ProblemCode, Reference,
+    ReferenceRole, RepositoryName, RepositoryPolicy, SignatureRule, TextPattern, Timestamp,
+};
+use provender_store::{Attestation, AttestationSource, PackageKey, Write};
 use provender_testing::sha256_hex;
 use serde_json::{Value, json};
 
 use super::image::INDEX;
 use super::{Image, ImageUpstream, Shelf, digest, index_of};
 use crate::client::refused;
+use crate::registry::metadata_of;
 use crate::{TestRegistry, minutes};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -471,6 +475,48 @@ async fn a_layer_of_many_images_is_served_if_any_is_signed() {
     shelf.pull("team/app", &signed.digest(), signed).await;
     let other = shelf.manifest("team/app", &images[0].digest()).await;
     assert_eq!(refused(other), ProblemCode::PolicyDenied);
+}
+
+#[tokio::test]
+async fn of_more_images_than_are_looked_at_the_newest_are() {
+    let registry = TestRegistry::open().await;
+    let shared = b"a layer that all of them have".to_vec();
+    let (shelf, image) = (registry.shelf(), Image::of("a", vec![shared.clone()]));
+    shelf.upload("team/app", &shared).await.unwrap();
+    refer_from_long_ago(&registry, &digest(&shared), 1_100).await;
+    ask(&registry, "team/", ANN).await;
+    let right = signature(&registry, &image.manifest, ANN).await;
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    shelf.push("team/app", &right.digest(), &right).await.unwrap();
+    shelf.pull("team/app", "v1", &image).await;
+}
+
+/// So many manifests need this layer that were recorded before anything else was, and have names
+/// that stand before all others.
+async fn refer_from_long_ago(registry: &TestRegistry, layer: &str, count: u64) {
+    let key = PackageKey {
+        repository: RepositoryName::new("main").unwrap(),
+        ecosystem: EcosystemId::new("oci"),
+        package: PackageName::new("team/app").unwrap(),
+    };
+    let layer = FileName::new(&format!("blob@{layer}")).unwrap();
+    let beside = metadata_of(registry.data()).await;
+    let kept = beside.file(&key, &layer).await.unwrap().unwrap();
+    let manifest = |number: u64| {
+        let mut file = kept.clone();
+        file.file.name = FileName::new(&format!("manifest@sha256:{number:064x}")).unwrap();
+        file.recorded_at = Timestamp::from_microseconds(1);
+        let references = vec![Reference { file: layer.clone(), role: ReferenceRole::Required }];
+        let name = file.file.name.clone();
+        let record = Write::RecordReferences { key: key.clone(), file: name, references };
+        [Write::KeepFile { key: key.clone(), file }, record]
+    };
+    let numbers: Vec<u64> = (0..count).collect();
+    for some in numbers.chunks(100) {
+        let writes = some.iter().flat_map(|number| manifest(*number)).collect();
+        beside.commit(writes, Vec::new()).await.unwrap();
+    }
+    beside.close().await;
 }
 
 #[tokio::test]
