@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use provender_domain::{FileName, PackageName};
+use provender_domain::{FileName, PackageName, Scope};
 use provender_ecosystem::{
     Depth, Ecosystem as _, Endpoint, Expected, Form, Headers, Inspection, Method, Operation, Path,
     RequestHead, RootOperation, UpstreamDocument,
@@ -71,8 +71,10 @@ pub(crate) fn route(data: &[u8]) {
     }
     let Ok(operation) = Oci.route(&request) else { return };
     let endpoint = Endpoint { origin: "http://localhost:8080", repository: "main" };
-    let challenge = Oci.challenge(&endpoint, Some(&operation)).unwrap_or_default();
-    assert!(is_field(&challenge) && challenge.matches('"').count() == 6, "{challenge:?}");
+    for needs in [None, Some(Scope::Publish)] {
+        let challenge = Oci.challenge(&endpoint, Some(&operation), needs).unwrap_or_default();
+        assert!(is_field(&challenge) && challenge.matches('"').count() == 6, "{challenge:?}");
+    }
     let package = operation.package().expect("every request is about an image");
     assert_eq!(Oci.package_name(package.as_str()).as_ref(), Ok(package));
     if let Operation::Publish { form, .. } = operation {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Scope;
+
 /// What kind of problem it is. The server maps each to a status; an ecosystem to its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -90,12 +92,22 @@ pub struct Problem {
     /// What its protocol calls it, where the ecosystem that found it knows more than `code` says.
     /// Only that ecosystem reads it.
     pub term: Option<&'static str>,
+    /// The right that whoever asks without a credential is to show one for, where it is not the one
+    /// that what they ask for needs.
+    pub needs: Option<Scope>,
 }
 
 impl Problem {
     /// A problem whose cause the caller knows already.
     pub fn new(code: ProblemCode, public: impl Into<String>) -> Self {
-        Self { code, public: public.into(), internal: None, retry_after: None, term: None }
+        Self {
+            code,
+            public: public.into(),
+            internal: None,
+            retry_after: None,
+            term: None,
+            needs: None,
+        }
     }
 
     /// Nothing here by that name.
@@ -130,6 +142,13 @@ impl Problem {
     #[must_use]
     pub fn in_terms_of(mut self, term: &'static str) -> Self {
         self.term = Some(term);
+        self
+    }
+
+    /// Says which right would change the answer.
+    #[must_use]
+    pub fn needing(mut self, scope: Scope) -> Self {
+        self.needs = Some(scope);
         self
     }
 

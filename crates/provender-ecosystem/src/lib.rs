@@ -46,7 +46,7 @@ pub use upstream::{UpstreamDocument, UpstreamFormatError, UpstreamRequest};
 
 use provender_domain::{
     Attributes, Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName,
-    Problem, Purl, Tag, Version,
+    Problem, Purl, Scope, Tag, Version,
 };
 use url::Url;
 
@@ -189,8 +189,14 @@ pub trait Ecosystem: Send + Sync {
     fn render_problem(&self, problem: &Problem, about: Option<&Operation>) -> ProblemDocument;
 
     /// The `WWW-Authenticate` field of a refusal for want of a credential, where its clients expect
-    /// another than the server gives: `endpoint` is the repository, which may not exist.
-    fn challenge(&self, _endpoint: &Endpoint<'_>, _about: Option<&Operation>) -> Option<String> {
+    /// another than the server gives: `endpoint` is the repository, which may not exist, and `needs`
+    /// the right that is wanted where it is not the operation's own.
+    fn challenge(
+        &self,
+        _endpoint: &Endpoint<'_>,
+        _about: Option<&Operation>,
+        _needs: Option<Scope>,
+    ) -> Option<String> {
         None
     }
 

@@ -45,7 +45,7 @@ mod version;
 
 use provender_domain::{
     Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern, PackageName, Problem,
-    Purl, Tag, Version,
+    Purl, Scope, Tag, Version,
 };
 use provender_ecosystem::{
     Archive, ClientSetup, Delivery, Depth, Detail, Document, Ecosystem, Endpoint, Expected, Form,
@@ -161,8 +161,13 @@ impl Ecosystem for Oci {
         problem::render(problem, about)
     }
 
-    fn challenge(&self, endpoint: &Endpoint<'_>, about: Option<&Operation>) -> Option<String> {
-        Some(root::challenge(endpoint, about))
+    fn challenge(
+        &self,
+        endpoint: &Endpoint<'_>,
+        about: Option<&Operation>,
+        needs: Option<Scope>,
+    ) -> Option<String> {
+        Some(root::challenge(endpoint, about, needs))
     }
 
     fn reply(&self, endpoint: &Endpoint<'_>, receipt: &Receipt<'_>) -> Option<Reply> {

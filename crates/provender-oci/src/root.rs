@@ -7,7 +7,7 @@
 //! | `GET /v2/-/token` | a token (distribution's "Token Authentication Specification") |
 //! | `POST /v2/-/token` | the same by a form (distribution's "OAuth2 Token Authentication") |
 
-use provender_domain::{Problem, ProblemCode};
+use provender_domain::{Problem, ProblemCode, Scope};
 use provender_ecosystem::{
     Change, Endpoint, Method, Operation, RequestHead, RootOperation, TokenForm, TokenRequest,
     TokenScope, UploadStep,
@@ -112,17 +112,26 @@ fn scope(text: &str) -> Option<TokenScope> {
 }
 
 /// The challenge of a refusal: where to get a token, and which.
-pub(crate) fn challenge(endpoint: &Endpoint<'_>, about: Option<&Operation>) -> String {
+pub(crate) fn challenge(
+    endpoint: &Endpoint<'_>,
+    about: Option<&Operation>,
+    needs: Option<Scope>,
+) -> String {
     let origin = endpoint.origin;
     let service = origin.split_once("://").map_or(origin, |(_, host)| host);
-    let scope = about.and_then(|operation| wanted_scope(endpoint, operation));
+    let scope = about.and_then(|operation| wanted_scope(endpoint, operation, needs));
     let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
     format!("Bearer realm=\"{origin}/{ROOT_SEGMENT}/-/token\",service=\"{service}\"{scope}")
 }
 
-fn wanted_scope(endpoint: &Endpoint<'_>, operation: &Operation) -> Option<String> {
+fn wanted_scope(
+    endpoint: &Endpoint<'_>,
+    operation: &Operation,
+    needs: Option<Scope>,
+) -> Option<String> {
     let package = operation.package()?;
     let actions = match operation {
+        _ if needs == Some(Scope::Publish) => "pull,push",
         Operation::Index { .. }
         | Operation::File { .. }
         | Operation::Tagged { .. }

@@ -147,6 +147,18 @@ impl Caller {
         }
     }
 
+    /// Whether a right that they do not hold may be theirs all the same, by a credential that they
+    /// did not show: they showed none, or an access token that opens less than it. One that was
+    /// given to nobody says that they have none.
+    pub(crate) fn might_hold(
+        &self,
+        scope: Scope,
+        repository: &RepositoryName,
+        package: Option<&PackageName>,
+    ) -> bool {
+        matches!(self.identity, Identity::Anonymous) || self.could_hold(scope, repository, package)
+    }
+
     /// Checks a right that is not about one ecosystem's protocol.
     pub(crate) fn require(
         &self,

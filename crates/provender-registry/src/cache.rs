@@ -250,6 +250,12 @@ impl IndexCache {
         self.settings.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// A change in several steps, of which some may have been made although a later one failed: it
+    /// counts as a change of settings, once, when what this returns is dropped.
+    pub(crate) fn change_of_settings(&self) -> SettingsChange<'_> {
+        SettingsChange(self)
+    }
+
     /// Repositories may be upstreams of each other, so the package changed in all of them.
     pub(crate) fn package_changed(&self, ecosystem: EcosystemId, package: &PackageName) {
         self.slots[self.slot(ecosystem, Some(package))].fetch_add(1, Ordering::AcqRel);
@@ -269,6 +275,16 @@ impl IndexCache {
     fn slot(&self, ecosystem: EcosystemId, package: Option<&PackageName>) -> usize {
         let hash = self.hasher.hash_one((ecosystem, package));
         usize::try_from(hash % SLOTS as u64).expect("less than SLOTS")
+    }
+}
+
+/// A change under way; see [`IndexCache::change_of_settings`].
+#[must_use = "it counts when it is dropped"]
+pub(crate) struct SettingsChange<'a>(&'a IndexCache);
+
+impl Drop for SettingsChange<'_> {
+    fn drop(&mut self) {
+        self.0.settings_changed();
     }
 }
 

@@ -180,6 +180,13 @@ impl Registry {
                 kept.state = FileState::Quarantined;
                 kept.state_reason.clone_from(reason);
             }
+            // It is not here, and is not to come back.
+            Change::Quarantine { reason } if !kept.is_closed() => {
+                kept.close();
+                if reason.is_some() {
+                    kept.state_reason.clone_from(reason);
+                }
+            }
             Change::Release { .. } if kept.state == FileState::Quarantined => {
                 if !self.is_evidence(&kept).await? {
                     return Ok(Some(Outcome::Forgotten(kept.file.name)));
@@ -245,7 +252,7 @@ fn nothing_to_do(change: &Change) -> &'static str {
         Change::Yank { .. } => "already yanked for this reason, or deleted",
         Change::Unyank { .. } => "not yanked",
         Change::Delete { .. } | Change::Remove => "already deleted",
-        Change::Quarantine { .. } => "already in quarantine, or deleted",
+        Change::Quarantine { .. } => "already in quarantine",
         Change::Release { .. } => "not in quarantine",
     }
 }

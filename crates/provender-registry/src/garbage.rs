@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt as _, stream};
-use provender_domain::{BlobId, Problem, Scope};
+use provender_domain::{BlobId, FileName, Problem, Scope, Timestamp};
 use provender_ecosystem::{Delivery, Ecosystem};
-use provender_store::{BlobError, BlobFacts, StoreError, Write};
+use provender_store::{BlobError, BlobFacts, PackageKey, StoreError, Write};
 use serde::Serialize;
 use tokio::sync::RwLockWriteGuard;
 
@@ -151,27 +151,38 @@ impl Registry {
                 collected.files += old.len() as u64;
                 return Ok(());
             }
-            for (key, name) in old {
-                let forget = Write::ForgetFile {
-                    key: key.clone(),
-                    name: name.clone(),
-                    marked_before: before,
-                };
-                match metadata.commit(vec![forget], Vec::new()).await {
-                    Ok(_) => collected.files += 1,
-                    // Somebody refers to it again.
-                    Err(StoreError::InUse | StoreError::Missing { .. }) => {
-                        let clear = Write::ClearOrphan { key: key.clone(), file: name };
-                        let cleared = metadata.commit(vec![clear], Vec::new()).await;
-                        cleared.map_err(|error| store_problem(&error))?;
-                    }
-                    Err(error) => return Err(store_problem(&error)),
+            self.forget(old, before, collected).await?;
+        }
+    }
+
+    /// Forgets those of these files to which still nothing refers, and takes the mark from the others.
+    async fn forget(
+        &self,
+        marked: Vec<(PackageKey, FileName)>,
+        before: Timestamp,
+        collected: &mut Collected,
+    ) -> Result<(), Problem> {
+        let metadata = &self.inner.metadata;
+        // What is about others counted for the same bytes elsewhere.
+        let _changed_elsewhere = self.inner.index_cache.change_of_settings();
+        for (key, name) in marked {
+            let forget =
+                Write::ForgetFile { key: key.clone(), name: name.clone(), marked_before: before };
+            let forgotten = metadata.commit(vec![forget], Vec::new()).await;
+            // Also where it failed: it may have been made all the same.
+            self.package_changed(key.ecosystem, &key.package);
+            match forgotten {
+                Ok(_) => collected.files += 1,
+                // Somebody refers to it again.
+                Err(StoreError::InUse | StoreError::Missing { .. }) => {
+                    let clear = Write::ClearOrphan { key, file: name };
+                    let cleared = metadata.commit(vec![clear], Vec::new()).await;
+                    cleared.map_err(|error| store_problem(&error))?;
                 }
-                self.package_changed(key.ecosystem, &key.package);
-                // What is about others counted for the same bytes elsewhere.
-                self.inner.index_cache.settings_changed();
+                Err(error) => return Err(store_problem(&error)),
             }
         }
+        Ok(())
     }
 
     async fn collect_batch(
@@ -218,3 +229,6 @@ impl Registry {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,8 @@ pub enum Extent {
     Head,
 }
 
-/// The head of a file that is not kept, as an upstream says.
+/// The head of a file without its bytes: of one that is not kept, as an upstream says, or of one that
+/// waits for a signature.
 #[derive(Debug)]
 pub struct FileHead {
     /// Its size.
@@ -35,6 +36,8 @@ pub struct FileHead {
     pub content_type: Cow<'static, str>,
     /// Further header fields, names in lower case.
     pub fields: Vec<(&'static str, String)>,
+    /// Whether it is told to none but this caller, who may publish the file.
+    pub is_for_publisher: bool,
 }
 
 /// What an upstream says of a file.
@@ -70,6 +73,7 @@ impl Registry {
                             name: errand.file.name,
                             content_type: presentation.content_type,
                             fields: presentation.fields,
+                            is_for_publisher: false,
                         }));
                     }
                 }

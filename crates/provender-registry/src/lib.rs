@@ -51,6 +51,7 @@ mod names;
 mod options;
 mod oversized;
 mod publish;
+mod publisher;
 mod read;
 mod recorded;
 mod referrers;

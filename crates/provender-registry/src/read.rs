@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode, Scope,
+    BlobId, Facts, FileName, FileState, KeptFile, Origin, PackageName, Problem, ProblemCode,
     Timestamp, UpstreamTarget, Verdict,
 };
 use provender_ecosystem::{Delivery, Document, Operation, Rendition, Subject, View};
-use provender_store::{OpenBlob, Write};
+use provender_store::OpenBlob;
 
 use crate::access::Authorized;
 use crate::cache::{IndexKey, RenderedIndex, Stale, Stamp, Truth, Wanted};
@@ -33,7 +33,7 @@ pub enum Answer {
     File(FileAnswer),
     /// A file that is still being fetched.
     Stream(FileStream),
-    /// The head of a file that is not kept, for who asks for no more.
+    /// The head of a file that is not kept, or not to be had yet, for who asks for no more.
     Head(FileHead),
     /// The same thing under its one right name.
     Redirect {
@@ -73,36 +73,48 @@ pub(crate) const DOCUMENT_LIMIT_BYTES: u64 = 16 << 20;
 impl Registry {
     /// Carries out a reading operation.
     pub async fn read(&self, authorized: Authorized<Operation>) -> Result<Answer, Problem> {
-        let Some(package) = self.sought(&authorized) else { return self.find(authorized).await };
-        let query = authorized.query(package);
-        match self.find(authorized).await {
-            Err(problem) if problem.code == ProblemCode::NotFound => {
-                Err(self.unless_sought(&query, problem).await)
+        let sought = self.sought(&authorized);
+        let refused = match self.find(&authorized).await {
+            Err(problem) => problem,
+            found => return found,
+        };
+        match (refused.code, sought) {
+            (ProblemCode::NotFound, Some(package)) => {
+                Err(self.unless_sought(&authorized.query(package), refused).await)
             }
-            answer => answer,
+            // Boxed: it is seldom, and every request has room for its future.
+            (ProblemCode::PolicyDenied, _) if authorized.extent == Extent::Head => {
+                Box::pin(self.unless_publisher(&authorized, refused)).await
+            }
+            _ => Err(refused),
         }
     }
 
-    async fn find(&self, authorized: Authorized<Operation>) -> Result<Answer, Problem> {
+    async fn find(&self, authorized: &Authorized<Operation>) -> Result<Answer, Problem> {
         match &authorized.operation {
             Operation::Index { subject, rendition } => {
                 let (subject, rendition) = (subject.clone(), *rendition);
                 let wanted = Wanted::Index { subject, rendition };
-                self.ready(&authorized, wanted).await
+                self.ready(authorized, wanted).await
             }
             Operation::Tagged { package, tag } => {
                 let wanted = Wanted::Tagged { package: package.clone(), tag: tag.clone() };
-                self.ready(&authorized, wanted).await
+                self.ready(authorized, wanted).await
             }
             Operation::File { package, file, companion } => {
                 let (package, file, companion) = (package.clone(), file.clone(), *companion);
                 if companion.is_none()
                     && authorized.ecosystem.delivery(&file) == Delivery::FromMemory
                 {
+                    if authorized.extent == Extent::Head {
+                        let query = authorized.query(&package);
+                        let caller = &authorized.caller;
+                        Box::pin(self.keep_for_publisher(&query, &file, caller)).await;
+                    }
                     let wanted = Wanted::Document { package, file };
-                    return self.ready(&authorized, wanted).await;
+                    return self.ready(authorized, wanted).await;
                 }
-                let authorized = self.renewed(&authorized);
+                let authorized = self.renewed(authorized);
                 self.file(&authorized, package, file, companion).await
             }
             Operation::Redirect { location } => Ok(Answer::Redirect { location: location.clone() }),
@@ -290,13 +302,7 @@ impl Registry {
         extent: Extent,
     ) -> Result<Answer, Problem> {
         self.keep_for_publisher(query, name, caller).await;
-        match self.file_or_stream(query, name, caller, extent).await {
-            Err(refused) if extent == Extent::Head && refused.code == ProblemCode::PolicyDenied => {
-                let own = self.published_by_such(query, name, caller).await?;
-                own.map(Answer::File).ok_or(refused)
-            }
-            answer => answer,
-        }
+        self.file_or_stream(query, name, caller, extent).await
     }
 
     /// The kept file, brought in first where an upstream lists it: what policy lets through.
@@ -397,46 +403,6 @@ impl Registry {
                 served => served.map(drop),
             }
         })
-    }
-
-    /// Publishers look before they push, and push what is missing. That what they publish is here they
-    /// are told before anybody signed it, too: else nothing could be pushed a second time. They get no
-    /// byte of it by that.
-    async fn published_by_such(
-        &self,
-        query: &Query,
-        name: &FileName,
-        caller: &Caller,
-    ) -> Result<Option<FileAnswer>, Problem> {
-        let (repository, package) = (&query.repository.repository.name, &query.package);
-        if !caller.holds(Scope::Publish, Some(repository), Some(package)) {
-            return Ok(None);
-        }
-        let kept = self.inner.metadata.file(&query.key(), name).await;
-        let kept = kept.map_err(|error| store_problem(&error))?;
-        // Nothing but a missing signature refuses what is here and was published here.
-        let is_own =
-            |kept: &KeptFile| kept.state == FileState::Present && kept.origin == Origin::Published;
-        match kept.filter(is_own) {
-            Some(kept) => self.open_kept(query, &kept).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Somebody who may publish was told that a file is here, and will publish what needs it: it is
-    /// no orphan for now.
-    async fn keep_for_publisher(&self, query: &Query, name: &FileName, caller: &Caller) {
-        let (repository, package) = (&query.repository.repository.name, &query.package);
-        if !caller.holds(Scope::Publish, Some(repository), Some(package)) {
-            return;
-        }
-        let (metadata, key) = (&self.inner.metadata, query.key());
-        if matches!(metadata.is_orphan(&key, name).await, Ok(true)) {
-            let clear = Write::ClearOrphan { key, file: name.clone() };
-            if let Err(error) = metadata.commit(vec![clear], Vec::new()).await {
-                tracing::warn!(%error, file = %name, "an orphan's mark could not be taken away");
-            }
-        }
     }
 
     async fn listed_entry(&self, query: &Query, name: &FileName) -> Result<Entry, Problem> {

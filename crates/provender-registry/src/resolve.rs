@@ -182,14 +182,22 @@ impl Registry {
     ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + 'a>> {
         // Boxed: to find signatures is to resolve again, further behind.
         Box::pin(async move {
-            let is_kept = |entry: &&mut Entry| {
+            let is_kept = |entry: &Entry| {
                 entry.facts.state == Some(FileState::Present)
                     && query.ecosystem.digest_of_file(&entry.file.name).is_none()
             };
-            for entry in entries.iter_mut().filter(is_kept) {
-                let kept = self.inner.metadata.file(&query.key(), &entry.file.name).await;
-                if let Some(kept) = kept.map_err(|error| store_problem(&error))? {
-                    let (asked, signers) = self.signature_facts(query, &kept).await?;
+            if !entries.iter().any(is_kept) {
+                return Ok(());
+            }
+            let kept = self.inner.metadata.files(&query.key()).await;
+            let kept: HashMap<FileName, KeptFile> = kept
+                .map_err(|error| store_problem(&error))?
+                .into_iter()
+                .map(|kept| (kept.file.name.clone(), kept))
+                .collect();
+            for entry in entries.iter_mut().filter(|entry| is_kept(entry)) {
+                if let Some(kept) = kept.get(&entry.file.name) {
+                    let (asked, signers) = self.signature_facts(query, kept).await?;
                     entry.facts.signatures_asked = asked;
                     entry.facts.signers = signers;
                 }

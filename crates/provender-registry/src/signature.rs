@@ -3,7 +3,6 @@
 mod evidence;
 mod tagged;
 
-use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use bytes::Bytes;
@@ -107,22 +106,19 @@ impl Registry {
         Ok((rules, signers))
     }
 
-    /// Goes on to the files that refer to those of this level.
+    /// Goes on to the files that refer to those of this level. Where there are too many, it is the
+    /// oldest that are left out, whichever was looked at on the way to them.
     async fn look_above(&self, key: &PackageKey, covering: &mut Covering) -> Result<(), Problem> {
         let roles = [ReferenceRole::Required, ReferenceRole::Optional];
+        let limit = u32::try_from(FILES_LIMIT).expect("a small number");
         let metadata = &self.inner.metadata;
         let mut above = Vec::new();
-        for kept in &covering.level {
-            let names = metadata.referring(key, &kept.file.name, &roles).await;
-            for name in names.map_err(|error| store_problem(&error))? {
-                if covering.seen.len() < FILES_LIMIT && covering.seen.insert(name.clone()) {
-                    above.push(name);
-                }
-            }
+        for kept in covering.level.iter().take_while(|_| covering.has_room()) {
+            let found = metadata.newest_referring(key, &kept.file.name, roles, limit).await;
+            above.extend(found.map_err(|error| store_problem(&error))?);
+            covering.retain_newest_unseen(&mut above);
         }
-        let above: Vec<&FileName> = above.iter().collect();
-        let level = metadata.files_named(key, &above).await;
-        covering.enter(level.map_err(|error| store_problem(&error))?);
+        covering.enter(above);
         Ok(())
     }
 
@@ -356,13 +352,26 @@ struct Covering {
 impl Covering {
     fn of(kept: &KeptFile) -> Self {
         let mut covering = Self { level: Vec::new(), nearest: Vec::new(), seen: HashSet::new() };
-        covering.seen.insert(kept.file.name.clone());
         covering.enter(vec![kept.clone()]);
         covering
     }
 
-    fn enter(&mut self, mut level: Vec<KeptFile>) {
-        level.sort_by_key(|kept| Reverse(kept.recorded_at));
+    fn has_room(&self) -> bool {
+        self.seen.len() < FILES_LIMIT
+    }
+
+    /// Each once that was not looked at yet, those that came last first, as many as there is room
+    /// for.
+    fn retain_newest_unseen(&self, above: &mut Vec<KeptFile>) {
+        above.retain(|kept| !self.seen.contains(&kept.file.name));
+        above.sort_by(|a, b| (b.recorded_at, &a.file.name).cmp(&(a.recorded_at, &b.file.name)));
+        above.dedup_by(|a, b| a.file.name == b.file.name);
+        above.truncate(FILES_LIMIT - self.seen.len());
+    }
+
+    /// `level` is as [`Self::retain_newest_unseen`] leaves it.
+    fn enter(&mut self, level: Vec<KeptFile>) {
+        self.seen.extend(level.iter().map(|kept| kept.file.name.clone()));
         let room = ASKED_LIMIT - self.nearest.len();
         self.nearest.extend(level.iter().take(room).cloned());
         self.level = level;

@@ -13,7 +13,9 @@ use provender_domain::{
     Algorithm, File, FileName, FileState, KeptFile, Origin, Problem, ProblemCode,
 };
 use provender_ecosystem::{Delivery, MountSource, Operation, SessionId, UploadStep};
-use provender_store::{Blob, BlobError, PackageKey, RemovedUploads, StoreError, Verified, Write};
+use provender_store::{
+    Blob, BlobError, PackageKey, RemovedUploads, StoreError, UploadKey, Verified, Write,
+};
 
 use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
@@ -26,7 +28,9 @@ use crate::{Inner, Registry};
 /// How long an upload may rest before garbage collection takes it for abandoned.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 /// Most uploads under way at once; each may hold a file, and while it is written to, four megabytes.
-/// Those that have no file yet give way to others.
+/// Those that have no file yet give way to others, then those of whoever has most of them: one token
+/// keeps nobody else from pushing. Whose those are that an earlier process began is known once
+/// somebody goes on with them.
 const UPLOADS_LIMIT: usize = 10_000;
 /// When to try again where there are too many.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -86,7 +90,8 @@ impl Registry {
         {
             return Ok(Begun::Mounted(mounted));
         }
-        if !self.inner.blobs.make_room_for_upload(UPLOADS_LIMIT) {
+        let has_room = self.inner.blobs.make_room_for_upload(UPLOADS_LIMIT).await;
+        if !has_room.map_err(|error| blob_problem(&error))? {
             let message = "too many uploads are under way; try again later";
             return Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER));
         }
@@ -102,7 +107,9 @@ impl Registry {
             _ => Vec::new(),
         };
         let blobs = &self.inner.blobs;
-        let bytes = blobs.create_upload(&owner, session.as_str(), &algorithms).await;
+        let publisher = operation.caller.actor().to_string();
+        let upload = UploadKey { owner: &owner, id: session.as_str(), publisher: &publisher };
+        let bytes = blobs.create_upload(upload, &algorithms).await;
         let bytes = bytes.map_err(|error| blob_problem(&error))?;
         Ok(Begun::Upload(Upload { session, bytes }))
     }
@@ -125,7 +132,9 @@ impl Registry {
             }
         };
         let owner = owner(&operation.key(package));
-        let bytes = match self.resume(&owner, session).await {
+        let publisher = operation.caller.actor().to_string();
+        let upload = UploadKey { owner: &owner, id: session.as_str(), publisher: &publisher };
+        let bytes = match self.resume(upload, session).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Err(no_upload()),
             Err(BlobError::Busy) => {
@@ -148,19 +157,21 @@ impl Registry {
     /// no bytes: then nothing but its name tells.
     async fn resume(
         &self,
-        owner: &str,
+        upload: UploadKey<'_>,
         session: &SessionId,
     ) -> Result<Option<provender_store::Upload>, BlobError> {
         let Inner { blobs, sessions, access_key, .. } = &*self.inner;
         let may_be_forgotten =
             !sessions.is_of_this_process(session) || blobs.has_forgotten_uploads();
+        // One that has its place must not make room for itself.
         if may_be_forgotten
-            && was_named_here(access_key, owner, session)
-            && blobs.make_room_for_upload(UPLOADS_LIMIT)
+            && was_named_here(access_key, upload.owner, session)
+            && !blobs.knows_upload(upload)
+            && blobs.make_room_for_upload(UPLOADS_LIMIT).await?
         {
-            return blobs.resume_begun_upload(owner, session.as_str()).await.map(Some);
+            return blobs.resume_begun_upload(upload).await.map(Some);
         }
-        blobs.resume_upload(owner, session.as_str()).await
+        blobs.resume_upload(upload).await
     }
 
     /// The last byte of a `Whole` or `Finish` is here: verifies and records the file. When this

@@ -74,16 +74,18 @@ pub(crate) fn respond_while_fetched(
     Ok(response)
 }
 
-/// The head of a file that is not here, under no condition, because it has no tag yet.
-pub(crate) fn respond_unfetched(
-    found: FileHead,
-    is_public: bool,
-) -> Result<Response<Body>, Problem> {
+/// The head of a file whose bytes are not to be had here, under no condition, because it has no tag
+/// yet.
+pub(crate) fn respond_by_head(found: FileHead, is_public: bool) -> Result<Response<Body>, Problem> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(found.size_bytes));
     let content_type = fields::media_type(&found.content_type);
     describe_unkept(headers, content_type, found.fields, is_public)?;
+    if found.is_for_publisher {
+        // Others who ask a cache between are refused here.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     Ok(response)
 }
 

@@ -273,7 +273,7 @@ async fn read(
         Answer::Stream(found) => {
             file::respond_while_fetched(found, is_public, parts.version, &connection.home)
         }
-        Answer::Head(found) => file::respond_unfetched(found, is_public),
+        Answer::Head(found) => file::respond_by_head(found, is_public),
         Answer::Redirect { location } => index::redirect(&location),
     }
 }
@@ -386,7 +386,7 @@ pub(crate) fn refuse(
         } else {
             let repository = request.map_or("", |request| request.repository);
             let endpoint = Endpoint { origin: &origin(server, &parts.headers), repository };
-            let challenge = ecosystem.challenge(&endpoint, about);
+            let challenge = ecosystem.challenge(&endpoint, about, problem.needs);
             challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok())
         };
         if let Some(challenge) = challenge {

@@ -36,7 +36,7 @@ pub use small::{SMALL_BLOB_BYTES, SmallBlob};
 pub use staging::Staging;
 pub use tail::{HELD_BACK_BYTES, Tail, TailReader};
 pub use uncached::Unread;
-pub use upload::{RemovedUploads, Upload};
+pub use upload::{RemovedUploads, Upload, UploadKey};
 
 /// The blobs of one server. Clones share them.
 ///
@@ -108,8 +108,8 @@ impl Blobs {
         Ok(Staging::new(Arc::clone(&self.local), algorithms))
     }
 
-    /// Begins a file that comes in several requests. It is found again by this owner and this id
-    /// together, which nobody should be able to guess; with its bytes also after a restart. By which
+    /// Begins a file that comes in several requests. It is found again by its owner and its id
+    /// together, with its bytes also after a restart. By which
     /// algorithms it is hashed while it is written, besides SHA-256, is not remembered over a restart.
     ///
     /// How many there may be at once is the caller's to limit; those that nobody goes on with are
@@ -120,11 +120,10 @@ impl Blobs {
     #[expect(clippy::unused_async, reason = "a remote store begins with a request")]
     pub async fn create_upload(
         &self,
-        owner: &str,
-        id: &str,
+        key: UploadKey<'_>,
         algorithms: &[Algorithm],
     ) -> Result<Upload, BlobError> {
-        Upload::create(&self.local, owner, id, algorithms)
+        Upload::create(&self.local, key, algorithms)
     }
 
     /// How many such files this process knows of.
@@ -132,11 +131,18 @@ impl Blobs {
         self.local.uploads().count()
     }
 
+    /// Whether this process knows of this one: it has a place, and needs no other.
+    pub fn knows_upload(&self, key: UploadKey<'_>) -> bool {
+        self.local.uploads().is_known(key)
+    }
+
     /// Whether one more may be begun, where so many may be known of at most. To make room, those are
     /// forgotten that were begun, got no bytes and are held by nobody, the oldest first;
-    /// [`Blobs::resume_begun_upload`] goes on with them all the same.
-    pub fn make_room_for_upload(&self, limit: usize) -> bool {
-        self.local.uploads().make_room(limit)
+    /// [`Blobs::resume_begun_upload`] goes on with them all the same. Where that does not do, the
+    /// publisher who has most loses the one that nobody has gone on with for longest, with its bytes:
+    /// nobody who has fewer is kept waiting. It is false only while somebody holds every one.
+    pub async fn make_room_for_upload(&self, limit: usize) -> Result<bool, BlobError> {
+        upload::make_room(&self.local, limit).await
     }
 
     /// Whether any was forgotten to make room.
@@ -148,8 +154,8 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError::Busy`] while somebody holds it.
-    pub async fn resume_upload(&self, owner: &str, id: &str) -> Result<Option<Upload>, BlobError> {
-        Upload::resume(Arc::clone(&self.local), owner, id, false).await
+    pub async fn resume_upload(&self, key: UploadKey<'_>) -> Result<Option<Upload>, BlobError> {
+        Upload::resume(Arc::clone(&self.local), key, false).await
     }
 
     /// The same for one that was begun, as the caller knows, and did not end: where nothing is known
@@ -157,8 +163,8 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError::Busy`] while somebody holds it.
-    pub async fn resume_begun_upload(&self, owner: &str, id: &str) -> Result<Upload, BlobError> {
-        let upload = Upload::resume(Arc::clone(&self.local), owner, id, true).await?;
+    pub async fn resume_begun_upload(&self, key: UploadKey<'_>) -> Result<Upload, BlobError> {
+        let upload = Upload::resume(Arc::clone(&self.local), key, true).await?;
         upload.ok_or(BlobError::Abandoned)
     }
 

@@ -31,7 +31,8 @@ mod steps;
 
 pub use blobs::{
     Blob, BlobFacts, Blobs, Content, HELD_BACK_BYTES, OpenBlob, RemovedUploads, SMALL_BLOB_BYTES,
-    Scrub, SmallBlob, Staging, State, Tail, TailReader, Unread, Unverified, Upload, Verified,
+    Scrub, SmallBlob, Staging, State, Tail, TailReader, Unread, Unverified, Upload, UploadKey,
+    Verified,
 };
 pub use error::{BlobError, StoreError, VerifyError};
 #[cfg(feature = "faults")]

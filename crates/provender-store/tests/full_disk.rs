@@ -9,11 +9,14 @@ use std::process::Command;
 
 use bytes::Bytes;
 use provender_domain::{BlobId, EventKind};
-use provender_store::{BlobError, DatabaseUrl, EventFilter, Metadata, Scrub, StoreError, Write};
+use provender_store::{
+    BlobError, DatabaseUrl, EventFilter, Metadata, Scrub, StoreError, UploadKey, Write,
+};
 use sha2::Digest as _;
 use support::{bind, blob, event, kept, key, open_blobs, record, repository, staged};
 
 const DISK_MEBIBYTES: usize = 8;
+const UPLOAD: UploadKey<'_> = UploadKey { owner: "owner", id: "id", publisher: "a token" };
 
 /// A small file system in memory, as long as this lives.
 struct SmallDisk(tempfile::TempDir);
@@ -105,7 +108,7 @@ async fn an_upload() {
         .unwrap()
         .set_len(u64::try_from(DISK_MEBIBYTES * 1024 * 1024 - keep).unwrap())
         .unwrap();
-    let mut upload = blobs.create_upload("owner", "id", &[]).await.unwrap();
+    let mut upload = blobs.create_upload(UPLOAD, &[]).await.unwrap();
     let mut error = None;
     for chunk in bytes.chunks(100_000) {
         if let Err(failure) = upload.write(Bytes::copy_from_slice(chunk)).await {
@@ -116,14 +119,14 @@ async fn an_upload() {
     assert!(matches!(error, Some(BlobError::Full(_))), "{error:?}");
     assert!(matches!(upload.pause().await, Err(BlobError::Abandoned)));
 
-    let upload = blobs.resume_upload("owner", "id").await.unwrap().unwrap();
+    let upload = blobs.resume_upload(UPLOAD).await.unwrap().unwrap();
     let received = upload.received_bytes();
     assert!(received > 0 && received < bytes.len() as u64);
     let file = std::fs::read_dir(disk.path().join("uploads")).unwrap().next().unwrap().unwrap();
     assert_eq!(file.metadata().unwrap().len(), received);
     drop(upload);
     std::fs::remove_file(filler).unwrap();
-    let mut upload = blobs.resume_upload("owner", "id").await.unwrap().unwrap();
+    let mut upload = blobs.resume_upload(UPLOAD).await.unwrap().unwrap();
     let rest = &bytes[usize::try_from(received).unwrap()..];
     upload.write(Bytes::copy_from_slice(rest)).await.unwrap();
     let blob = upload.finish().await.unwrap();

@@ -15,17 +15,22 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use provender_domain::{Algorithm, BlobId, Digest};
 use provender_store::{
     BlobError, Blobs, Content, FaultMode, Faults, OpenBlob, RemovedUploads, Scrub, Upload,
-    VerifyError,
+    UploadKey, VerifyError,
 };
 use sha2::Digest as _;
 use support::open_blobs;
 
 const OWNER: &str = "main/oci/team/app";
 const ID: &str = "00112233445566778899aabbccddeeff";
+const PUBLISHER: &str = "a token";
 /// Larger than two buffers, and no multiple of one.
 const LARGE_BYTES: usize = 3 * 1024 * 1024 + 321;
 /// How long what happens on another thread may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+fn named(id: &str) -> UploadKey<'_> {
+    UploadKey { owner: OWNER, id, publisher: PUBLISHER }
+}
 
 fn id_of(bytes: &[u8]) -> BlobId {
     BlobId::from_bytes(sha2::Sha256::digest(bytes).into())
@@ -52,7 +57,7 @@ async fn resumed(blobs: &Blobs) -> Upload {
 async fn resumed_if_there(blobs: &Blobs) -> Option<Upload> {
     let deadline = SystemTime::now() + PATIENCE;
     loop {
-        match blobs.resume_upload(OWNER, ID).await {
+        match blobs.resume_upload(named(ID)).await {
             Err(BlobError::Busy) if SystemTime::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -67,7 +72,7 @@ async fn pieces_become_one_blob_whatever_happens_in_between() {
         let root = tempfile::tempdir().unwrap();
         let mut blobs = open_blobs(root.path()).await;
         let bytes = pattern(LARGE_BYTES);
-        let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+        let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
         let mut sent = 0;
         for chunk in bytes.chunks(piece) {
             for part in chunk.chunks(100_000) {
@@ -80,7 +85,7 @@ async fn pieces_become_one_blob_whatever_happens_in_between() {
             if restart {
                 blobs = open_blobs(root.path()).await;
             }
-            upload = blobs.resume_upload(OWNER, ID).await.unwrap().unwrap();
+            upload = blobs.resume_upload(named(ID)).await.unwrap().unwrap();
             assert_eq!(upload.received_bytes(), sent);
         }
         let blob = upload.finish().await.unwrap();
@@ -90,7 +95,7 @@ async fn pieces_become_one_blob_whatever_happens_in_between() {
         blobs.open_blob(&id).await.unwrap().unwrap().content.read_to_end(&mut seen).unwrap();
         assert!(seen == bytes, "{piece} {restart}");
         assert!(files(root.path()).is_empty());
-        assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+        assert!(blobs.resume_upload(named(ID)).await.unwrap().is_none());
     };
     for restart in [false, true] {
         check(LARGE_BYTES, restart).await;
@@ -112,7 +117,7 @@ async fn pushed(blobs: &Blobs) -> Option<(BlobId, Vec<u8>)> {
 
 async fn pushed_again(blobs: &Blobs) -> (BlobId, Vec<u8>) {
     let bytes = pattern(LARGE_BYTES);
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     // In two requests, of which the second has no bytes, as clients do.
     for part in bytes.chunks(100_000) {
         write(&mut upload, part).await.unwrap();
@@ -208,13 +213,13 @@ async fn a_first_reading_may_end_early_and_says_where_bytes_are_missing() {
 async fn an_upload_may_be_empty() {
     let root = tempfile::tempdir().unwrap();
     let blobs = open_blobs(root.path()).await;
-    drop(blobs.create_upload(OWNER, ID, &[]).await.unwrap());
+    drop(blobs.create_upload(named(ID), &[]).await.unwrap());
     assert_eq!(resumed(&blobs).await.pause().await.unwrap(), 0);
     assert!(files(root.path()).is_empty());
     // Another process has to be told that it was begun.
     let blobs = open_blobs(root.path()).await;
-    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
-    let upload = blobs.resume_begun_upload(OWNER, ID).await.unwrap();
+    assert!(blobs.resume_upload(named(ID)).await.unwrap().is_none());
+    let upload = blobs.resume_begun_upload(named(ID)).await.unwrap();
     let blob = upload.finish().await.unwrap();
     assert_eq!((blob.id(), blob.size_bytes()), (id_of(b""), 0));
     let id = blobs.commit(blob.verify(&[]).await.unwrap()).await.unwrap();
@@ -226,10 +231,10 @@ async fn an_upload_may_be_empty() {
 async fn it_is_found_by_its_owner_and_id_alone() {
     let root = tempfile::tempdir().unwrap();
     let blobs = open_blobs(root.path()).await;
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     write(&mut upload, b"mine").await.unwrap();
     upload.pause().await.unwrap();
-    let taken = blobs.create_upload(OWNER, ID, &[]).await.unwrap_err();
+    let taken = blobs.create_upload(named(ID), &[]).await.unwrap_err();
     assert!(matches!(taken, BlobError::Io(_)), "{taken:?}");
     for (owner, id) in [
         ("main/oci/team/other", ID),
@@ -239,7 +244,10 @@ async fn it_is_found_by_its_owner_and_id_alone() {
         ("", ""),
         ("../../x", "/etc/passwd"),
     ] {
-        assert!(blobs.resume_upload(owner, id).await.unwrap().is_none(), "{owner} {id}");
+        assert!(
+            blobs.resume_upload(UploadKey { owner, ..named(id) }).await.unwrap().is_none(),
+            "{owner} {id}"
+        );
     }
     assert_eq!(resumed(&blobs).await.received_bytes(), 4);
     let mode = files(root.path())[0].metadata().unwrap().permissions().mode();
@@ -252,12 +260,12 @@ async fn it_is_found_by_its_owner_and_id_alone() {
 async fn one_holds_it_at_a_time() {
     let root = tempfile::tempdir().unwrap();
     let blobs = open_blobs(root.path()).await;
-    let is_busy = async || matches!(blobs.resume_upload(OWNER, ID).await, Err(BlobError::Busy));
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let is_busy = async || matches!(blobs.resume_upload(named(ID)).await, Err(BlobError::Busy));
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     assert!(is_busy().await);
     write(&mut upload, b"some").await.unwrap();
     upload.pause().await.unwrap();
-    let upload = blobs.resume_upload(OWNER, ID).await.unwrap().unwrap();
+    let upload = blobs.resume_upload(named(ID)).await.unwrap().unwrap();
     assert!(is_busy().await);
     // Still so until the blob is committed or given up.
     let blob = upload.finish().await.unwrap();
@@ -265,15 +273,15 @@ async fn one_holds_it_at_a_time() {
     let blob = blob.verify(&[]).await.unwrap();
     assert!(is_busy().await);
     blobs.commit(blob).await.unwrap();
-    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+    assert!(blobs.resume_upload(named(ID)).await.unwrap().is_none());
 
     // After a restart, several ask at once: one reads the file.
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     write(&mut upload, b"some").await.unwrap();
     upload.pause().await.unwrap();
     let blobs = open_blobs(root.path()).await;
     for received in [4, 0] {
-        let ask = || blobs.resume_begun_upload(OWNER, ID);
+        let ask = || blobs.resume_begun_upload(named(ID));
         let (a, b, c) = tokio::join!(ask(), ask(), ask());
         let mut held: Vec<_> = [a, b, c].into_iter().flatten().collect();
         assert_eq!(held.len(), 1);
@@ -288,7 +296,7 @@ async fn what_is_dropped_keeps_what_was_written_by_then() {
     let root = tempfile::tempdir().unwrap();
     let blobs = open_blobs(root.path()).await;
     let bytes = pattern(LARGE_BYTES);
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     let mut seen = 0;
     // Each client hangs up after some more bytes, at any moment of their being written.
     for attempt in 0_u64.. {
@@ -325,29 +333,29 @@ async fn what_is_dropped_keeps_what_was_written_by_then() {
 async fn cancelled_or_wrong_it_is_gone() {
     let root = tempfile::tempdir().unwrap();
     let blobs = open_blobs(root.path()).await;
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     write(&mut upload, &pattern(LARGE_BYTES)).await.unwrap();
     upload.cancel().await.unwrap();
     assert!(files(root.path()).is_empty());
-    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+    assert!(blobs.resume_upload(named(ID)).await.unwrap().is_none());
 
-    blobs.create_upload(OWNER, ID, &[]).await.unwrap().pause().await.unwrap();
+    blobs.create_upload(named(ID), &[]).await.unwrap().pause().await.unwrap();
     resumed(&blobs).await.cancel().await.unwrap();
-    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+    assert!(blobs.resume_upload(named(ID)).await.unwrap().is_none());
 
-    let upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     let blob = upload.finish().await.unwrap();
     let wrong = blob.verify(&[id_of(b"other").digest()]).await.unwrap_err();
     assert!(matches!(wrong, VerifyError::Mismatch { .. }), "{wrong:?}");
     assert!(files(root.path()).is_empty());
-    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+    assert!(blobs.resume_upload(named(ID)).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_file_that_somebody_else_changed_is_never_taken_for_its_hash() {
     let root = tempfile::tempdir().unwrap();
     let blobs = open_blobs(root.path()).await;
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     write(&mut upload, b"0123456789").await.unwrap();
     upload.pause().await.unwrap();
     let path = files(root.path()).remove(0);
@@ -359,7 +367,7 @@ async fn a_file_that_somebody_else_changed_is_never_taken_for_its_hash() {
     assert_eq!((seen.as_str(), blob.id()), ("0123456789", id_of(b"0123456789")));
     drop(blob);
 
-    let mut upload = blobs.create_upload(OWNER, ID, &[]).await.unwrap();
+    let mut upload = blobs.create_upload(named(ID), &[]).await.unwrap();
     write(&mut upload, b"0123456789").await.unwrap();
     upload.pause().await.unwrap();
     std::fs::File::options().write(true).open(&path).unwrap().set_len(4).unwrap();
@@ -378,7 +386,7 @@ async fn abandoned_ones_are_removed() {
     // More than are looked at in one go.
     for number in 0..300 {
         let id = format!("{number:032x}");
-        let mut upload = blobs.create_upload(OWNER, &id, &[]).await.unwrap();
+        let mut upload = blobs.create_upload(named(&id), &[]).await.unwrap();
         write(&mut upload, b"ten bytes!").await.unwrap();
         upload.pause().await.unwrap();
     }
@@ -386,8 +394,8 @@ async fn abandoned_ones_are_removed() {
     for path in files(root.path()) {
         std::fs::File::options().write(true).open(path).unwrap().set_modified(long_ago).unwrap();
     }
-    let held = blobs.resume_upload(OWNER, &format!("{:032x}", 7)).await.unwrap().unwrap();
-    let mut young = blobs.resume_upload(OWNER, &format!("{:032x}", 8)).await.unwrap().unwrap();
+    let held = blobs.resume_upload(named(&format!("{:032x}", 7))).await.unwrap().unwrap();
+    let mut young = blobs.resume_upload(named(&format!("{:032x}", 8))).await.unwrap().unwrap();
     write(&mut young, b"more").await.unwrap();
     young.pause().await.unwrap();
 
@@ -398,46 +406,17 @@ async fn abandoned_ones_are_removed() {
     let removed = sweep(Duration::from_mins(30)).await;
     assert_eq!(removed, RemovedUploads { count: 298, bytes: 2_980 });
     assert_eq!(files(root.path()).len(), 2);
-    assert!(blobs.resume_upload(OWNER, &format!("{:032x}", 1)).await.unwrap().is_none());
+    assert!(blobs.resume_upload(named(&format!("{:032x}", 1))).await.unwrap().is_none());
     assert_eq!(held.finish().await.unwrap().id(), id_of(b"ten bytes!"));
 
     // One without a file, too, unless it is held.
-    let held = blobs.create_upload(OWNER, &format!("{:032x}", 9), &[]).await.unwrap();
-    blobs.create_upload(OWNER, ID, &[]).await.unwrap().pause().await.unwrap();
+    let held = blobs.create_upload(named(&format!("{:032x}", 9)), &[]).await.unwrap();
+    blobs.create_upload(named(ID), &[]).await.unwrap().pause().await.unwrap();
     assert_eq!(blobs.uploads_under_way(), 3);
     assert_eq!(sweep(Duration::from_mins(30)).await, RemovedUploads::default());
     assert_eq!(sweep(Duration::ZERO).await, RemovedUploads { count: 2, bytes: 14 });
-    assert!(blobs.resume_upload(OWNER, ID).await.unwrap().is_none());
+    assert!(blobs.resume_upload(named(ID)).await.unwrap().is_none());
     assert_eq!(blobs.uploads_under_way(), 1);
-    assert_eq!(held.pause().await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn those_without_a_file_make_room_the_oldest_first() {
-    let root = tempfile::tempdir().unwrap();
-    let blobs = open_blobs(root.path()).await;
-    let begin = async |number: usize| {
-        blobs.create_upload(OWNER, &format!("{number:032x}"), &[]).await.unwrap()
-    };
-    let is_known = async |number: usize| {
-        blobs.resume_upload(OWNER, &format!("{number:032x}")).await.unwrap().is_some()
-    };
-    let held = begin(0).await;
-    let mut written = begin(1).await;
-    write(&mut written, b"more").await.unwrap();
-    written.pause().await.unwrap();
-    begin(2).await.pause().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(5)).await;
-    begin(3).await.pause().await.unwrap();
-    assert!(blobs.make_room_for_upload(5) && !blobs.has_forgotten_uploads());
-    assert!(blobs.make_room_for_upload(4) && blobs.has_forgotten_uploads());
-    assert!(!is_known(2).await && is_known(1).await && is_known(3).await);
-    assert_eq!(blobs.uploads_under_way(), 3);
-    // Real ones are not forgotten, nor those that somebody holds.
-    assert!(!blobs.make_room_for_upload(2));
-    assert!(!is_known(3).await && is_known(1).await);
-    let again = blobs.resume_begun_upload(OWNER, &format!("{:032x}", 2)).await.unwrap();
-    assert_eq!(again.received_bytes(), 0);
     assert_eq!(held.pause().await.unwrap(), 0);
 }
 
@@ -451,7 +430,7 @@ async fn other_algorithms_need_no_second_pass() {
     let check = async |claims: &[&Digest], restart: bool, expected: bool| {
         let blobs = open_blobs(root.path()).await;
         let algorithms = [Algorithm::Sha512, Algorithm::Sha256, Algorithm::Sha512];
-        let mut upload = blobs.create_upload(OWNER, ID, &algorithms).await.unwrap();
+        let mut upload = blobs.create_upload(named(ID), &algorithms).await.unwrap();
         write(&mut upload, &bytes[..1_500_000]).await.unwrap();
         upload.pause().await.unwrap();
         let blobs = if restart { open_blobs(root.path()).await } else { blobs };
@@ -521,7 +500,7 @@ async fn push_stubbornly(blobs: &Blobs, root: &Path, bytes: &[u8]) -> u32 {
     loop {
         let upload = match resumed_if_there(blobs).await {
             Some(upload) => Ok(upload),
-            None => blobs.create_upload(OWNER, ID, &[]).await,
+            None => blobs.create_upload(named(ID), &[]).await,
         };
         let outcome = match upload {
             Ok(upload) => push(blobs, upload, root, bytes).await,

@@ -32,10 +32,17 @@ helm_depends() {
     helm dependency update --plain-http app && ls app/charts/web-*.tgz
 }
 
+# It reads a chart back before it tags it, which nobody gets before it is signed.
+helm_is_told_what_is_unsigned() {
+  helm_chart late 1.0.0 && asks_for_signature 'unsigned/*' &&
+    says "asks for a signature" helm push --plain-http late-1.0.0.tgz "oci://$REG/unsigned"
+}
+
 helm_cases() {
   with helm "helm pushes and pulls a chart" helm_pushes_and_pulls
   with helm "helm shows a chart" helm_shows
   with helm "helm chooses a version by a range" helm_chooses
   with helm "helm renders a chart" helm_templates
   with helm "helm fetches what a chart depends on" helm_depends
+  with helm "helm is told what nobody signed" helm_is_told_what_is_unsigned
 }

@@ -53,6 +53,21 @@ oras_lists() {
     says model oras repo ls --plain-http "$HOST/main/oras/"
 }
 
+# asks_for_signature NAMES: from now on these are not served before somebody signed them.
+asks_for_signature() {
+  "$PROVENDER" repo require-signature --data "$DATA" main oci "$1" \
+    --identity nobody@packages.example --issuer https://issuer.example
+}
+
+# What nobody signed yet is here for who pushes it once more, and for nobody else.
+oras_pushes_again_what_is_unsigned() {
+  echo unsigned >file && asks_for_signature 'unsigned/*' &&
+    oras push --plain-http "$REG/unsigned/file:1" file &&
+    oras push --plain-http "$REG/unsigned/file:1" file &&
+    oras push --plain-http "$REG/unsigned/file:2" file &&
+    says "asks for a signature" oras pull --plain-http "$REG/unsigned/file:1"
+}
+
 oras_cases() {
   with oras "oras pushes and pulls an artifact" oras_pushes_and_pulls
   with oras "oras attaches" oras_attaches
@@ -61,4 +76,5 @@ oras_cases() {
   with oras "oras copies with what refers to it" oras_copies_with_referrers
   with oras "oras pushes and fetches a blob" oras_blobs
   with oras "oras tags and lists" oras_lists
+  with oras "oras pushes again what nobody signed" oras_pushes_again_what_is_unsigned
 }

@@ -1,6 +1,6 @@
 //! Receipts, challenges, presentations, and lists in pages.
 
-use provender_domain::{RepositoryName, Tag};
+use provender_domain::{RepositoryName, Scope, Tag};
 use url::Url;
 
 use super::requests::get;
@@ -83,8 +83,9 @@ fn presentations(ecosystem: &dyn Ecosystem, samples: &Samples) {
 fn challenges(ecosystem: &dyn Ecosystem, samples: &Samples) {
     let index = Url::parse(&root(ecosystem)).and_then(|root| root.join(samples.index_path));
     let about = get(ecosystem, &index.expect("a path")).ok();
-    for about in [None, about.as_ref()] {
-        let challenge = ecosystem.challenge(&endpoint(), about);
+    let about = about.as_ref();
+    for (about, needs) in [(None, None), (about, None), (about, Some(Scope::Publish))] {
+        let challenge = ecosystem.challenge(&endpoint(), about, needs);
         fields_are_sound(
             &challenge.map(|text| ("www-authenticate", text)).into_iter().collect::<Vec<_>>(),
         );

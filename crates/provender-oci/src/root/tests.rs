@@ -1,4 +1,4 @@
-use provender_domain::ProblemCode;
+use provender_domain::{ProblemCode, Scope};
 use provender_ecosystem::{
     Endpoint, Headers, Method, Operation, Page, Path, RequestHead, RootOperation, UploadStep,
 };
@@ -130,15 +130,17 @@ fn forms() {
 #[test]
 fn challenges() {
     let endpoint = Endpoint { origin: "https://packages.example:8443", repository: "main" };
-    let check = |method, target: &str, scope: Option<&str>| {
+    let check_needing = |needs, method, target: &str, scope: Option<&str>| {
         let operation = with_request(method, target, |request| below::route(request).ok());
         let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
         let expected = format!(
             "Bearer realm=\"https://packages.example:8443/v2/-/token\",\
              service=\"packages.example:8443\"{scope}"
         );
-        assert_eq!(challenge(&endpoint, operation.as_ref()), expected, "{method:?} {target}");
+        let found = challenge(&endpoint, operation.as_ref(), needs);
+        assert_eq!(found, expected, "{method:?} {target}");
     };
+    let check = |method, target: &str, scope| check_needing(None, method, target, scope);
     let digest = format!("sha256:{}", "a".repeat(64));
     check(Method::Get, "/app/tags/list", Some("repository:main/app:pull"));
     check(Method::Get, "/team/app/manifests/1.0", Some("repository:main/team/app:pull"));
@@ -151,6 +153,10 @@ fn challenges() {
     let hostile = format!("/app/blobs/uploads/?mount={digest}&from=x%22%0d%0a/base");
     check(Method::Post, &hostile, Some("repository:main/app:pull,push"));
     check(Method::Get, "/", None);
+    // What is not to be had yet is told of to who publishes it.
+    let manifest = "/team/app/manifests/1.0";
+    let push = Some("repository:main/team/app:pull,push");
+    check_needing(Some(Scope::Publish), Method::Get, manifest, push);
 }
 
 #[test]

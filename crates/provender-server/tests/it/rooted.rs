@@ -1,7 +1,7 @@
 //! Ecosystems whose URLs begin at the root: who is asked for what credential, and told how.
 
 use base64::Engine as _;
-use provender_domain::Scope;
+use provender_domain::{NamePattern, RepositoryPolicy, Scope, SignatureRule, TextPattern};
 
 use crate::support::{Answer, TestServer};
 
@@ -71,6 +71,54 @@ async fn a_refusal_says_what_token_to_get() {
     // A credential that is right is not asked for again.
     check("POST", "/shelf/main/a/b/uploads/", &reader, 403, "").await;
     check("GET", "/shelf/secret/a/b/tags", &reader, 404, "").await;
+    server.stop().await;
+}
+
+/// Clients that send no credential before they are asked for one would take what they may not have
+/// yet for missing.
+#[tokio::test]
+async fn what_publishers_are_told_before_it_is_signed_others_are_asked_a_credential_for() {
+    let server = TestServer::start().await;
+    let put = server.ask("PUT", "/shelf/main/a/b/heads/latest", b"a document").await;
+    assert_eq!(put.status, 201, "{}", put.text());
+    let operator = server.registry.operator();
+    let rule = SignatureRule {
+        ecosystem: "shelf".to_owned(),
+        packages: NamePattern::Prefix(String::new()),
+        identity: TextPattern::new("ann@packages.example").unwrap(),
+        issuer: TextPattern::new("https://issuer.example").unwrap(),
+        trust: None,
+    };
+    let policy = RepositoryPolicy { signatures: vec![rule], ..RepositoryPolicy::default() };
+    server.registry.set_policy(&operator, "main", policy).await.unwrap();
+    let anybody = server.get("/shelf/token?service=shelf&scope=main:a/b:pull", &[]).await;
+    let grant: serde_json::Value = serde_json::from_slice(&anybody.body).unwrap();
+    let anybody = format!("Bearer {}", grant["token"].as_str().unwrap());
+    let publisher = format!("Bearer {}", server.token(Scope::Publish, Some("main")).await);
+    let ask = async |method: &str, credential: &str| {
+        let fields = [("Authorization", credential)];
+        let fields = if credential.is_empty() { &[][..] } else { &fields };
+        let path = "/shelf/main/a/b/heads/latest";
+        server.connect().await.request(method, path, fields).await
+    };
+    let asked = ask("HEAD", "").await;
+    let challenge = format!("{CHALLENGE},scope=\"main:a/b:pull,push\"");
+    assert_eq!((asked.status, asked.field("www-authenticate")), (401, Some(challenge)));
+    // Whoever has none is told what is missing, by HEAD as far as it can tell.
+    for (method, credential) in [("GET", ""), ("GET", &anybody), ("HEAD", &anybody)] {
+        let refused = ask(method, credential).await;
+        assert_eq!((refused.status, refused.field("www-authenticate")), (403, None), "{method}");
+        let says_why = refused.text().contains("asks for a signature by ann@packages.example");
+        assert_eq!(says_why, method == "GET");
+    }
+    assert_eq!(ask("GET", &publisher).await.status, 403);
+    let head = ask("HEAD", &publisher).await;
+    let field = |name: &str| head.field(name).unwrap_or_default();
+    assert_eq!((head.status, field("content-length").as_str()), (200, "10"));
+    assert_eq!(
+        (field("content-type"), field("cache-control")),
+        ("text/x-head".into(), "no-store".into())
+    );
     server.stop().await;
 }
 

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 
 use provender_domain::{
     Algorithm, Attributes, Digest, EcosystemId, File, FileName, Listing, NameError, NamePattern,
-    PackageName, Problem, ProblemCode, Purl, Tag, Version,
+    PackageName, Problem, ProblemCode, Purl, Scope, Tag, Version,
 };
 use provender_ecosystem::{
     Archive, Change, ClientSetup, Delivery, Depth, Document, Ecosystem, Endpoint, Expected, Form,
@@ -193,12 +193,17 @@ impl Ecosystem for Shelf {
         ProblemDocument { document, in_reason_phrase: false, status }
     }
 
-    fn challenge(&self, endpoint: &Endpoint<'_>, about: Option<&Operation>) -> Option<String> {
+    fn challenge(
+        &self,
+        endpoint: &Endpoint<'_>,
+        about: Option<&Operation>,
+        needs: Option<Scope>,
+    ) -> Option<String> {
         let Endpoint { origin, repository } = endpoint;
         let mut challenge = format!("Bearer realm=\"{origin}/shelf/token\",service=\"shelf\"");
         if let Some(package) = about.and_then(Operation::package) {
-            let action = match about.map(Operation::scope) {
-                Some(provender_domain::Scope::Read) | None => "pull",
+            let action = match needs.or(about.map(Operation::scope)) {
+                Some(Scope::Read) | None => "pull",
                 Some(_) => "pull,push",
             };
             let _ = write!(challenge, ",scope=\"{repository}:{package}:{action}\"");

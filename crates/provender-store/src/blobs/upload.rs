@@ -10,14 +10,14 @@
 //! another thread meanwhile. The 256 KiB that are read from a socket at once take about 0.15 ms by
 //! SHA-256, and half as long again where they have to be fetched from memory first.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
-use std::sync::atomic::{self, AtomicBool};
+use std::sync::atomic::{self, AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -63,14 +63,25 @@ pub struct RemovedUploads {
     pub bytes: u64,
 }
 
+/// Which upload is meant, and who asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct UploadKey<'a> {
+    /// Whose it is: nobody finds it who does not know that, and its id.
+    pub owner: &'a str,
+    /// Its id, which nobody should be able to guess.
+    pub id: &'a str,
+    /// Who goes on with it. Where there are too many, it counts for whoever this process knows to
+    /// have done so first; whoever has most has to give way.
+    pub publisher: &'a str,
+}
+
 impl Upload {
     pub(super) fn create(
         local: &Arc<Local>,
-        owner: &str,
-        id: &str,
+        key: UploadKey<'_>,
         algorithms: &[Algorithm],
     ) -> Result<Self, BlobError> {
-        let hold = match Hold::take(local, file_name(owner, id)) {
+        let hold = match Hold::take(local, key.file_name(), key.publisher) {
             Ok(hold) if hold.rest.is_none() => hold,
             Ok(_) | Err(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
         };
@@ -80,7 +91,7 @@ impl Upload {
     fn begun(mut hold: Hold, algorithms: &[Algorithm]) -> Self {
         let received = Known { hashers: Hashers::new(algorithms), size_bytes: 0 };
         let fileless_since = Some(SystemTime::now());
-        hold.rest = Some(Rest { known: received.clone(), fileless_since, early: Arc::default() });
+        hold.rest = Some(Rest::new(received.clone(), fileless_since));
         let local = Arc::clone(&hold.local);
         Self { writer: Writer::new(Arc::clone(&local), hold), local, received }
     }
@@ -88,11 +99,10 @@ impl Upload {
     /// `may_be_empty`: where nothing is known of it, it was begun and got no bytes yet.
     pub(super) async fn resume(
         local: Arc<Local>,
-        owner: &str,
-        id: &str,
+        key: UploadKey<'_>,
         may_be_empty: bool,
     ) -> Result<Option<Self>, BlobError> {
-        let hold = Hold::take(&local, file_name(owner, id))?;
+        let hold = Hold::take(&local, key.file_name(), key.publisher)?;
         let hold = match &hold.rest {
             Some(_) => hold,
             None => blocking(move || hold.read_again()).await?,
@@ -191,10 +201,20 @@ impl Upload {
 #[derive(Debug)]
 pub(super) struct Uploads {
     directory: PathBuf,
-    /// `None`: it is held.
-    known: Mutex<HashMap<String, Option<Rest>>>,
+    known: Mutex<HashMap<String, Place>>,
     /// Whether any was forgotten to make room for others.
     has_forgotten: AtomicBool,
+    /// How often any was let go.
+    pauses: AtomicU64,
+}
+
+/// One that this process knows of.
+#[derive(Debug)]
+struct Place {
+    /// For whom it counts.
+    publisher: Arc<str>,
+    /// `None`: it is held.
+    rest: Option<Rest>,
 }
 
 /// What is known of an upload that nobody holds.
@@ -205,6 +225,14 @@ struct Rest {
     fileless_since: Option<SystemTime>,
     /// What the disk said of its file so far.
     early: Arc<EarlySync>,
+    /// Which pause of all this is: the fewer, the longer ago.
+    pause: u64,
+}
+
+impl Rest {
+    fn new(known: Known, fileless_since: Option<SystemTime>) -> Self {
+        Self { known, fileless_since, early: Arc::default(), pause: 0 }
+    }
 }
 
 /// What an upload's bytes hash to so far.
@@ -216,32 +244,52 @@ pub(super) struct Known {
 
 impl Uploads {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory, known: Mutex::default(), has_forgotten: AtomicBool::new(false) }
+        Self {
+            directory,
+            known: Mutex::default(),
+            has_forgotten: AtomicBool::new(false),
+            pauses: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn count(&self) -> usize {
         self.known().len()
     }
 
+    pub(super) fn is_known(&self, key: UploadKey<'_>) -> bool {
+        self.known().contains_key(&key.file_name())
+    }
+
     /// Whether one more may come, where there are so many at most. Those that have no file are
     /// nothing but names, and nobody is kept waiting for them: the oldest that nobody holds go.
-    pub(super) fn make_room(&self, limit: usize) -> bool {
+    fn forget_for_room(&self, limit: usize) -> bool {
         let mut known = self.known();
         if known.len() < limit {
             return true;
         }
-        let mut idle: Vec<_> =
-            known.values().filter_map(|rest| rest.as_ref()?.fileless_since).collect();
+        let mut idle: Vec<_> = known.values().filter_map(Place::fileless_since).collect();
         if let Some(last) = idle.len().checked_sub(1) {
             let (_, newest, _) = idle.select_nth_unstable(last.min(limit / FORGOTTEN_PART));
             let newest = *newest;
-            known.retain(|_, rest| {
-                let since = rest.as_ref().and_then(|rest| rest.fileless_since);
-                since.is_none_or(|since| since > newest)
-            });
+            known.retain(|_, place| place.fileless_since().is_none_or(|since| since > newest));
             self.has_forgotten.store(true, atomic::Ordering::Relaxed);
         }
         known.len() < limit
+    }
+
+    /// Of all that nobody holds, the one that has rested for longest of the publisher who has most
+    /// uploads, held ones among them: so whoever fills the place takes it from themselves.
+    fn to_give_way(&self) -> Option<String> {
+        let known = self.known();
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for place in known.values() {
+            *counts.entry(&*place.publisher).or_default() += 1;
+        }
+        let resting = known.iter().filter_map(|(name, place)| {
+            let pause = place.rest.as_ref()?.pause;
+            Some((counts[&*place.publisher], Reverse(pause), name))
+        });
+        resting.max().map(|(_, _, name)| name.clone())
     }
 
     /// Whether there may be some that were begun, did not end, and of which nothing is known.
@@ -253,10 +301,7 @@ impl Uploads {
     fn forget_fileless(&self, older_than: SystemTime) -> u64 {
         let mut known = self.known();
         let before = known.len();
-        known.retain(|_, rest| {
-            let since = rest.as_ref().and_then(|rest| rest.fileless_since);
-            since.is_none_or(|since| since >= older_than)
-        });
+        known.retain(|_, place| place.fileless_since().is_none_or(|since| since >= older_than));
         (before - known.len()) as u64
     }
 
@@ -264,10 +309,33 @@ impl Uploads {
         self.directory.join(name)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Option<Rest>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Place>> {
         self.known.lock().expect("nobody panics while holding it")
     }
 }
+
+impl Place {
+    /// Since when it has had no file, if it has none and nobody holds it.
+    fn fileless_since(&self) -> Option<SystemTime> {
+        self.rest.as_ref()?.fileless_since
+    }
+}
+
+/// Whether one more may come, where there are so many at most: room is made, if need be at the cost
+/// of the bytes of whoever has most.
+pub(super) async fn make_room(local: &Arc<Local>, limit: usize) -> Result<bool, BlobError> {
+    while !local.uploads().forget_for_room(limit) {
+        let Some(name) = local.uploads().to_give_way() else { return Ok(false) };
+        // Somebody may have taken it meanwhile.
+        if let Ok(hold) = Hold::take(local, name, NOBODY) {
+            blocking(move || hold.remove().map(drop)).await?;
+        }
+    }
+    Ok(true)
+}
+
+/// For whom an upload counts that is held only to be removed.
+const NOBODY: &str = "";
 
 /// Removes, in steps, every upload that nobody holds and nobody wrote to since this moment.
 pub(super) async fn remove_abandoned(
@@ -307,7 +375,7 @@ impl RemovedUploads {
         let Ok(name) = entry.file_name().into_string() else {
             return Ok(());
         };
-        let Ok(hold) = Hold::take(local, name) else {
+        let Ok(hold) = Hold::take(local, name, NOBODY) else {
             return Ok(());
         };
         let Some(metadata) = present(entry.metadata())? else {
@@ -331,15 +399,15 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// Of an upload that need not be there.
-    fn take(local: &Arc<Local>, name: String) -> Result<Self, BlobError> {
+    /// Of an upload that need not be there. It counts for this publisher if it counts for nobody yet.
+    fn take(local: &Arc<Local>, name: String, publisher: &str) -> Result<Self, BlobError> {
         let rest = match local.uploads().known().entry(name.clone()) {
-            Entry::Occupied(mut entry) => match entry.get_mut().take() {
+            Entry::Occupied(mut entry) => match entry.get_mut().rest.take() {
                 Some(rest) => Some(rest),
                 None => return Err(BlobError::Busy),
             },
             Entry::Vacant(entry) => {
-                entry.insert(None);
+                entry.insert(Place { publisher: publisher.into(), rest: None });
                 None
             }
         };
@@ -367,7 +435,7 @@ impl Hold {
                 known.hashers.update(bytes);
                 known.size_bytes += bytes.len() as u64;
             })?;
-            self.rest = Some(Rest { known, fileless_since: None, early: Arc::default() });
+            self.rest = Some(Rest::new(known, None));
         }
         Ok(self)
     }
@@ -404,11 +472,17 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut known = self.local.uploads().known();
+        let uploads = self.local.uploads();
+        let mut known = uploads.known();
         match self.rest.take() {
-            Some(rest) => known.insert(std::mem::take(&mut self.name), Some(rest)),
-            None => known.remove(&self.name),
-        };
+            Some(mut rest) => {
+                rest.pause = uploads.pauses.fetch_add(1, atomic::Ordering::Relaxed);
+                if let Some(place) = known.get_mut(&self.name) {
+                    place.rest = Some(rest);
+                }
+            }
+            None => drop(known.remove(&self.name)),
+        }
     }
 }
 
@@ -470,11 +544,13 @@ async fn small_or_file(file: Arc<File>, size_bytes: u64) -> Result<Body, BlobErr
     }
 }
 
-/// Found only by who knows whose it is, and its id.
-fn file_name(owner: &str, id: &str) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update((owner.len() as u64).to_be_bytes());
-    hasher.update(owner);
-    hasher.update(id);
-    hex::encode(hasher.finalize())
+impl UploadKey<'_> {
+    /// Found only by who knows whose it is, and its id.
+    fn file_name(&self) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update((self.owner.len() as u64).to_be_bytes());
+        hasher.update(self.owner);
+        hasher.update(self.id);
+        hex::encode(hasher.finalize())
+    }
 }

@@ -5,9 +5,26 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::codec::corrupt;
+use super::connect::Dialect;
 use super::read::{Rule, kept_file, name};
+use super::statement::Statement;
 use super::{Metadata, PackageKey};
 use crate::StoreError;
+
+/// Files of a package that name one of its files, in the order of this expression, falling.
+macro_rules! newest_by {
+    ($recorded_at:literal) => {
+        concat!(
+            "SELECT name, blob, state, facts FROM files
+             WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND name IN (
+                 SELECT file FROM file_references WHERE repository = $1 AND ecosystem = $2
+                 AND package = $3 AND target = $4 AND role IN ($5, $6))
+             ORDER BY ",
+            $recorded_at,
+            " DESC, name LIMIT $7"
+        )
+    };
+}
 
 impl Metadata {
     /// The present files that are about this one, which need not be here; sorted by name.
@@ -28,6 +45,20 @@ impl Metadata {
         roles: &[ReferenceRole],
     ) -> Result<Vec<FileName>, StoreError> {
         naming(&mut *self.reader().await?, key, target, roles).await
+    }
+
+    /// The files themselves that name this one in one of these roles, at most so many: those that
+    /// were recorded last, the last first.
+    pub async fn newest_referring(
+        &self,
+        key: &PackageKey,
+        target: &FileName,
+        roles: [ReferenceRole; 2],
+        limit: u32,
+    ) -> Result<Vec<KeptFile>, StoreError> {
+        let question = asking_newest(self.0.pools.dialect, key, target, roles, limit);
+        let rows = question.fetch_all(&mut *self.reader().await?).await?;
+        rows.iter().map(|row| kept_file(row, 0)).collect()
     }
 
     /// What this file names; nothing, once it is deleted. Sorted.
@@ -92,6 +123,28 @@ async fn naming(
     files.sort_unstable();
     files.dedup();
     Ok(files)
+}
+
+/// When a file was recorded stands among its facts, which each database reads in its own way.
+fn asking_newest(
+    dialect: Dialect,
+    key: &PackageKey,
+    target: &FileName,
+    roles: [ReferenceRole; 2],
+    limit: u32,
+) -> Statement {
+    let (repository, ecosystem, package) = key.columns();
+    Statement::new(match dialect {
+        Dialect::Sqlite => newest_by!("json_extract(facts, '$.r')"),
+        Dialect::Postgres => newest_by!("(facts::json ->> 'r')::bigint"),
+    })
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(target.as_str())
+    .bind(roles[0].as_str())
+    .bind(roles[1].as_str())
+    .bind(i64::from(limit))
 }
 
 async fn named_by(

@@ -79,7 +79,16 @@ async fn what_is_required_must_be_there(metadata: &Metadata) {
 
 async fn they_are_read_from_both_ends(metadata: &Metadata) {
     let key = key("references", "read");
-    let file = |name: &str| kept(name, blob(u8::try_from(name.len()).unwrap()));
+    // Not in the order of their names, and with as many digits as it comes.
+    let recorded_at = |name: &str| match name {
+        "held-signature" => -3,
+        "image" => 9,
+        _ => 10,
+    };
+    let file = |name: &str| KeptFile {
+        recorded_at: moment(recorded_at(name)),
+        ..kept(name, blob(u8::try_from(name.len()).unwrap()))
+    };
     let mut writes = vec![bind(&key)];
     for name in ["layer", "image", "index", "signature", "held-signature"] {
         writes.push(record(&key, file(name)));
@@ -106,6 +115,16 @@ async fn they_are_read_from_both_ends(metadata: &Metadata) {
     check("image", &[Required], &["index"]).await;
     check("foreign", &[Optional], &["index"]).await;
     check("image", &[], &[]).await;
+
+    let newest = async |target: &str, limit: u32| {
+        let roles = [Required, Optional];
+        let found = metadata.newest_referring(&key, &file_name(target), roles, limit).await;
+        found.unwrap().iter().map(|file| file.file.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(newest("layer", 9).await, ["signature", "image", "held-signature"]);
+    assert_eq!(newest("layer", 2).await, ["signature", "image"]);
+    assert_eq!(newest("image", 9).await, ["index"], "what is about it is not above it");
+    assert_eq!(newest("nothing", 9).await, [""; 0]);
 
     let about = async |target: &str| {
         let found = metadata.referrers(&key, &file_name(target)).await.unwrap();

@@ -10,7 +10,7 @@ use crate::client::refused;
 
 /// The bearer of an access token that `caller` gets for these scopes, each
 /// `repository/image:actions`.
-fn granted(registry: &TestRegistry, caller: &Caller, scopes: &[&str]) -> Caller {
+pub(super) fn granted(registry: &TestRegistry, caller: &Caller, scopes: &[&str]) -> Caller {
     let scope = |text: &&str| {
         let (resource, actions) = text.rsplit_once(':').unwrap();
         let (repository, package) = resource.split_once('/').unwrap();

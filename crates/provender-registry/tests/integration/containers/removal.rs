@@ -7,13 +7,13 @@ use provender_registry::{Collected, Expired};
 use provender_testing::sha256_hex;
 
 use super::manifests::log_size;
-use super::{Image, ImageUpstream, digest, index_of};
+use super::{Image, ImageUpstream, Shelf, digest, index_of};
 use crate::client::{message, refused};
 use crate::registry::of_kind;
 use crate::signing::all_signed;
 use crate::{TestRegistry, hours, minutes, seconds};
 
-async fn collect(registry: &TestRegistry, dry_run: bool) -> Collected {
+pub(super) async fn collect(registry: &TestRegistry, dry_run: bool) -> Collected {
     let collected = registry.registry.collect_garbage(&registry.operator(), dry_run).await;
     collected.expect("the operator may")
 }
@@ -173,6 +173,51 @@ async fn no_publisher_opens_what_an_administrator_closed() {
     assert!(shelf.manifest("team/app", "v1").await.is_err(), "it is not here");
     shelf.push("team/app", "v1", &image).await.unwrap();
     shelf.upload("team/app", &layer).await.unwrap();
+    shelf.pull("team/app", "v1", &image).await;
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn what_its_publisher_took_away_an_administrator_closes() {
+    use provender_ecosystem::Change;
+    let registry = TestRegistry::open().await;
+    let operator = registry.shelf();
+    let shelf = operator.by(registry.bearer(Some("main"), Scope::Publish, None).await);
+    let (image, layer) = (Image::new("a"), b"a layer alone".to_vec());
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    shelf.upload("team/app", &layer).await.unwrap();
+    let (manifest, blob) = (format!("manifest@{}", image.digest()), digest(&layer));
+    let files = [manifest, format!("blob@{blob}")];
+    shelf.remove("team/app", &format!("manifests/{}", image.digest())).await.unwrap();
+    shelf.remove("team/app", &format!("blobs/{blob}")).await.unwrap();
+    let quarantine = async |shelf: &Shelf, file: &str, reason: &str| {
+        let change = Change::Quarantine { reason: Some(reason.to_owned()) };
+        shelf.change("team/app", file, change).await
+    };
+    for file in &files {
+        let refusal = quarantine(&shelf, file, "mine").await;
+        assert_eq!(refused(refusal), ProblemCode::PermissionDenied);
+        quarantine(&operator, file, "it steals passwords").await.unwrap();
+        assert_eq!(refused(quarantine(&operator, file, "it does").await), ProblemCode::Conflict);
+    }
+    let refusals = [
+        shelf.put("team/app", "v1", &image.manifest).await.unwrap_err(),
+        shelf.upload("team/app", &layer).await.unwrap_err(),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.code, ProblemCode::Conflict);
+        assert!(refusal.public.contains("is in quarantine"), "{}", refusal.public);
+    }
+    let gone = shelf.blob("team/app", &blob).await.unwrap_err();
+    assert_eq!(gone.code, ProblemCode::Gone);
+    assert!(gone.public.contains("it steals passwords"), "{}", gone.public);
+    registry.assert_sound().await;
+
+    for file in &files {
+        operator.change("team/app", file, Change::Release { reason: None }).await.unwrap();
+    }
+    shelf.upload("team/app", &layer).await.unwrap();
+    shelf.push("team/app", "v1", &image).await.unwrap();
     shelf.pull("team/app", "v1", &image).await;
     registry.assert_sound().await;
 }

@@ -138,13 +138,30 @@ impl Shelf {
     /// What a client is told of a blob that asks for its head alone: its size, and whether that is
     /// an upstream's word.
     pub(crate) async fn head(&self, image: &str, digest: &str) -> Result<(u64, bool), Problem> {
-        let target = format!("{image}/blobs/{digest}");
-        let asked = self.request(Method::Get, &target, None)?.asking_for(Extent::Head);
-        match self.registry.read(asked).await? {
+        match self.head_of(&format!("{image}/blobs/{digest}")).await? {
             Answer::File(answer) => Ok((answer.size_bytes, false)),
-            Answer::Head(head) => Ok((head.size_bytes, true)),
-            _ => panic!("{target} is answered by its head"),
+            Answer::Head(head) => Ok((head.size_bytes, !head.is_for_publisher)),
+            _ => panic!("{digest} is answered by its head"),
         }
+    }
+
+    /// The size of a manifest by a tag or digest, for a client that asks for its head alone, and
+    /// whether it is told as to who may publish it.
+    pub(crate) async fn manifest_head(
+        &self,
+        image: &str,
+        reference: &str,
+    ) -> Result<(u64, bool), Problem> {
+        match self.head_of(&format!("{image}/manifests/{reference}")).await? {
+            Answer::Index(index, _) => Ok((index.identity.len() as u64, false)),
+            Answer::Head(head) => Ok((head.size_bytes, head.is_for_publisher)),
+            _ => panic!("{reference} is answered by its head"),
+        }
+    }
+
+    async fn head_of(&self, target: &str) -> Result<Answer, Problem> {
+        let asked = self.request(Method::Get, target, None)?.asking_for(Extent::Head);
+        self.registry.read(asked).await
     }
 
     /// A blob that is still on its way; `None` where it is here.

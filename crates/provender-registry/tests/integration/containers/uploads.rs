@@ -274,6 +274,29 @@ async fn what_was_begun_and_got_no_bytes_is_in_nobodys_way() {
 }
 
 #[tokio::test]
+async fn whoever_begins_ever_more_uploads_keeps_nobody_else_from_pushing() {
+    let registry = TestRegistry::open().await;
+    let bearer = async || registry.bearer(Some("main"), Scope::Publish, None).await;
+    let greedy = registry.shelf_for("main", bearer().await);
+    let honest = registry.shelf_for("main", bearer().await);
+    let mine = honest.begin("team/app").await.unwrap();
+    honest.append("team/app", &mine, None, &BYTES[..5]).await.unwrap();
+    let mut first = None;
+    for _ in 0..10_000 {
+        let session = greedy.begin("team/app").await.unwrap();
+        greedy.append("team/app", &session, None, b"x").await.unwrap();
+        first.get_or_insert(session);
+    }
+    // The place that they take is their own.
+    assert_eq!(uploads(&registry), 10_000);
+    let lost = greedy.received("team/app", &first.unwrap()).await;
+    assert_eq!(refused(lost), ProblemCode::NotFound);
+    honest.upload("team/other", BYTES).await.unwrap();
+    honest.finish("team/app", &mine, &BYTES[5..], &digest(BYTES)).await.unwrap();
+    assert_kept(&honest).await;
+}
+
+#[tokio::test]
 async fn rights_that_end_meanwhile_end_the_upload() {
     let registry = TestRegistry::open().await;
     let (operator, api) = (registry.operator(), &registry.registry);
