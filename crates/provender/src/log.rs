@@ -1,6 +1,6 @@
 //! `provender log`.
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use provender_server::api::types::{Items, LogCertificate, LogSummary};
 use provender_tlog::audit::audit;
@@ -323,7 +323,7 @@ fn digest(given: &str) -> Result<String> {
         return Ok(format!("sha256:{}", hexadecimal.to_ascii_lowercase()));
     }
     let target = crate::artifact::Target::open(given.as_ref())
-        .map_err(|error| anyhow!("--digest {given}: neither a SHA-256 nor a file ({error:#})"))?;
+        .with_context(|| format!("--digest {given}: neither a SHA-256 nor a file"))?;
     Ok(format!("sha256:{}", hex::encode(target.sha256()?)))
 }
 
