@@ -397,11 +397,7 @@ impl Registry {
         };
         let keep = self.inner.blobs.commit_with_row(blob).await;
         bytes.extend(keep.map_err(|error| blob_problem(&error))?);
-        let (check, how) = if errand.file.digests.is_empty() {
-            (Check::FirstUse, "the upstream promised no digest, so its first bytes are trusted")
-        } else {
-            (Check::DigestPromised, "its bytes are what the upstream's index promised")
-        };
+        let (check, how) = Check::of_promise(&errand.file.digests);
         let message =
             format!("{} was fetched from upstream {}: {how}", kept.file.name, errand.upstream.name);
         let checks = &[check, Check::ArchiveInspected];
