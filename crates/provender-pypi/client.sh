@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Drives the real pip, uv and twine against a real server: publish, install, refuse, yank, mirror.
+# Drives the real pip, uv and twine against a real server: publish, install, refuse, yank, mirror,
+# quarantine, claim a name, outlive an upstream.
 #
 # Starts a server of its own, unless PROVENDER_URL names one that runs and whose repository `main`
 # PROVENDER_PUBLISH_TOKEN may publish to.
@@ -187,6 +188,113 @@ a_pinned_yanked_version_is_installed_and_said_so() {
     rm -rf venv && new_environment && says "eats disks" uv_install acme-twine==1.1
 }
 
+# operator COMMAND…: the command line, as the operator of the server that this script started.
+operator() {
+  "$PROVENDER" "$@" --data "$DATA"
+}
+
+# file_url NAME: the address of the first file that the index lists of a package.
+file_url() {
+  curl --silent --fail --noproxy '*' -H 'Accept: application/vnd.pypi.simple.v1+json' \
+    "$INDEX/simple/$1/" | json files 0 url |
+    python3 -c 'import sys, urllib.parse
+print(urllib.parse.urljoin(sys.argv[1], sys.stdin.read().strip()))' "$INDEX/simple/$1/"
+}
+
+# A lock file may hold the address of a file that no index lists any more.
+a_quarantined_file_is_not_installed_until_it_is_released() {
+  local url
+  make_files acme-odd 1.0 odd && twine_upload dist/*.whl && url=$(file_url acme-odd) || return 1
+  operator quarantine add pypi acme-odd 1.0 --reason "looks wrong" || return 1
+  new_environment || return 1
+  says "No matching distribution" refuses pip_install acme-odd || return 1
+  says "quarantine: looks wrong" refuses pip_install "$url" || return 1
+  refuses uv_install acme-odd && says "looks wrong" refuses uv_install "$url" || return 1
+  operator package release pypi acme-odd 1.0 --reason "it was not" || return 1
+  pip_install acme-odd && holds acme_odd odd || return 1
+  rm -rf venv && new_environment && uv_install acme-odd && holds acme_odd odd
+}
+
+# serve_upstream FOLDER PORT: a folder's wheels as an index that lists its names and knows of no digest.
+serve_upstream() {
+  python3 - "$1" <<'PYTHON' || return 1
+import os, sys
+
+folder = sys.argv[1]
+pages = {}
+for file in sorted(os.listdir(f"{folder}/files")):
+    name = file.split("-")[0].replace("_", "-")
+    pages.setdefault(name, []).append(f'<a href="/files/{file}">{file}</a>')
+pages = {f"{name}/": links for name, links in pages.items()}
+pages[""] = [f'<a href="/simple/{page}">{page[:-1]}</a>' for page in pages]
+for page, links in pages.items():
+    os.makedirs(f"{folder}/simple/{page}", exist_ok=True)
+    with open(f"{folder}/simple/{page}index.html", "w") as out:
+        out.write("<!DOCTYPE html><html><body>" + "<br>".join(links) + "</body></html>")
+PYTHON
+  in_background python3 -m http.server "$2" --bind 127.0.0.1 --directory "$1"
+  upstream_pid=$!
+  until curl --silent --fail --noproxy '*' --output /dev/null "http://127.0.0.1:$2/simple/"; do
+    kill -0 "$upstream_pid" || return 1
+    sleep 0.1
+  done
+}
+
+# street: a repository before whose upstream, of this script's own, nobody else is asked.
+open_street() {
+  local port
+  port=$(free_port)
+  for version in 1.0 1.1; do make_files street-tool "$version" outside "$SCRATCH/street/files"; done
+  make_files street-kept 1.0 kept "$SCRATCH/street/files"
+  make_files street-late 1.0 late "$SCRATCH/street/files"
+  rm "$SCRATCH"/street/files/*.tar.gz
+  serve_upstream "$SCRATCH/street" "$port" &&
+    operator repo create street --visibility public &&
+    operator upstream add pypi "http://127.0.0.1:$port/simple/" --repo street --watch-names
+}
+
+a_claimed_name_is_installed_from_here() {
+  local INDEX=$URL/street/pypi TOKEN
+  TOKEN=$(token publish street)
+  new_environment && pip_install street-tool && holds street_tool outside || return 1
+  make_files street-tool 2.0 inside && says "street-tool" refuses twine_upload dist/*.whl || return 1
+  operator own add pypi street-tool --repo street && twine_upload dist/*.whl || return 1
+  rm -rf venv && new_environment && pip_install street-tool && holds street_tool inside || return 1
+  refuses pip_install street-tool==1.1 || return 1
+  rm -rf venv && new_environment && uv_install street-tool && holds street_tool inside
+}
+
+a_namesake_of_a_claimed_name_is_told_of() {
+  says street-tool operator upstream check-names --repo street &&
+    says street-tool operator events --kind namesake
+}
+
+what_an_upstream_has_is_installed() {
+  local INDEX=$URL/street/pypi
+  new_environment && pip_install street-kept && holds street_kept kept
+}
+
+# Indexes that were asked for just now are not asked for again for some minutes: those are let pass by
+# turning their time back.
+close_street() {
+  kill "$upstream_pid" && wait "$upstream_pid"
+  stop_server
+  python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as database:
+    database.execute("UPDATE listings SET fetched_at = fetched_at - 3600000000")' \
+    "$DATA/metadata.sqlite"
+  start_server --no-discover
+}
+
+what_was_installed_is_served_stale() {
+  local INDEX=$URL/street/pypi
+  says detail=stale curl --silent --noproxy '*' --head "$INDEX/simple/street-kept/" || return 1
+  rm -rf venv && new_environment && pip_install street-kept && holds street_kept kept || return 1
+  rm -rf venv && new_environment && uv_install street-kept && holds street_kept kept || return 1
+  # pip shows no reason where an index fails; uv does.
+  refuses pip_install street-late && says "cannot be reached" refuses uv_install street-late
+}
+
 what_is_unknown_is_not_found() {
   new_environment && refuses pip_install acme-unknown && refuses uv_install acme-unknown
 }
@@ -232,6 +340,20 @@ it "a yanked version is not chosen" a_yanked_version_is_not_chosen
 it "a pinned yanked version is installed, with the reason" \
   a_pinned_yanked_version_is_installed_and_said_so
 it "what is unknown is not found" what_is_unknown_is_not_found
+if [ -z "${PROVENDER_URL:-}" ]; then
+  it "a quarantined file is not installed until it is released" \
+    a_quarantined_file_is_not_installed_until_it_is_released
+fi
 it_online "pip installs from the upstream" pip_installs_from_upstream
 it_online "uv installs from the upstream" uv_installs_from_upstream
+# These change the server's settings, and end it in between.
+if [ -z "${PROVENDER_URL:-}" ]; then
+  upstream_pid=
+  open_street >>"$SCRATCH/background.log" 2>&1
+  it "a claimed name is installed from here" a_claimed_name_is_installed_from_here
+  it "a namesake of a claimed name is told of" a_namesake_of_a_claimed_name_is_told_of
+  it "what an upstream has is installed" what_an_upstream_has_is_installed
+  close_street >>"$SCRATCH/background.log" 2>&1
+  it "what was installed is served stale once its upstream is gone" what_was_installed_is_served_stale
+fi
 finish

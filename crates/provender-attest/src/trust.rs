@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sigstore_trust_root::TrustedRoot;
+use sigstore_trust_root::{CertificateAuthority, TrustedRoot};
+use sigstore_types::{DerPublicKey, SignatureBytes};
+use sigstore_verify::crypto::VerificationKey;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
 
 /// Largest trust root, in bytes.
 pub const TRUST_ROOT_LIMIT_BYTES: usize = 4 * 1024 * 1024;
@@ -141,6 +145,14 @@ impl TrustRoot {
         })
     }
 
+    /// Whether a certificate authority that is believed issued this certificate, in DER, before it was to
+    /// issue no more. Whoever is named in it is so by right; that they signed anything it does not say.
+    pub fn has_issued(&self, certificate: &[u8]) -> bool {
+        let Ok(certificate) = Certificate::from_der(certificate) else { return false };
+        let mut authorities = self.library.certificate_authorities.iter();
+        authorities.any(|authority| has_issued(authority, &certificate))
+    }
+
     /// The addresses of the certificate authorities that are believed.
     pub fn certificate_authorities(&self) -> impl Iterator<Item = &str> {
         self.library.certificate_authorities.iter().map(|authority| authority.uri.as_str())
@@ -149,6 +161,26 @@ impl TrustRoot {
     pub(crate) fn library(&self) -> &TrustedRoot {
         &self.library
     }
+}
+
+fn has_issued(authority: &CertificateAuthority, certificate: &Certificate) -> bool {
+    let begun = certificate.tbs_certificate.validity.not_before.to_unix_duration().as_secs();
+    let end = authority.valid_for.as_ref().and_then(|period| period.end);
+    let is_too_late =
+        end.is_some_and(|end| i64::try_from(begun).unwrap_or(i64::MAX) > end.as_second());
+    let mut chain = authority.cert_chain.certificates.iter();
+    !is_too_late
+        && chain.any(|issuer| is_signed_by(issuer.raw_bytes.as_bytes(), certificate).is_some())
+}
+
+/// Something, if the key in the issuer's certificate signed this one.
+fn is_signed_by(issuer: &[u8], certificate: &Certificate) -> Option<()> {
+    let issuer = Certificate::from_der(issuer).ok()?;
+    let key = issuer.tbs_certificate.subject_public_key_info.to_der().ok()?;
+    let key = VerificationKey::from_spki(&DerPublicKey::from_bytes(&key)).ok()?;
+    let signed = certificate.tbs_certificate.to_der().ok()?;
+    let signature = SignatureBytes::from_bytes(certificate.signature.as_bytes()?);
+    key.verify(signed, &signature).ok()
 }
 
 #[cfg(test)]

@@ -482,7 +482,7 @@ impl Denials {
 
 impl Caller {
     /// Whether a token is for this repository at all, whatever names it is limited to.
-    fn reaches(&self, repository: &RepositoryName) -> bool {
+    pub(crate) fn reaches(&self, repository: &RepositoryName) -> bool {
         match &self.identity {
             Identity::Token(token) => covers_repository(token, Some(repository)),
             Identity::Operator | Identity::System => true,

@@ -351,11 +351,11 @@ impl Registry {
     ) -> Result<(Blob<Verified>, Result<Inspection, InspectError>), Problem> {
         let query = &errand.query;
         let (ecosystem, package) = (query.ecosystem.clone(), query.package.clone());
-        let file = errand.file.name.clone();
+        let (file, listed) = (errand.file.name.clone(), errand.file.attributes.clone());
         let inspect = move || {
             let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
-            let expected =
-                Expected { package: &package, version: None, file: &file, attributes: None };
+            let (version, attributes, listed) = (None, None, Some(&listed));
+            let expected = Expected { package: &package, version, file: &file, attributes, listed };
             let inspected = ecosystem.inspect(&expected, &mut archive, Depth::Structure);
             Ok((blob, inspected))
         };
@@ -397,11 +397,7 @@ impl Registry {
         };
         let keep = self.inner.blobs.commit_with_row(blob).await;
         bytes.extend(keep.map_err(|error| blob_problem(&error))?);
-        let (check, how) = if errand.file.digests.is_empty() {
-            (Check::FirstUse, "the upstream promised no digest, so its first bytes are trusted")
-        } else {
-            (Check::DigestPromised, "its bytes are what the upstream's index promised")
-        };
+        let (check, how) = Check::of_promise(&errand.file.digests);
         let message =
             format!("{} was fetched from upstream {}: {how}", kept.file.name, errand.upstream.name);
         let checks = &[check, Check::ArchiveInspected];

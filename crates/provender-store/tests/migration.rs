@@ -6,7 +6,7 @@ mod support;
 
 use std::path::Path;
 
-use provender_domain::{ReferenceRole, RepositoryPolicy, TagRule};
+use provender_domain::{ReferenceRole, RepositoryPolicy, TagRule, Timestamp};
 use provender_store::{Blobs, DatabaseUrl, Metadata, Milestone, Write};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use support::{bind, blob, file_name, kept, key, moment, record, reference, repository_name, tag};
@@ -119,6 +119,33 @@ async fn from_before_bundles_were_kept_once() {
     assert_eq!(bundles, ["{\"as\":\"text\"}", "{\"a\":\"}"]);
     let blobs = Blobs::open(directory.path(), metadata.clone()).await.unwrap();
     assert_eq!(blobs.read(&id, 10).await.unwrap().unwrap(), "x");
+    metadata.close().await;
+}
+
+/// What the versions before sign-ins could be ended ran beside that.
+const SCHEMA_7: [&str; 5] = [
+    include_str!("../src/metadata/schema/0006.sql"),
+    include_str!("../src/metadata/schema/0006-sqlite.sql"),
+    include_str!("../src/metadata/schema/0007.sql"),
+    include_str!("../src/metadata/schema/0007-sqlite.sql"),
+    "INSERT INTO schema_versions (version) VALUES (6), (7);
+     INSERT INTO accounts (name, email, password_hash, created_at, disabled_at)
+         VALUES ('ada', 'ada@people.example', '$', 5, 6)",
+];
+
+#[tokio::test]
+async fn from_before_sign_ins_could_be_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metadata.db");
+    run(&path, &SCHEMA_2).await;
+    run(&path, &SCHEMA_5).await;
+    run(&path, &SCHEMA_7).await;
+
+    let metadata = Metadata::open(&DatabaseUrl::sqlite(&path)).await.unwrap();
+    let accounts = metadata.settings().await.unwrap().accounts;
+    let at = |microseconds| Timestamp::from_microseconds(microseconds);
+    assert_eq!((accounts[0].created_at, accounts[0].sign_ins_since), (at(5), at(5)));
+    assert_eq!(accounts[0].disabled_at, Some(at(6)));
     metadata.close().await;
 }
 

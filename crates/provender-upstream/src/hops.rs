@@ -123,6 +123,8 @@ impl Network {
             Err(error) => {
                 if error.is_failure() {
                     origin.report_failure(pass, &error, None);
+                } else if matches!(error, FetchError::PrivateAddress { .. }) {
+                    origin.refused();
                 }
                 return Err(error);
             }

@@ -2,6 +2,7 @@
 //! whether a connection is open.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct OriginHealth {
     pub origin: String,
     /// What its breaker thinks.
     pub state: BreakerState,
+    /// Whether the last request was not made, as the origin's address is one that we do not go to.
+    pub is_refused: bool,
     /// How often its breaker opened.
     pub openings_total: u64,
 }
@@ -43,6 +46,7 @@ pub(crate) struct Origin {
     requests_max: usize,
     opening: tokio::sync::Mutex<()>,
     answered: Mutex<Option<Instant>>,
+    refused: AtomicBool,
 }
 
 impl Origins {
@@ -67,6 +71,7 @@ impl Origins {
             requests_max: self.requests_max,
             opening: tokio::sync::Mutex::default(),
             answered: Mutex::default(),
+            refused: AtomicBool::default(),
         });
         known.insert(name, Arc::clone(&origin));
         origin
@@ -102,6 +107,7 @@ impl Origin {
         OriginHealth {
             origin: self.name.clone(),
             state: self.breaker.state(),
+            is_refused: self.refused.load(Ordering::Relaxed),
             openings_total: self.breaker.openings_total(),
         }
     }
@@ -153,6 +159,13 @@ impl Origin {
     /// Notes that the origin answered, so that a connection to it is likely open.
     pub(crate) fn answered(&self) {
         *self.last_answer() = Some(Instant::now());
+        self.refused.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that it was not asked, for its address. That is nothing that it did: the breaker is not
+    /// told, and without this it would pass for one that answers.
+    pub(crate) fn refused(&self) {
+        self.refused.store(true, Ordering::Relaxed);
     }
 
     fn is_open(&self) -> bool {

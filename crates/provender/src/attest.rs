@@ -8,11 +8,11 @@ use provender_attest::{STATEMENT_LIMIT_BYTES, Statement, Subject};
 
 use crate::artifact::Target;
 use crate::data;
+use crate::input::read_limited;
 use crate::instance::{Instance, usage};
 use crate::output::Output;
 use crate::reference::Named;
 use crate::sign::{Session, SignerOptions, attach, check_places, place, report, unwrapped};
-use crate::verify::read_limited;
 
 /// Types that have a short name.
 const SHORT_NAMES: [(&str, &str); 7] = [

@@ -1,20 +1,20 @@
 //! `provender issuer`.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use provender_server::api::types::{Issuer, IssuerQuery, Items, NewIssuer, NoParameters};
 use serde_json::{Map, Value};
 
 use crate::api::Api;
 use crate::exit::Failure;
+use crate::input;
 use crate::output::{Output, count, moment, table};
 
 /// The longest definition that is read from a file, in bytes.
-const DEFINITION_LIMIT_BYTES: u64 = 64 << 10;
+const DEFINITION_LIMIT_BYTES: usize = 64 << 10;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -139,15 +139,11 @@ fn rule(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 fn read(path: &Path) -> Result<NewIssuer> {
-    let mut text = String::new();
-    let place = path.display();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(DEFINITION_LIMIT_BYTES).read_to_string(&mut text)
-    } else {
-        let file = std::fs::File::open(path).with_context(|| format!("cannot open {place}"))?;
-        file.take(DEFINITION_LIMIT_BYTES).read_to_string(&mut text)
+    let text = match path == Path::new("-") {
+        true => input::read_stdin("--file", DEFINITION_LIMIT_BYTES)?,
+        false => input::read_text("--file", path, DEFINITION_LIMIT_BYTES)?,
     };
-    read.with_context(|| format!("cannot read {place}"))?;
+    let place = path.display();
     serde_json::from_str(&text)
         .map_err(|error| Failure::Usage(format!("{place} defines no issuer: {error}")).into())
 }

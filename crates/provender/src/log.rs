@@ -1,13 +1,10 @@
 //! `provender log`.
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use provender_server::api::types::{Items, LogCertificate, LogSummary};
 use provender_tlog::audit::audit;
-use provender_tlog::checkpoint::Checkpoint;
 use provender_tlog::note::NoteVerifier;
-use provender_tlog::rekor::{self, HashedRekord};
-use provender_tlog::tile::{self, TileKind, TilePath, WIDTH};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -17,6 +14,8 @@ use crate::exit::Failure;
 use crate::instance::{Instance, RemoteTiles, token_of_environment, usage};
 use crate::output::{Output, moment, printable, table};
 use crate::verify::TrustOptions;
+
+mod scan;
 
 /// Where the log's checkpoint and tiles are.
 const LOG_PREFIX: &str = "-/log/api/v2/";
@@ -241,7 +240,7 @@ async fn search(search: &Search, target: &data::Target, output: Output) -> Resul
     let token = token_of_environment();
     let found = match instance.read_json(SEARCH_PATH, &[query], token.as_deref()).await {
         Ok(found) => found,
-        Err(error) if is_not_found(&error) => scan(&instance, query).await?,
+        Err(error) if is_not_found(&error) => scan::scan(&instance, query).await?,
         Err(error) => return Err(error),
     };
     output.show(&found, |found| {
@@ -282,40 +281,6 @@ fn is_not_found(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.code == "not-found")
 }
 
-/// Where the server looks nothing up, every entry is read.
-async fn scan(instance: &Instance, (what, value): (&str, &str)) -> Result<Found> {
-    let key = match what {
-        "digest" => {
-            let hexadecimal = value.strip_prefix("sha256:").unwrap_or(value);
-            rekor::digest_key(&hex::decode(hexadecimal)?)
-        }
-        _ => rekor::identity_key(value),
-    };
-    let checkpoint = instance.get(&format!("{LOG_PREFIX}checkpoint"), &[]).await?;
-    // Signatures stand behind an empty line; `log verify` is who checks them.
-    let (text, _) = str::from_utf8(&checkpoint)?.split_once("\n\n").context("no signature")?;
-    let checkpoint = Checkpoint::parse(&format!("{text}\n"))?;
-    let mut items = Vec::new();
-    for bundle in 0..checkpoint.size.div_ceil(u64::from(WIDTH)) {
-        let path = TilePath::full(TileKind::Entries, bundle).in_tree(checkpoint.size);
-        let path = path.context("a tile is not in the tree")?;
-        let bytes = instance.get(&format!("{LOG_PREFIX}{path}"), &[]).await?;
-        let first = bundle * u64::from(WIDTH);
-        for (index, body) in (first..).zip(tile::decode_entries(&bytes, path.width())?) {
-            if rekor::keys(&body).contains(&key) {
-                items.push(found_entry(index, &body)?);
-            }
-        }
-    }
-    Ok(Found { items })
-}
-
-fn found_entry(index: u64, body: &[u8]) -> Result<FoundEntry> {
-    let entry = HashedRekord::from_body(body)?;
-    let identity = entry.verifier.identities().unwrap_or_default().into_iter().next();
-    Ok(FoundEntry { index, digest: Some(hex::encode(&entry.digest)), identity })
-}
-
 /// 64 hexadecimal digits, with or without `sha256:` in front; or a file.
 fn digest(given: &str) -> Result<String> {
     let hexadecimal = given.strip_prefix("sha256:").unwrap_or(given);
@@ -323,7 +288,7 @@ fn digest(given: &str) -> Result<String> {
         return Ok(format!("sha256:{}", hexadecimal.to_ascii_lowercase()));
     }
     let target = crate::artifact::Target::open(given.as_ref())
-        .map_err(|error| anyhow!("--digest {given}: neither a SHA-256 nor a file ({error:#})"))?;
+        .with_context(|| format!("--digest {given}: neither a SHA-256 nor a file"))?;
     Ok(format!("sha256:{}", hex::encode(target.sha256()?)))
 }
 

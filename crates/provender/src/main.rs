@@ -12,6 +12,7 @@ mod ecosystems;
 mod events;
 mod exit;
 mod gc;
+mod input;
 mod instance;
 mod issuer;
 mod log;

@@ -54,7 +54,12 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
             let query = NewOwnedName { ecosystem, pattern };
             api.delete(&["repositories", &repo, "owned-names"], &query).await?;
             output.done(&query, |name| {
-                format!("{} ({}) does not belong to {repo} any more.", name.pattern, name.ecosystem)
+                format!(
+                    "{} ({}) is owned by {repo} no more: upstreams may be asked for it again, unless another \
+                     owned name covers it.\nWhat was published here, or was claimed, stays bound to {repo}; \
+                     `provender origin set` binds it elsewhere.",
+                    name.pattern, name.ecosystem
+                )
             })
         }
     }

@@ -12,6 +12,14 @@ pub(crate) async fn run(api: &Api, output: Output) -> Result<()> {
     output.show(&status, |status| describe(status, runs))
 }
 
+/// What an upstream's state is called for people.
+fn state(state: &str) -> &str {
+    match state {
+        "refused" => "refused: it has an address that this server does not go to",
+        other => other,
+    }
+}
+
 fn describe(status: &Status, runs: bool) -> String {
     let since = match runs {
         true => format!("runs since {}", moment(status.started_at)),
@@ -29,6 +37,7 @@ fn describe(status: &Status, runs: bool) -> String {
         full.map(|since| format!("storage       is full since {}; make room", moment(since))),
     );
     let upstreams = status.upstreams.iter();
-    lines.extend(upstreams.map(|it| format!("upstream      {} is {}", it.origin, it.state)));
+    lines
+        .extend(upstreams.map(|it| format!("upstream      {} is {}", it.origin, state(&it.state))));
     lines.join("\n")
 }

@@ -11,11 +11,12 @@ use serde::Serialize;
 use crate::artifact::Target;
 use crate::data;
 use crate::exit::Failure;
+use crate::input::read_limited;
 use crate::instance::{Instance, usage};
 use crate::output::{Output, moment, printable};
 use crate::proof::reason;
 use crate::sign;
-use crate::verify::{TrustOptions, read_limited};
+use crate::verify::TrustOptions;
 
 /// What a timestamp's name ends with.
 const ENDING: &str = ".tsr";

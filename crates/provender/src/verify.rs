@@ -1,7 +1,6 @@
 //! `provender verify`.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -14,7 +13,8 @@ use serde::Serialize;
 
 use crate::artifact;
 use crate::data;
-use crate::exit::{self, Failure, unread};
+use crate::exit::{self, Failure};
+use crate::input::{self, read_at_most, read_limited, too_large};
 use crate::instance::{Instance, token_of_environment, usage};
 use crate::output::{Output, Style, count, printable};
 use crate::proof::{Fault, Proof};
@@ -378,34 +378,9 @@ fn pattern(exact: Option<&str>, wildcard: Option<&str>) -> Result<Option<Pattern
     }
 }
 
-/// Reads a file that is not larger than it may be.
-pub(crate) fn read_limited(path: &Path, limit_bytes: usize) -> Result<Vec<u8>> {
-    let bytes = read_at_most(path, limit_bytes)?;
-    bytes.ok_or_else(|| Failure::Refused(too_large(path, limit_bytes)).into())
-}
-
-/// The same; nothing if it is larger. What a file says of its length is not asked: some say zero.
-fn read_at_most(path: &Path, limit_bytes: usize) -> Result<Option<Vec<u8>>> {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(path)?;
-        file.take(limit_bytes as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| unread(path, error))?;
-    Ok(Some(bytes).filter(|bytes| bytes.len() <= limit_bytes))
-}
-
-fn too_large(path: &Path, limit_bytes: usize) -> String {
-    format!("{}: larger than {limit_bytes} bytes", path.display())
-}
-
 /// A key's text.
 pub(crate) fn read_pem(path: &Path) -> Result<String> {
-    let shown = || format!("--key {}", path.display());
-    let bytes = read_at_most(path, KEY_LIMIT_BYTES)?;
-    let bytes = bytes.ok_or_else(|| usage(&format!("{}: too large for a key", shown())))?;
-    String::from_utf8(bytes).map_err(|_| usage(&format!("{}: this is no PEM", shown())))
+    input::read_text("--key", path, KEY_LIMIT_BYTES)
 }
 
 fn unusable(error: &anyhow::Error) -> anyhow::Error {

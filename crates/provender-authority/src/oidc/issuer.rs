@@ -39,8 +39,8 @@ pub enum TokenSubject {
         account: String,
         /// The address, which a certificate will be for.
         email: String,
-        /// When the account was made, in microseconds since 1970: one that is made later under the
-        /// same name is another's.
+        /// Since when the account's sign-ins count, in microseconds since 1970: one that is made later
+        /// under the same name is another's, and a new password makes those before it void.
         since_microseconds: i64,
     },
     /// A server token, known to others by its URI.

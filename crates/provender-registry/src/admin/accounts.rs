@@ -75,6 +75,8 @@ pub struct Account {
     pub email: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Who signed in as this account before then has to sign in again.
+    pub sign_ins_since: Timestamp,
     /// Since when its owner may not sign in.
     pub disabled_at: Option<Timestamp>,
 }
@@ -93,11 +95,13 @@ impl Registry {
         request: NewAccount,
     ) -> Result<Account, Problem> {
         caller.require(Scope::Admin, None)?;
+        let now = self.now();
         let account = provender_store::Account {
             name: checked_name(&request.name)?,
             email: checked_email(&request.email)?,
             password_hash: self.hash(request.password).await?,
-            created_at: self.now(),
+            created_at: now,
+            sign_ins_since: now,
             disabled_at: None,
         };
         let created = summary(&account);
@@ -117,7 +121,8 @@ impl Registry {
     }
 
     /// Changes an account; from when this returns, only the new password opens it, and none if it
-    /// is disabled.
+    /// is disabled. What was signed in to before comes to nothing if its password or its address is
+    /// another now, or it was disabled, which enabling it again does not undo.
     pub async fn change_account(
         &self,
         caller: &Caller,
@@ -140,6 +145,9 @@ impl Registry {
             let since = account.disabled_at.unwrap_or_else(|| self.now());
             account.disabled_at = disabled.then_some(since);
             said.push(if disabled { "is disabled" } else { "is enabled" }.to_owned());
+        }
+        if ends_sign_ins(&before, &account) {
+            account.sign_ins_since = self.now().max(just_after(before.sign_ins_since));
         }
         if said.is_empty() {
             let message = "nothing is to change: give email, password or disabled";
@@ -212,11 +220,12 @@ impl Registry {
         }
     }
 
-    /// Whether an identity may still be given to this person: the account of this name that was made
-    /// at this moment is there, has this address and is not disabled.
-    pub fn may_sign_in(&self, name: &str, email: &str, created_at: Timestamp) -> bool {
+    /// Whether an identity may still be given to whoever signed in as this account when its sign-ins
+    /// counted since this moment ([`Account::sign_ins_since`]): nothing ended them since, it has this
+    /// address and is not disabled.
+    pub fn may_sign_in(&self, name: &str, email: &str, since: Timestamp) -> bool {
         self.state().account(name).is_some_and(|found| {
-            found.email == email && found.created_at == created_at && found.disabled_at.is_none()
+            found.email == email && found.sign_ins_since == since && found.disabled_at.is_none()
         })
     }
 
@@ -253,6 +262,18 @@ impl Registry {
             _ => Problem::internal(&error),
         })
     }
+}
+
+/// Whether those who signed in have to sign in again: another may have had the password, or whoever
+/// may sign in no more has what it opened.
+fn ends_sign_ins(before: &provender_store::Account, after: &provender_store::Account) -> bool {
+    let is_disabled_now = before.disabled_at.is_none() && after.disabled_at.is_some();
+    is_disabled_now || before.password_hash != after.password_hash || before.email != after.email
+}
+
+/// No two moments from which sign-ins count are the same, wherever the clock stands.
+fn just_after(moment: Timestamp) -> Timestamp {
+    Timestamp::from_microseconds(moment.microseconds() + 1)
 }
 
 fn unknown(name: &str) -> Problem {
@@ -305,6 +326,7 @@ fn summary(account: &provender_store::Account) -> Account {
         name: account.name.clone(),
         email: account.email.clone(),
         created_at: account.created_at,
+        sign_ins_since: account.sign_ins_since,
         disabled_at: account.disabled_at,
     }
 }

@@ -64,7 +64,8 @@ pub struct FileReport {
 }
 
 impl Registry {
-    /// The packages that a repository knows: published here, or with a file mirrored.
+    /// The packages that a repository knows: published here, or with a file mirrored. A token for some
+    /// names is told of those.
     pub async fn packages(
         &self,
         caller: &Caller,
@@ -72,11 +73,15 @@ impl Registry {
         ecosystem: &str,
     ) -> Result<Vec<PackageSummary>, Problem> {
         let found = self.readable(caller, repository, None)?;
-        self.check_readable(caller, &found.repository, None)?;
+        let is_read_by_all = found.repository.visibility == Visibility::Public;
+        let may_read = |package: &PackageName| {
+            is_read_by_all || caller.holds(Scope::Read, Some(&found.repository.name), Some(package))
+        };
         let ecosystem = self.known_ecosystem(ecosystem)?;
         let packages = self.inner.metadata.packages(&found.repository.name, ecosystem.id()).await;
         let packages = packages.map_err(|error| store_problem(&error))?;
-        let summaries = packages.into_iter().map(|package| {
+        let theirs = packages.into_iter().filter(|package| may_read(&package.name));
+        let summaries = theirs.map(|package| {
             let is_owned = found.owns(ecosystem.id().as_str(), &package.name);
             PackageSummary {
                 origin: bound_origin(is_owned, Some(&package.row)),

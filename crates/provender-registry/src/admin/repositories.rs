@@ -21,6 +21,7 @@ impl Registry {
             .filter(|repository| {
                 repository.visibility == Visibility::Public
                     || caller.holds(Scope::Read, Some(&repository.name), None)
+                    || caller.reaches(&repository.name)
             })
             .cloned()
             .collect()

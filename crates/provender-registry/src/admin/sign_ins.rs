@@ -65,12 +65,13 @@ impl Registry {
         self.record_in_background(event);
     }
 
-    /// Somebody whose account was disabled, changed or removed meanwhile came back for a token.
+    /// Somebody whose account was disabled, changed or removed meanwhile, or has another password now,
+    /// came back for a token.
     pub fn record_ended_sign_in(&self, account: &str, client: Option<IpAddr>) {
         if !self.inner.attempts.is_news_of_refusal(account, client, self.now()) {
             return;
         }
-        let message = format!("account {account} was refused: it may not sign in any more");
+        let message = format!("account {account} was refused: that sign-in has ended");
         let mut event = self.identity_event(EventKind::SignInRefused, client, message);
         event.detail.set_text("account", account);
         self.record_in_background(event);

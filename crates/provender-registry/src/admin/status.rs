@@ -2,6 +2,7 @@
 
 use provender_domain::{Problem, Scope, Timestamp};
 use provender_store::Counts;
+use provender_upstream::{BreakerState, OriginHealth};
 use serde::Serialize;
 
 use crate::error::store_problem;
@@ -37,7 +38,8 @@ pub struct Status {
 pub struct UpstreamHealth {
     /// Scheme, host and port.
     pub origin: String,
-    /// `answering`, `failing` or `left-alone`.
+    /// `answering`, `failing`, `left-alone`, or `refused` where its address is one that this server does
+    /// not go to.
     pub state: &'static str,
 }
 
@@ -60,7 +62,7 @@ impl Registry {
             .remotes
             .health()
             .into_iter()
-            .map(|health| UpstreamHealth { state: word(&health.state), origin: health.origin });
+            .map(|health| UpstreamHealth { state: word(&health), origin: health.origin });
         Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             started_at: self.inner.started_at,
@@ -76,9 +78,9 @@ impl Registry {
     }
 }
 
-fn word(state: &provender_upstream::BreakerState) -> &'static str {
-    use provender_upstream::BreakerState;
-    match state {
+fn word(health: &OriginHealth) -> &'static str {
+    match health.state {
+        BreakerState::Closed { failures: 0 } if health.is_refused => "refused",
         BreakerState::Closed { failures: 0 } => "answering",
         BreakerState::Closed { .. } | BreakerState::Probing => "failing",
         BreakerState::Open { .. } => "left-alone",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use provender_attest::{
     Release, ResourceDescriptor, Statement, Subject, VerificationResult, VerificationSummary,
 };
-use provender_domain::{EventKind, KeptFile, Purl};
+use provender_domain::{Digest, EventKind, KeptFile, Purl};
 use provender_store::EventFilter;
 use sha2::{Digest as _, Sha256};
 
@@ -25,9 +25,9 @@ pub(crate) const CHECKS: &str = "checks";
 /// Something that was checked of a file on its way in: a level of its verification summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// Its bytes have every digest that the upstream's index promised.
+    /// Its bytes have every digest that the upstream's index promised, one of which nobody can forge.
     DigestPromised,
-    /// The index promised no digest: the first bytes that came are trusted.
+    /// The index promised no digest, or only what can be forged: the first bytes that came are trusted.
     FirstUse,
     /// Its archive was read under limits, and agrees with its name and its index.
     ArchiveInspected,
@@ -36,6 +36,21 @@ pub(crate) enum Check {
 }
 
 impl Check {
+    /// What it says of bytes that they have these digests, which an index promised, and how to say that.
+    pub(crate) fn of_promise(digests: &[Digest]) -> (Self, &'static str) {
+        if digests.iter().any(|digest| digest.algorithm().is_collision_resistant()) {
+            return (Self::DigestPromised, "its bytes are what the upstream's index promised");
+        }
+        let how = match digests.is_empty() {
+            true => "the upstream promised no digest, so its first bytes are trusted",
+            false => {
+                "the upstream promised no digest but one that can be forged, which its first bytes, \
+                 now trusted, have"
+            }
+        };
+        (Self::FirstUse, how)
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::DigestPromised => "PROVENDER_DIGEST_PROMISED_BY_INDEX",

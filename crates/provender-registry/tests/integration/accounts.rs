@@ -96,6 +96,36 @@ async fn changes_count_at_once() {
 }
 
 #[tokio::test]
+async fn a_change_of_what_opens_it_ends_every_sign_in() {
+    let registry = with_ann().await;
+    let created = registry.registry.accounts(&registry.operator()).unwrap()[0].clone();
+    let mut before = created.sign_ins_since;
+    let mut check = async |what: &str, new: AccountChange, ends: bool| {
+        let account = change(&registry, new).await.unwrap();
+        assert_eq!(account.sign_ins_since > before, ends, "{what}");
+        let may = |since| registry.registry.may_sign_in("ann", &account.email, since);
+        let is_enabled = account.disabled_at.is_none();
+        assert_eq!(may(account.sign_ins_since), is_enabled, "{what}");
+        assert_eq!(may(before), is_enabled && !ends, "{what}");
+        before = account.sign_ins_since;
+    };
+    let disabled = |disabled| AccountChange { disabled: Some(disabled), ..Default::default() };
+    let password = || AccountChange { password: Some(Password::new(RIGHT)), ..Default::default() };
+    let email = || Some("ann@elsewhere.example".to_owned());
+    let email = || AccountChange { email: email(), ..Default::default() };
+    // The clock stands still, and goes back, and each still is another moment.
+    check("the same password, set again", password(), true).await;
+    check("and once more", password(), true).await;
+    registry.clock.go_back(minutes(60));
+    check("as the clock went back", password(), true).await;
+    check("disabled", disabled(true), true).await;
+    check("disabled, and it was", disabled(true), false).await;
+    check("enabled", disabled(false), false).await;
+    check("another address", email(), true).await;
+    check("the same address", email(), false).await;
+}
+
+#[tokio::test]
 async fn guessing_is_slow_and_told_of() {
     let registry = with_ann().await;
     for _ in 0..5 {

@@ -217,6 +217,9 @@ async fn each_address_that_is_not_gone_to_is_told_whatever_else_an_upstream_does
     for _ in 0..2 {
         client.file("demo", &demo.file_name).await.expect_err("it is at this machine");
     }
+    let status = registry.registry.status().await.unwrap();
+    let local = status.upstreams.iter().find(|health| health.origin == "http://localhost:1");
+    assert_eq!(local.map(|health| health.state), Some("refused"), "{:?}", status.upstreams);
     let told = registry.events_of(EventKind::AddressRefused, 4).await;
     let expected = [
         ("cloud", None, "169.254.169.254"),

@@ -1,5 +1,6 @@
 //! Nothing unverified gets in, and what was refused stays out.
 
+use md5::Digest as _;
 use provender_domain::{EventKind, FileState, ProblemCode, Severity, Visibility};
 use provender_testing::Answer;
 use provender_testing::archive::ZipBuilder;
@@ -141,6 +142,22 @@ async fn an_index_that_promises_other_metadata_than_the_archive_has_is_refused()
 }
 
 #[tokio::test]
+async fn an_index_that_asks_for_another_python_than_the_wheel_is_refused() {
+    let upstream = PythonUpstream::start();
+    let demo = WheelBuilder::new("demo", "1.0").requires_python(">=3.13").build();
+    upstream.add(demo.clone());
+    upstream.change(&demo.file_name, |file| file.requires_python = Some(">=3.8".to_owned()));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let told = message(registry.main().file("demo", &demo.file_name).await);
+    assert!(told.contains("contradiction") && told.contains("Requires-Python"), "{told}");
+    assert!(registry.has_blob(&demo.sha256_hex()).await, "it is evidence");
+    assert_eq!(registry.main().files("demo").await, [""; 0]);
+    let event = &registry.events_of(EventKind::ArchiveRefused, 1).await[0];
+    assert_eq!(event.severity, Some(Severity::High));
+    registry.assert_recorded(&[(EventKind::ArchiveRefused, 1)]).await;
+}
+
+#[tokio::test]
 async fn metadata_that_is_not_what_the_index_promises_is_not_served() {
     let upstream = PythonUpstream::start();
     let demo = wheel("demo", "1.0");
@@ -174,6 +191,37 @@ async fn an_upstream_without_hashes_is_trusted_on_first_use_and_says_so() {
     upstream.swap_bytes(&demo.file_name, FORGED);
     registry.clock.advance(minutes(11));
     registry.main().install(&demo).await;
+}
+
+/// A page that promises an MD5 alone of one file.
+fn promising_md5(upstream: &PythonUpstream, demo: &Distribution, md5: &str) -> Answer {
+    let url = upstream.fake().url(&upstream.file_path(&demo.file_name));
+    Answer::html(format!("<a href=\"{url}#md5={md5}\">{}</a>", demo.file_name))
+}
+
+#[tokio::test]
+async fn an_md5_alone_is_no_promise_and_must_be_right_all_the_same() {
+    let upstream = PythonUpstream::start();
+    let demo = wheel("demo", "1.0");
+    upstream.add(demo.clone());
+    let md5 = hex::encode(md5::Md5::digest(&demo.bytes));
+    upstream.fake().on("/simple/demo/", promising_md5(&upstream, &demo, &md5));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    registry.main().install(&demo).await;
+    let event = &registry.events_of(EventKind::Mirrored, 1).await[0].event;
+    assert!(event.message.contains("can be forged"), "{}", event.message);
+    let checks = &event.detail.0["checks"];
+    assert_eq!(checks[0], "PROVENDER_TRUSTED_ON_FIRST_USE", "{checks}");
+
+    let upstream = PythonUpstream::start();
+    upstream.add(demo.clone());
+    upstream.fake().on("/simple/demo/", promising_md5(&upstream, &demo, &"0".repeat(32)));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    assert_eq!(
+        refused(registry.main().file("demo", &demo.file_name).await),
+        ProblemCode::PolicyDenied
+    );
+    registry.assert_recorded(&[(EventKind::DigestMismatch, 1)]).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::access::Access;
 use super::{BODY_LIMIT_BYTES, parameters};
 
 /// Whose request it is, and on what.
@@ -34,6 +35,8 @@ pub struct Answer {
 
 /// One endpoint of the table.
 pub(super) struct Endpoint {
+    /// Who may ask; said, not enforced, here.
+    pub(super) access: Access,
     pub(super) method: Method,
     /// Below `/-/api/v1`, with `{name}` for a segment that is a parameter.
     pub(super) path: &'static str,
@@ -68,6 +71,7 @@ pub(super) struct Raw {
 
 /// Makes an endpoint of a handler.
 pub(super) fn endpoint<P, B, R, F>(
+    access: Access,
     (method, path): (Method, &'static str),
     (id, summary): (&'static str, &'static str),
     handler: impl Fn(Context, P, B) -> F + Send + Sync + Clone + 'static,
@@ -89,6 +93,7 @@ where
         }))
     };
     Endpoint {
+        access,
         method,
         path,
         id,

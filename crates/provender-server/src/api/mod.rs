@@ -7,6 +7,7 @@
 //! Names of packages, which may have slashes in some ecosystems, stand in queries and bodies, never
 //! in paths.
 
+mod access;
 mod accounts;
 mod changes;
 mod endpoint;

@@ -41,7 +41,10 @@ pub(super) fn describe() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Administration of a Provender server. Every request is made with the \
                 rights of its token; without one, with those of anybody. Names of packages stand \
-                in queries and bodies, never in paths.",
+                in queries and bodies, never in paths. Each operation names the scope that it \
+                takes, beside the schemes and as `x-provender-scope`: `read`, `publish`, `admin`, \
+                each of which has those before it; `admin-everywhere`, which is `admin` by a token \
+                for all repositories; `operator`, which no token gives; or `none`.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": BASE_PATH }],
@@ -78,6 +81,9 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
     let mut operation = json!({
         "operationId": endpoint.id,
         "summary": endpoint.summary,
+        "description": endpoint.access.sentence(),
+        "security": endpoint.access.requirements(),
+        "x-provender-scope": endpoint.access.as_str(),
         "parameters": parameters(endpoint, schemas),
         "responses": {
             endpoint.status.as_str(): success,

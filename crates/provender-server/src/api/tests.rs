@@ -10,6 +10,7 @@ use provender_registry::{Caller, Options, Registry};
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
+use super::endpoint::Endpoint;
 use super::table::ENDPOINTS;
 use super::{Request, answer, openapi};
 
@@ -96,6 +97,23 @@ fn endpoints_are_distinct_and_their_paths_have_parameters() {
             assert!(fields.get(name).is_some(), "{} has no {name}", endpoint.path);
         }
     }
+}
+
+#[test]
+fn the_reference_names_the_same_scopes() {
+    let reference = include_str!("../../../../docs/reference/api.md");
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        let (request, scope) = (cells.next()?.split(['?', '`']).next()?, cells.next()?);
+        Some((request.to_owned(), scope.replace(", ", "-")))
+    };
+    let mut told: Vec<_> = reference.lines().filter_map(row).collect();
+    let name = |endpoint: &Endpoint| format!("{} {}", endpoint.method, endpoint.path);
+    let named = |endpoint: &Endpoint| (name(endpoint), endpoint.access.as_str().to_owned());
+    let mut expected: Vec<_> = ENDPOINTS.iter().map(named).collect();
+    told.sort();
+    expected.sort();
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]

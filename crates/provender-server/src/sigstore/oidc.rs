@@ -115,7 +115,8 @@ async fn token(server: &Server, call: Call) -> Result<Result<Response<Body>, OAu
     }
 }
 
-/// What a person agreed to is void once their account may not sign in any more.
+/// What a person agreed to is void once their account may not sign in any more, or has another
+/// password.
 fn still_in_use(
     server: &Server,
     client: Option<IpAddr>,
@@ -135,12 +136,14 @@ pub(super) fn check_in_use(
     let registry = server.registry();
     match subject {
         TokenSubject::Person { account, email, since_microseconds } => {
-            let created_at = Timestamp::from_microseconds(*since_microseconds);
-            if registry.may_sign_in(account, email, created_at) {
+            let since = Timestamp::from_microseconds(*since_microseconds);
+            if registry.may_sign_in(account, email, since) {
                 return Ok(());
             }
             registry.record_ended_sign_in(account, client);
-            Err("this account may not sign in any more")
+            Err(
+                "this sign-in has ended: the account was disabled, changed or removed since; sign in again",
+            )
         }
         TokenSubject::Machine { token, .. } if registry.is_token_in_use(token) => Ok(()),
         TokenSubject::Machine { .. } => Err("the token that this identity is of has ended"),

@@ -56,7 +56,7 @@ pub(super) async fn check_password(
     Ok(account.map(|account| TokenSubject::Person {
         account: account.name,
         email: account.email,
-        since_microseconds: account.created_at.microseconds(),
+        since_microseconds: account.sign_ins_since.microseconds(),
     }))
 }
 

@@ -7,6 +7,7 @@ mod reading;
 mod refusing;
 mod repeating;
 mod rooted;
+mod scopes;
 mod shelf;
 mod sigstore;
 mod steps;

@@ -9,17 +9,19 @@ use super::{Account, Issuer};
 use crate::StoreError;
 
 pub(super) async fn accounts(connection: &mut AnyConnection) -> Result<Vec<Account>, StoreError> {
-    let rows =
-        sqlx::query("SELECT name, email, password_hash, created_at, disabled_at FROM accounts")
-            .fetch_all(connection)
-            .await?;
+    let rows = sqlx::query(
+        "SELECT name, email, password_hash, created_at, sign_ins_since, disabled_at FROM accounts",
+    )
+    .fetch_all(connection)
+    .await?;
     let account = |row: &AnyRow| {
         Ok(Account {
             name: row.try_get(0)?,
             email: row.try_get(1)?,
             password_hash: row.try_get(2)?,
             created_at: moment(row, 3)?,
-            disabled_at: row.try_get::<Option<i64>, _>(4)?.map(Timestamp::from_microseconds),
+            sign_ins_since: moment(row, 4)?,
+            disabled_at: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_microseconds),
         })
     };
     rows.iter().map(account).collect()

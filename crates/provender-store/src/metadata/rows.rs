@@ -144,6 +144,9 @@ pub struct Account {
     pub password_hash: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Signing in counts from then on: what came of it before is void. Each that is voided has
+    /// another moment.
+    pub sign_ins_since: Timestamp,
     /// Since when they may not sign in.
     pub disabled_at: Option<Timestamp>,
 }
@@ -156,6 +159,7 @@ impl fmt::Debug for Account {
             .field("email", &self.email)
             .field("password_hash", &"***")
             .field("created_at", &self.created_at)
+            .field("sign_ins_since", &self.sign_ins_since)
             .field("disabled_at", &self.disabled_at)
             .finish()
     }

@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0005"),
     migration!("0006"),
     migration!("0007"),
+    migration!("0008"),
 ];
 
 /// Serializes migrations of several servers that start at once; any number will do.

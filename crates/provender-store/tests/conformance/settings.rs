@@ -175,6 +175,7 @@ fn account(name: &str, disabled: Option<i64>) -> Account {
         email: format!("{name}+{disabled:?}@people.example"),
         password_hash: "$argon2id$5ec4e7".to_owned(),
         created_at: moment(12),
+        sign_ins_since: moment(12 + disabled.unwrap_or(0)),
         disabled_at: disabled.map(moment),
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use provender_testing::{Answer, FakeUpstream};
 use provender_upstream::{
-    BreakerOptions, BreakerState, Class, Client, ClientOptions, Document, Proxies,
+    BreakerOptions, BreakerState, Class, Client, ClientOptions, Document, PrivateAddresses, Proxies,
 };
 
 use crate::{Bench, PLENTY_BYTES, assert_condition, url};
@@ -46,6 +46,31 @@ async fn failures_open_the_breaker() {
     check(Answer::status(429), "/c").await;
     check(Answer::ok("hi").stalling(), "/d").await;
     check(Answer::ok("hi").reset(), "/e").await;
+}
+
+/// Who was never gone to does not answer, whatever the breaker, which is for failures, thinks.
+#[tokio::test]
+async fn who_has_an_address_that_is_refused_is_not_told_as_answering() {
+    let bench = quick();
+    bench.fake.on("/", Answer::ok("hi"));
+    let local = url(&format!("http://localhost:{}/", bench.fake.address().port()));
+    let is_refused = || {
+        let health = bench.client.health();
+        let of = |origin: &str| health.iter().find(|it| it.origin.contains(origin)).cloned();
+        (of("localhost").map(|it| it.is_refused), of("127.0.0.1").map(|it| it.is_refused))
+    };
+    bench.page("/").await;
+    assert_eq!(is_refused(), (None, Some(false)));
+    for _ in 0..QUICK.failures_max {
+        let refused = bench.client.file(&bench.remote, &local, "*/*", 100).await;
+        assert_condition(&refused.expect_err("it is private"), "PrivateAddress");
+    }
+    assert_eq!(is_refused(), (Some(true), Some(false)));
+    assert_eq!(bench.client.state(&local), BreakerState::Closed { failures: 0 });
+    // An upstream that may lead anywhere goes there.
+    let anywhere = bench.remote.clone().private_addresses(PrivateAddresses::Anywhere);
+    bench.client.file(&anywhere, &local, "*/*", 100).await.expect("a file");
+    assert_eq!(is_refused(), (Some(false), Some(false)));
 }
 
 /// One file that breaks off is no reason to leave all others alone; many in a row are.

@@ -5,12 +5,13 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Instance, http, refused, token_of_environment, usage};
 use crate::exit::Failure;
+use crate::input;
 
 const TOKEN_PATH: &str = "-/oidc/token";
 const DEVICE_PATH: &str = "-/oidc/device/code";
@@ -20,6 +21,8 @@ const CLIENT_ID: &str = "sigstore";
 const CONFIGURATION_PATH: &str = "-/ca/api/v2/configuration";
 /// A token that ends sooner than this is as good as ended, in seconds.
 const LEEWAY_SECONDS: u64 = 10;
+/// The option that names one.
+const IDENTITY_TOKEN: &str = "--identity-token";
 /// Longest identity token, in bytes.
 const TOKEN_LIMIT_BYTES: usize = 32 * 1024;
 /// How long a client waits between its questions where the server does not say.
@@ -76,8 +79,8 @@ impl Identity {
         if text.split('.').count() == 3 && !Path::new(text).exists() {
             return Self::checked(text);
         }
-        let held = std::fs::read_to_string(text)
-            .with_context(|| format!("--identity-token {text}: neither a token nor a file"))?;
+        let held = input::read_text(IDENTITY_TOKEN, Path::new(text), TOKEN_LIMIT_BYTES)
+            .context("neither a token nor a file that holds one")?;
         Self::checked(held.trim())
     }
 
@@ -191,7 +194,7 @@ impl Identity {
     fn checked(text: &str) -> Result<Self> {
         let identity = Self(text.to_owned());
         if text.len() > TOKEN_LIMIT_BYTES {
-            bail!("an identity token has at most {TOKEN_LIMIT_BYTES} bytes");
+            return Err(usage(&format!("an identity token has at most {TOKEN_LIMIT_BYTES} bytes")));
         }
         let subject = identity.subject().ok_or_else(|| usage("this is no identity token"))?;
         if subject.exp <= now_seconds() {
@@ -256,7 +259,8 @@ pub(crate) mod logins {
 
     /// The token that is kept for this server, if it still lasts.
     pub(crate) fn kept(instance: &Instance) -> Option<Identity> {
-        let text = std::fs::read_to_string(path(instance)?).ok()?;
+        let text = crate::input::read_text("the login", &path(instance)?, super::TOKEN_LIMIT_BYTES)
+            .ok()?;
         let identity = Identity::checked(text.trim()).ok()?;
         (lifetime_of(&identity).as_secs() > LEEWAY_SECONDS).then_some(identity)
     }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{ArgGroup, Args};
+use provender_attest::TRUST_ROOT_LIMIT_BYTES;
 use provender_server::api::types::{Policy, RetentionRule, SignatureRule};
 
 use super::change_policy;
 use crate::api::{Api, Refusal};
+use crate::input;
 use crate::output::{Output, printable};
 
 #[derive(Debug, Args)]
@@ -66,13 +68,8 @@ pub(super) async fn require_signature(
     output: Output,
 ) -> Result<()> {
     let RequireSignature { name, ecosystem, packages, identity, issuer, trust, remove } = options;
-    let trust = match trust {
-        Some(path) => Some(
-            std::fs::read_to_string(&path)
-                .with_context(|| format!("--trust {}", path.display()))?,
-        ),
-        None => None,
-    };
+    let trust = trust.map(|path| input::read_text("--trust", &path, TRUST_ROOT_LIMIT_BYTES));
+    let trust = trust.transpose()?;
     let is_meant = |rule: &SignatureRule| {
         rule.ecosystem == ecosystem
             && rule.packages == packages

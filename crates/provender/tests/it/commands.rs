@@ -46,6 +46,17 @@ fn every_way_to_a_server_gives_the_same_facts() {
 }
 
 #[test]
+fn giving_a_name_up_says_what_it_means() {
+    let house = House::start(&[]);
+    house.run(&["own", "add", "pypi", "acme-*"]).ok();
+    let said = house.run(&["own", "remove", "pypi", "acme-*"]).ok();
+    for part in ["acme-* (pypi) is owned by main no more", "asked for it again", "stays bound"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    house.run(&["own", "remove", "pypi", "acme-*"]).failed(5);
+}
+
+#[test]
 fn who_is_who() {
     let house = House::start(&[]);
     assert_eq!(house.run(&["whoami"]).ok(), "operator\n");

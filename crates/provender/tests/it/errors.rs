@@ -104,6 +104,13 @@ fn refusals_have_statuses_of_their_own() {
     check(&["package", "show", "pypi", "nothing"], 5, "nothing");
     check(&["token", "revoke", "abc"], 5, "no token");
     check(&["repo", "create", "main"], 6, "main");
+    check(&["issuer", "add", "--file", "/absent"], 5, "--file: /absent: No such file");
+    check(&["issuer", "add", "--file", "/dev/zero"], 2, "--file /dev/zero: larger than");
+    let who = ["--identity", "*", "--issuer", "*"];
+    let rule =
+        [&["repo", "require-signature", "main", "oci", "*"], &who[..], &["--trust"]].concat();
+    check(&[&rule[..], &["/absent"]].concat(), 5, "--trust: /absent: No such file");
+    check(&[&rule[..], &["/dev/zero"]].concat(), 2, "--trust /dev/zero: larger than");
 
     let token = house.run(&["token", "create", "--repo", "main", "--quiet"]).ok();
     let refused = |token: &str| house.run_remotely(token, &["repo", "create", "b"]).failed(4);

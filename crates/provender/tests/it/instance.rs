@@ -80,6 +80,13 @@ impl Instance {
         self.services.told.lock().unwrap().insert(format!("/-/api/v1/{path}"), document);
     }
 
+    /// Logs an entry as whoever may log, in the form that Rekor's clients send.
+    pub(crate) fn append(&self, request: &serde_json::Value) {
+        let request = request.to_string();
+        let appended = self.services.authority.append(request.as_bytes());
+        self.runtime.block_on(appended).unwrap();
+    }
+
     /// Waits until the log's tiles hold all that was appended.
     pub(crate) fn publish(&self) {
         self.runtime.block_on(async {

@@ -1,6 +1,6 @@
 //! Pages with packages in them.
 
-use crate::support::House;
+use crate::support::{House, Upload};
 
 #[test]
 fn what_strangers_wrote_is_shown_as_text() {
@@ -111,4 +111,26 @@ fn pages_of_a_repository() {
     check("/-/nothing", None, 404, "Nothing here");
     check("/?sign-in", None, 401, "any user name");
     check("/", Some(token), 200, "Red flags");
+}
+
+#[test]
+fn a_token_for_some_names_sees_their_repository_and_them() {
+    let house = House::start(&[]);
+    let token = house.first_token().unwrap();
+    house.run(&["repo", "create", "team"]).ok();
+    for name in ["acme-web", "other"] {
+        let upload = Upload::new(token, name, "1.0");
+        let head = upload.head.replace("/main/", "/team/");
+        assert_eq!(house.exchange(&head, &upload.body).0, 200);
+    }
+    let narrow = ["token", "create", "--repo", "team", "--packages", "acme-*", "--quiet"];
+    let narrow = house.run(&narrow).ok();
+    let see = |path: &str| house.visit(path, Some(narrow.trim()));
+    assert_eq!(see("/team").0, 303);
+    let (status, page) = see("/-/ui/team");
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("acme-web</a>") && !page.contains("other</a>"), "{page}");
+    assert!(see("/").1.contains("/-/ui/team"));
+    assert_eq!(see("/-/ui/team/pypi/acme-web").0, 200);
+    assert_eq!(see("/-/ui/team/pypi/other").0, 404);
 }

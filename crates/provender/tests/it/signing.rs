@@ -4,7 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::instance::{Instance, TOKEN};
@@ -65,6 +68,30 @@ impl Bench {
             .output()
             .unwrap();
         std::fs::write(self.at("key.pub"), public.stdout).unwrap();
+    }
+
+    /// An entry for the log over the digest of some bytes, signed with a certificate that nobody but
+    /// whoever made it vouches for, and that names this signer.
+    fn forged(&self, bytes: &str, signer: &str) -> Value {
+        let openssl = |arguments: &[&str]| {
+            let mut command = Command::new("openssl");
+            let ran = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+            assert!(ran.status.success(), "{ran:?}");
+            STANDARD.encode(ran.stdout)
+        };
+        self.make_key();
+        std::fs::write(self.at("forged.bin"), bytes).unwrap();
+        let name = format!("subjectAltName=critical,URI:{signer}");
+        let new = ["req", "-x509", "-new", "-key", "key.pem", "-subj", "/", "-days", "1"];
+        let certificate = openssl(&[&new[..], &["-addext", &name, "-outform", "DER"]].concat());
+        let signature = openssl(&["dgst", "-sha256", "-sign", "key.pem", "forged.bin"]);
+        json!({"hashedRekordRequestV002": {
+            "digest": STANDARD.encode(Sha256::digest(bytes)),
+            "signature": {"content": signature, "verifier": {
+                "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                "x509Certificate": {"rawBytes": certificate},
+            }},
+        }})
     }
 
     fn signer(&self) -> String {
@@ -227,6 +254,25 @@ fn a_token_that_the_server_does_not_know() {
     assert!(refused.stderr.contains("who is that?"), "{refused:?}");
     assert_eq!(refused.status, 4);
     assert!(!bench.at("firmware.bin.sigstore.json").exists());
+}
+
+#[test]
+fn nobody_is_found_under_a_name_that_they_gave_themselves() {
+    let bench = Bench::new();
+    bench.ask(&["sign", "firmware.bin"]).ok();
+    bench.instance.append(&bench.forged("forged", &bench.signer()));
+    bench.instance.publish();
+    let search = |what: &str, value: &str| {
+        let found = bench.ask(&["log", "search", "--json", what, value]).json();
+        found["items"].as_array().unwrap().clone()
+    };
+    let by_signer = search("--identity", &bench.signer());
+    assert_eq!(by_signer.len(), 1, "{by_signer:?}");
+    assert_eq!(by_signer[0]["digest"], hex_of("firmware"));
+    let forged = search("--digest", "forged.bin");
+    assert_eq!((forged.len(), &forged[0]["identity"]), (1, &Value::Null));
+    let signed = search("--digest", "firmware.bin");
+    assert_eq!(signed[0]["identity"], json!(bench.signer()));
 }
 
 #[test]

@@ -217,6 +217,11 @@ fn statuses_of_what_goes_wrong() {
     check(bench.ask(&["log", "verify", "--ct-key", "zz"]), 2, "--ct-key zz");
     let stamp = ["timestamp", "--verify", "--trust", "trust.json", "firmware.bin"];
     check(bench.run(&stamp), 5, "firmware.bin.tsr");
+    let sign = |token: &str| bench.ask(&["sign", "--identity-token", token, "firmware.bin"]);
+    check(sign("/absent"), 5, "--identity-token: /absent: No such file");
+    check(sign("/dev/zero"), 2, "--identity-token /dev/zero: larger than");
+    check(sign("trust.json"), 2, "no identity token");
+    check(bench.ask(&["log", "search", "--digest", "/absent"]), 5, "neither a SHA-256 nor a file");
     // Nobody signed this token; the authority refuses it.
     let token = {
         use base64::Engine as _;

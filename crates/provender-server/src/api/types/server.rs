@@ -54,7 +54,7 @@ pub struct Status {
 pub struct UpstreamHealth {
     /// Scheme, host and port.
     pub origin: String,
-    /// `answering`, `failing`, or `left-alone` for a while.
+    /// `answering`, `failing`, `left-alone` for a while, or `refused` for its address.
     pub state: String,
 }
 

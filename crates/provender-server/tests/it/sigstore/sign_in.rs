@@ -1,8 +1,12 @@
 //! The pages on which people say who they are.
 
+use provender_registry::{AccountChange, Password};
+
 use super::*;
 
 const PASSWORD: &str = "correct-horse";
+/// Where a program on this machine waits for its code.
+const PROGRAM: &str = "http://localhost:40000/auth/callback";
 
 /// The value of the first field of this name on a page.
 fn value(page: &str, name: &str) -> String {
@@ -138,7 +142,7 @@ async fn a_program_on_this_machine_gets_a_code() {
     let server = TestServer::start().await;
     server.account("ada", PASSWORD).await;
     let verifier = "v".repeat(43);
-    let redirect_uri = "http://localhost:40000/auth/callback";
+    let redirect_uri = PROGRAM;
     let request = authorization(&verifier, redirect_uri);
     let page = server.get(&format!("/-/oidc/authorize?{request}"), &[]).await;
     assert_eq!(page.status, 200, "{}", page.text());
@@ -195,11 +199,21 @@ async fn nobody_is_sent_elsewhere() {
     server.stop().await;
 }
 
-async fn change(server: &TestServer, disabled: bool) {
-    let change =
-        provender_registry::AccountChange { disabled: Some(disabled), ..Default::default() };
+async fn change(server: &TestServer, change: AccountChange) {
     let operator = server.registry.operator();
     server.registry.change_account(&operator, "ada", change).await.unwrap();
+}
+
+fn disabled(disabled: bool) -> AccountChange {
+    AccountChange { disabled: Some(disabled), ..Default::default() }
+}
+
+fn password(password: &str) -> AccountChange {
+    AccountChange { password: Some(Password::new(password)), ..Default::default() }
+}
+
+fn email(email: &str) -> AccountChange {
+    AccountChange { email: Some(email.to_owned()), ..Default::default() }
 }
 
 /// The page that asks ada for her answer, as its ticket.
@@ -213,30 +227,106 @@ async fn approve(server: &TestServer, ticket: &str) -> u16 {
     server.post_form("/-/oidc/device", &fields).await.status
 }
 
+/// What ada, or somebody with her password, began before something happened to her account: an open
+/// page, an approved device, a program's code, an identity token.
+struct Begun {
+    asked: Value,
+    ticket: String,
+    agreed: Value,
+    code: String,
+    identity: String,
+}
+
+impl Begun {
+    async fn at(server: &TestServer) -> Self {
+        let (asked, agreed, fetched) =
+            (begin(server).await, begin(server).await, begin(server).await);
+        for device in [&agreed, &fetched] {
+            let ticket = ticket(server, device).await;
+            assert_eq!(approve(server, &ticket).await, 200);
+        }
+        let identity = poll(server, &fetched).await["id_token"].as_str().unwrap().to_owned();
+        Self {
+            ticket: ticket(server, &asked).await,
+            code: code(server).await,
+            asked,
+            agreed,
+            identity,
+        }
+    }
+
+    /// Nothing comes of any of it.
+    async fn is_void(&self, server: &TestServer, what: &str) {
+        let request = Key::new().certificate_request_of(&self.identity, "ada@people.example");
+        let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await;
+        assert!(
+            answer.status == 401 && answer.text().contains("has ended"),
+            "{what}: {}",
+            answer.text()
+        );
+        assert_eq!(approve(server, &self.ticket).await, 403, "{what}");
+        assert_eq!(poll(server, &self.asked).await["error"], "authorization_pending", "{what}");
+        assert_eq!(poll(server, &self.agreed).await["error"], "invalid_grant", "{what}");
+        assert_eq!(redeem(server, &self.code).await["error"], "invalid_grant", "{what}");
+    }
+}
+
+/// The code of a program that ada signed in to, not yet redeemed.
+async fn code(server: &TestServer) -> String {
+    let who = encoded(&[("account", "ada"), ("password", PASSWORD)]);
+    let form = format!("{}&{who}", authorization(&"v".repeat(43), PROGRAM));
+    let answer = server.post("/-/oidc/authorize", FORM, form.as_bytes()).await;
+    let location = url::Url::parse(&answer.field("location").unwrap()).unwrap();
+    let mut pairs = location.query_pairs();
+    pairs.find(|(name, _)| name == "code").unwrap().1.into_owned()
+}
+
+async fn redeem(server: &TestServer, code: &str) -> Value {
+    let verifier = "v".repeat(43);
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "sigstore"),
+        ("code", code),
+        ("redirect_uri", PROGRAM),
+        ("code_verifier", &verifier),
+    ];
+    server.post_form("/-/oidc/token", &fields).await.json()
+}
+
 #[tokio::test]
-async fn what_a_disabled_account_agreed_to_is_void_at_once() {
+async fn what_an_account_agreed_to_is_void_at_once_and_for_ever() {
+    let check = async |what: &str, changes: Vec<AccountChange>| {
+        let server = TestServer::start().await;
+        server.account("ada", PASSWORD).await;
+        let begun = Begun::at(&server).await;
+        for one in changes {
+            change(&server, one).await;
+        }
+        begun.is_void(&server, what).await;
+        server.stop().await;
+    };
+    check("disabled", vec![disabled(true)]).await;
+    check("disabled, and enabled again", vec![disabled(true), disabled(false)]).await;
+    check("another password", vec![password("another-horse")]).await;
+    check("the same password, set again", vec![password(PASSWORD)]).await;
+    let back = vec![email("ada@elsewhere.example"), email("ada@people.example")];
+    check("another address and back", back).await;
+}
+
+#[tokio::test]
+async fn who_signs_in_after_a_change_is_signed_in() {
     let server = TestServer::start().await;
     server.account("ada", PASSWORD).await;
-    let (asked, agreed, fetched) =
-        (begin(&server).await, begin(&server).await, begin(&server).await);
-    let open = ticket(&server, &asked).await;
-    for device in [&agreed, &fetched] {
-        let ticket = ticket(&server, device).await;
-        assert_eq!(approve(&server, &ticket).await, 200);
-    }
-    let identity = poll(&server, &fetched).await["id_token"].as_str().unwrap().to_owned();
-    let password = [("grant_type", "password"), ("username", "ada"), ("password", PASSWORD)];
-    change(&server, true).await;
-
-    assert_eq!(approve(&server, &open).await, 403);
-    assert_eq!(poll(&server, &agreed).await["error"], "invalid_grant");
-    assert_eq!(poll(&server, &asked).await["error"], "authorization_pending");
-    let request = Key::new().certificate_request_of(&identity, "ada@people.example");
-    let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await;
-    assert!(answer.status == 401 && answer.text().contains("any more"), "{}", answer.text());
-    assert_eq!(server.post_form("/-/oidc/token", &password).await.status, 400);
-
-    change(&server, false).await;
+    change(&server, password("another-horse")).await;
+    change(&server, password(PASSWORD)).await;
+    let begun = Begun::at(&server).await;
+    // These end nothing: nobody else has had what opens the account.
+    change(&server, disabled(false)).await;
+    change(&server, email("ada@people.example")).await;
+    assert_eq!(approve(&server, &begun.ticket).await, 200);
+    assert!(poll(&server, &begun.agreed).await["id_token"].is_string());
+    assert!(redeem(&server, &begun.code).await["id_token"].is_string());
+    let request = Key::new().certificate_request_of(&begun.identity, "ada@people.example");
     let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     server.stop().await;
@@ -246,20 +336,11 @@ async fn what_a_disabled_account_agreed_to_is_void_at_once() {
 async fn whoever_gets_a_removed_accounts_name_is_somebody_else() {
     let server = TestServer::start().await;
     server.account("ada", PASSWORD).await;
-    let (agreed, fetched) = (begin(&server).await, begin(&server).await);
-    for device in [&agreed, &fetched] {
-        let ticket = ticket(&server, device).await;
-        assert_eq!(approve(&server, &ticket).await, 200);
-    }
-    let identity = poll(&server, &fetched).await["id_token"].as_str().unwrap().to_owned();
+    let begun = Begun::at(&server).await;
     let operator = server.registry.operator();
     server.registry.remove_account(&operator, "ada").await.unwrap();
     server.account("ada", PASSWORD).await;
-
-    assert_eq!(poll(&server, &agreed).await["error"], "invalid_grant");
-    let request = Key::new().certificate_request_of(&identity, "ada@people.example");
-    let answer = server.post_json("/-/ca/api/v2/signingCert", &request).await;
-    assert!(answer.status == 401 && answer.text().contains("any more"), "{}", answer.text());
+    begun.is_void(&server, "removed, and made anew").await;
     server.stop().await;
 }
 

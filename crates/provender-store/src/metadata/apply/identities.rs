@@ -12,14 +12,15 @@ pub(super) async fn create_account(
     account: &Account,
 ) -> Result<(), StoreError> {
     let result = sqlx::query(
-        "INSERT INTO accounts (name, email, password_hash, created_at, disabled_at)
-         VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO accounts (name, email, password_hash, created_at, sign_ins_since, disabled_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (name) DO NOTHING",
     )
     .bind(account.name.as_str())
     .bind(account.email.as_str())
     .bind(account.password_hash.as_str())
     .bind(account.created_at.microseconds())
+    .bind(account.sign_ins_since.microseconds())
     .bind(account.disabled_at.map(Timestamp::microseconds))
     .execute(connection)
     .await?;
@@ -34,11 +35,13 @@ pub(super) async fn update_account(
     account: &Account,
 ) -> Result<(), StoreError> {
     let result = sqlx::query(
-        "UPDATE accounts SET email = $2, password_hash = $3, disabled_at = $4 WHERE name = $1",
+        "UPDATE accounts SET email = $2, password_hash = $3, sign_ins_since = $4, disabled_at = $5
+         WHERE name = $1",
     )
     .bind(account.name.as_str())
     .bind(account.email.as_str())
     .bind(account.password_hash.as_str())
+    .bind(account.sign_ins_since.microseconds())
     .bind(account.disabled_at.map(Timestamp::microseconds))
     .execute(connection)
     .await?;
