@@ -115,7 +115,7 @@ fn inspect(file: &str, bytes: &[u8], depth: Depth) -> Option<Inspection> {
     let version = Version::new("1.0").expect("this is a version");
     let file = FileName::new(file).expect("this is a file's name");
     let expected =
-        Expected { package: &package, version: Some(&version), file: &file, attributes: None, listed: None };
+        Expected { package: &package, version: Some(&version), file: &file, attributes: None };
     let inspection = Pypi.inspect(&expected, &mut Cursor::new(bytes), depth).ok()?;
     assert!(inspection.version.as_ref().is_none_or(|found| *found == version));
     Some(inspection)

@@ -36,7 +36,7 @@ fn inspect(data: &[u8], depth: Depth) -> Option<Inspection> {
     let package = PackageName::new("demo").expect("a plain word is a package's name");
     let file = FileName::new(&format!("manifest@sha256:{}", "a".repeat(64)));
     let file = file.expect("this is a file's name");
-    let expected = Expected { package: &package, version: None, file: &file, attributes: None, listed: None };
+    let expected = Expected { package: &package, version: None, file: &file, attributes: None };
     Oci.inspect(&expected, &mut Cursor::new(data), depth).ok()
 }
 

@@ -31,9 +31,6 @@ pub struct Expected<'a> {
     /// What its publication's form says that only the ecosystem understands; `None` for a file of
     /// an upstream.
     pub attributes: Option<&'a Attributes>,
-    /// What the upstream's index says of a file of its; `None` for a publication. What the archive says
-    /// otherwise is a contradiction: resolvers believe the one, installers the other.
-    pub listed: Option<&'a Attributes>,
 }
 
 /// A small file to keep beside the archive.

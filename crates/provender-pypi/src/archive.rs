@@ -12,10 +12,9 @@ mod sdist;
 mod wheel;
 
 use provender_archive::{Limits, shown};
-use provender_domain::{Attributes, Version};
+use provender_domain::Version;
 use provender_ecosystem::{Archive, Depth, Expected, InspectError, Inspection};
 
-use crate::attribute;
 use crate::error::ArchiveFault;
 use crate::file_name::{self, Format};
 use crate::version;
@@ -54,35 +53,9 @@ fn read(
     }
     let subject = Subject { package: expected.package, version: &distribution.version, depth };
     match distribution.format {
-        Format::Wheel => {
-            let inspection = wheel::inspect(&subject, archive)?;
-            check_listed(expected.listed, &inspection.attributes)?;
-            Ok(inspection)
-        }
+        Format::Wheel => wheel::inspect(&subject, archive),
         Format::SdistTarGzip => sdist::inspect_tar_gzip(&subject, archive),
         Format::SdistZip => sdist::inspect_zip(&subject, archive),
-    }
-}
-
-/// Holds what an index says that a wheel requires of Python against what the wheel says. Installers
-/// choose by the one and are bound by the other: an index that lies hides releases, or has one chosen
-/// where it does not run. Where either says nothing, nothing is contradicted: many indexes say nothing,
-/// and the metadata of old files neither. Nor is a source distribution's word the last: what is built of
-/// it may say something else.
-fn check_listed(listed: Option<&Attributes>, found: &Attributes) -> Result<(), ArchiveFault> {
-    let said = |attributes: &Attributes| {
-        let text = attributes.text(attribute::REQUIRES_PYTHON).map(str::trim);
-        text.filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    match (listed.and_then(said), said(found)) {
-        (Some(listed), Some(found)) if !requirement::ask_the_same(&listed, &found) => {
-            Err(ArchiveFault::ListedDisagrees {
-                field: "Requires-Python",
-                found: shown(&found),
-                listed: shown(&listed),
-            })
-        }
-        _ => Ok(()),
     }
 }
 

@@ -52,9 +52,6 @@ pub(crate) enum ArchiveFault {
     /// A field that says something else than the file's name does.
     #[error("{path}: field {field} is {found}, but by the file name it must be {expected}")]
     FieldDisagrees { path: String, field: &'static str, found: String, expected: String },
-    /// A field of a wheel that says something else than the upstream's index does.
-    #[error("the wheel's field {field} is {found}, but the upstream's index says {listed}")]
-    ListedDisagrees { field: &'static str, found: String, listed: String },
     /// A line that is no header field.
     #[error("{path}: line {line} is not of the form \"Field: value\"")]
     HeaderMalformed { path: String, line: usize },
@@ -102,7 +99,6 @@ impl ArchiveFault {
             | Self::DistInfoDisagrees { .. }
             | Self::FieldRepeated { .. }
             | Self::FieldDisagrees { .. }
-            | Self::ListedDisagrees { .. }
             | Self::RecordRepeated { .. }
             | Self::RecordIncomplete { .. }
             | Self::RecordPhantom { .. }

@@ -351,11 +351,11 @@ impl Registry {
     ) -> Result<(Blob<Verified>, Result<Inspection, InspectError>), Problem> {
         let query = &errand.query;
         let (ecosystem, package) = (query.ecosystem.clone(), query.package.clone());
-        let (file, listed) = (errand.file.name.clone(), errand.file.attributes.clone());
+        let file = errand.file.name.clone();
         let inspect = move || {
             let mut archive = blob.reader().map_err(|error| blob_problem(&error))?;
-            let (version, attributes, listed) = (None, None, Some(&listed));
-            let expected = Expected { package: &package, version, file: &file, attributes, listed };
+            let expected =
+                Expected { package: &package, version: None, file: &file, attributes: None };
             let inspected = ecosystem.inspect(&expected, &mut archive, Depth::Structure);
             Ok((blob, inspected))
         };

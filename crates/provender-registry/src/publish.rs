@@ -549,7 +549,6 @@ async fn inspect(
             version: publication.version.as_ref(),
             file: &publication.file,
             attributes: Some(&publication.attributes),
-            listed: None,
         };
         let inspection = ecosystem.inspect(&expected, &mut archive, Depth::Full);
         inspection.map(|inspection| (blob, inspection)).map_err(|error| match error.class {

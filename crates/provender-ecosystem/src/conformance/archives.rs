@@ -37,7 +37,6 @@ fn inspect(
         version: sample.version.as_ref(),
         file: &sample.file,
         attributes: None,
-        listed: None,
     };
     ecosystem.inspect(&expected, archive, depth)
 }

@@ -48,7 +48,6 @@ fn sound(ecosystem: &dyn Ecosystem, samples: &Samples, signed: &Signed<'_>, made
         version: None,
         file: &last.name,
         attributes: Some(&last.attributes),
-        listed: None,
     };
     let read = ecosystem.inspect(&expected, &mut Cursor::new(&last.bytes), Depth::Full);
     let read = read.unwrap_or_else(|error| panic!("{}: {error}", last.name));

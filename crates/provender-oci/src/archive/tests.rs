@@ -24,7 +24,6 @@ fn inspected(
         version: version.as_ref(),
         file: &file,
         attributes: Some(&attributes),
-        listed: None,
     };
     inspect(&expected, &mut Cursor::new(bytes), Depth::Full).map_err(|error| error.class)
 }

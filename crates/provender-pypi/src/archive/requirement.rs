@@ -41,24 +41,6 @@ pub(super) fn is_valid(text: &str) -> bool {
     requirement(text.trim()).is_some()
 }
 
-/// Whether two texts ask for the same versions, in any order and spelling; where one of them cannot be
-/// read, whether they are the same text but for spaces.
-pub(super) fn ask_the_same(one: &str, other: &str) -> bool {
-    let read = |text: &str| {
-        let mut specifiers = VersionSpecifiers::from_str(text).ok()?.to_vec();
-        specifiers.sort();
-        specifiers.dedup();
-        Some(specifiers)
-    };
-    match (read(one), read(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => {
-            let letters = |text: &str| text.split_whitespace().collect::<String>();
-            letters(one) == letters(other)
-        }
-    }
-}
-
 fn requirement(text: &str) -> Option<()> {
     let rest = after_name(text)?.trim_start();
     let rest = after_extras(rest)?.trim_start();

@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use provender_domain::{Attributes, FileName, Version};
+use provender_domain::{FileName, Version};
 use provender_ecosystem::{Depth, Expected, InspectErrorClass, Inspection};
 use provender_testing::archive::{TarBuilder, ZipBuilder};
 use provender_testing::python::{Distribution, RecordFlaw, SdistBuilder, WheelBuilder};
@@ -12,8 +12,7 @@ use crate::name;
 fn read(file: &str, bytes: &[u8], depth: Depth) -> Result<Inspection, (InspectErrorClass, String)> {
     let package = name::normalize("demo").unwrap();
     let file = FileName::new(file).unwrap();
-    let expected =
-        Expected { package: &package, version: None, file: &file, attributes: None, listed: None };
+    let expected = Expected { package: &package, version: None, file: &file, attributes: None };
     inspect(&expected, &mut Cursor::new(bytes), depth).map_err(|error| (error.class, error.message))
 }
 
@@ -183,52 +182,13 @@ fn zipped_source_distributions() {
 }
 
 #[test]
-fn what_the_index_says_of_a_wheel() {
-    let check = |builder: WheelBuilder, listed: Option<&str>, expected: Option<&str>| {
-        let built = builder.build();
-        let package = name::normalize("demo").unwrap();
-        let file = FileName::new(&built.file_name).unwrap();
-        let mut attributes = Attributes::default();
-        if let Some(listed) = listed {
-            attributes.set_text(crate::attribute::REQUIRES_PYTHON, listed);
-        }
-        let (version, attributes, listed) = (None, None, Some(&attributes));
-        let expected_of = Expected { package: &package, version, file: &file, attributes, listed };
-        let found = inspect(&expected_of, &mut Cursor::new(&built.bytes), Depth::Structure);
-        match (found, expected) {
-            (Ok(_), None) => {}
-            (Err(error), Some(part)) => {
-                assert_eq!(error.class, InspectErrorClass::Contradiction);
-                assert!(error.message.contains(part), "{}", error.message);
-            }
-            (found, _) => panic!("{listed:?}: {found:?}"),
-        }
-    };
-    let asking = || wheel().requires_python(">=3.9, <4");
-    check(asking(), Some(">=3.9, <4"), None);
-    check(asking(), Some("<4,>=3.9"), None);
-    check(asking(), Some(">=3.9,<4"), None);
-    check(asking(), Some(">=3.6"), Some("the upstream's index says `>=3.6`"));
-    check(asking(), Some(">=99"), Some("Requires-Python is `>=3.9, <4`"));
-    // Where one says nothing, nobody is contradicted.
-    check(asking(), None, None);
-    check(asking(), Some(" "), None);
-    check(wheel(), Some(">=3.6"), None);
-}
-
-#[test]
 fn file_names() {
     let bytes = wheel().build().bytes;
     let check = |file: &str, claimed: &str, expected: Option<&str>| {
         let package = name::normalize("demo").unwrap();
         let (file, version) = (FileName::new(file).unwrap(), Version::new(claimed).unwrap());
-        let expected_of = Expected {
-            package: &package,
-            version: Some(&version),
-            file: &file,
-            attributes: None,
-            listed: None,
-        };
+        let expected_of =
+            Expected { package: &package, version: Some(&version), file: &file, attributes: None };
         let found = inspect(&expected_of, &mut Cursor::new(&bytes), Depth::Full);
         let message = found.err().map(|error| error.message);
         let agrees = match (&message, expected) {

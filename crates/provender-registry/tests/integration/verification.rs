@@ -142,22 +142,6 @@ async fn an_index_that_promises_other_metadata_than_the_archive_has_is_refused()
 }
 
 #[tokio::test]
-async fn an_index_that_asks_for_another_python_than_the_wheel_is_refused() {
-    let upstream = PythonUpstream::start();
-    let demo = WheelBuilder::new("demo", "1.0").requires_python(">=3.13").build();
-    upstream.add(demo.clone());
-    upstream.change(&demo.file_name, |file| file.requires_python = Some(">=3.8".to_owned()));
-    let registry = TestRegistry::mirroring(&upstream).await;
-    let told = message(registry.main().file("demo", &demo.file_name).await);
-    assert!(told.contains("contradiction") && told.contains("Requires-Python"), "{told}");
-    assert!(registry.has_blob(&demo.sha256_hex()).await, "it is evidence");
-    assert_eq!(registry.main().files("demo").await, [""; 0]);
-    let event = &registry.events_of(EventKind::ArchiveRefused, 1).await[0];
-    assert_eq!(event.severity, Some(Severity::High));
-    registry.assert_recorded(&[(EventKind::ArchiveRefused, 1)]).await;
-}
-
-#[tokio::test]
 async fn metadata_that_is_not_what_the_index_promises_is_not_served() {
     let upstream = PythonUpstream::start();
     let demo = wheel("demo", "1.0");

@@ -1,23 +1,6 @@
 use proptest::prelude::{ProptestConfig, proptest};
 
-use super::{ask_the_same, is_valid};
-
-#[test]
-fn the_same_in_other_words() {
-    let check = |one: &str, other: &str, expected: bool| {
-        assert_eq!(ask_the_same(one, other), expected, "{one:?} {other:?}");
-        assert_eq!(ask_the_same(other, one), expected, "{other:?} {one:?}");
-    };
-    check(">=3.8", ">=3.8", true);
-    check(">=3.8, <4", "<4,>= 3.8", true);
-    check(">=3.8,>=3.8", ">=3.8", true);
-    check(">=3.8", ">=3.8.0", true);
-    check(">=3.8", ">=3.9", false);
-    check(">=3.8", ">=3.8,<4", false);
-    check("three, or so", "three,  or so", true);
-    check("three", "four", false);
-    check("three", ">=3", false);
-}
+use super::is_valid;
 
 #[test]
 fn requirements() {
