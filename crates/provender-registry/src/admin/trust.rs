@@ -150,11 +150,11 @@ fn rotate_problem(error: &RotateError) -> Problem {
 }
 
 fn is_missing_key(error: &RotateError) -> bool {
-    let key = match error {
-        RotateError::Key(key) | RotateError::Make(AuthorityFileError::Key(key)) => key,
-        _ => return false,
-    };
-    matches!(key, KeyError::Missing { .. })
+    matches!(
+        error,
+        RotateError::Key(KeyError::Missing { .. })
+            | RotateError::Make(AuthorityFileError::Key(KeyError::Missing { .. }))
+    )
 }
 
 /// The operator is told of files, whoever else is not.
