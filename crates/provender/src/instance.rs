@@ -101,7 +101,7 @@ impl Instance {
     }
 
     /// GET; nothing if there is none.
-    pub(crate) async fn get_if_any(&self, path: &str) -> Result<Option<Bytes>> {
+    pub(crate) async fn if_any(&self, path: &str) -> Result<Option<Bytes>> {
         let request = self.request(Method::GET, path, &[], "", Bytes::new(), None)?;
         let answer = http::send(request).await?;
         if answer.status == StatusCode::NOT_FOUND {
