@@ -109,6 +109,11 @@ pub trait Ecosystem: Send + Sync {
     /// The version that a file's name tells, if its name tells one and is right for the package.
     fn version_of_file(&self, package: &PackageName, file: &FileName) -> Option<Version>;
 
+    /// Whether files are pointed to by tags.
+    fn has_tags(&self) -> bool {
+        false
+    }
+
     /// Checks a tag; a problem where the ecosystem has none.
     fn tag(&self, _raw: &str) -> Result<Tag, NameError> {
         Err(NameError::Malformed { what: "tag", rule: "there are no tags in this ecosystem" })

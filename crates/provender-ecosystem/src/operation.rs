@@ -211,6 +211,8 @@ pub enum Selection {
     File(FileName),
     /// A tag, not the file that it points to.
     Tag(Tag),
+    /// The file that a tag points to.
+    Tagged(Tag),
 }
 
 /// A change to what is kept.

@@ -10,7 +10,7 @@ mod registries_conf;
 use provender_domain::{PackageName, Tag};
 use provender_ecosystem::{ClientSetup, Endpoint, Named, Probe, ProbeSource};
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 /// Most URLs that are read out of one answer.
 const URLS_LIMIT: usize = 16;
@@ -93,9 +93,8 @@ pub(crate) fn client_setup(endpoint: &Endpoint<'_>) -> Vec<ClientSetup> {
     let image = format!("{host}/{}/NAME", endpoint.repository);
     let is_plain = endpoint.origin.starts_with("http://");
     // docker takes plain HTTP from this machine's own addresses alone, and has no option for others;
-    // podman and skopeo want to be told of any, helm of those that are not localhost by name.
+    // podman, skopeo and helm want to be told of any.
     let flag = |text: &'static str| if is_plain { text } else { "" };
-    let helm_flag = if is_plain && !is_localhost(endpoint.origin) { " --plain-http" } else { "" };
     let setup = |client, purpose, command| ClientSetup { client, purpose, command };
     let tls = flag(" --tls-verify=false");
     vec![
@@ -113,7 +112,11 @@ pub(crate) fn client_setup(endpoint: &Endpoint<'_>) -> Vec<ClientSetup> {
         setup(
             "helm",
             "push",
-            format!("helm push{helm_flag} CHART.tgz oci://{host}/{}", endpoint.repository),
+            format!(
+                "helm push CHART.tgz oci://{host}/{}{}",
+                endpoint.repository,
+                flag(" --plain-http")
+            ),
         ),
     ]
 }
@@ -134,16 +137,6 @@ pub(crate) fn client_fetch(
         setup("docker", format!("docker pull {image}")),
         setup("podman", format!("podman pull{tls} {image}")),
     ]
-}
-
-fn is_localhost(origin: &str) -> bool {
-    let url = Url::parse(origin).ok();
-    match url.as_ref().and_then(Url::host) {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

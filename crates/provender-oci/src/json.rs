@@ -34,7 +34,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ManifestFault> {
 fn fault(error: &serde_json::Error) -> ManifestFault {
     let text = error.to_string();
     if let Some(at) = text.find(REPEATED) {
-        let key = provender_archive::shown(&text[at + REPEATED.len()..]);
+        let key = &text[at + REPEATED.len()..];
+        // serde_json adds where it stands to whatever it is told.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let key = provender_archive::shown(key.strip_suffix(place.as_str()).unwrap_or(key));
         return ManifestFault::RepeatedKey { key };
     }
     if text.starts_with(TOO_DEEP) {

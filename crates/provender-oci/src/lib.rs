@@ -108,6 +108,10 @@ impl Ecosystem for Oci {
         None
     }
 
+    fn has_tags(&self) -> bool {
+        true
+    }
+
     fn tag(&self, raw: &str) -> Result<Tag, NameError> {
         version::tag(raw)
     }

@@ -7,7 +7,7 @@ const TAG_RULE: &str = "ASCII letters, digits, '_', '.' and '-', beginning with 
 
 /// Refuses every version.
 pub(crate) fn normalize(_raw: &str) -> Result<Version, NameError> {
-    let rule = "images have no versions: name a tag, or a digest";
+    let rule = "images have no versions: name a tag, or a digest such as sha256:…";
     Err(NameError::Malformed { what: "version", rule })
 }
 

@@ -171,7 +171,7 @@ impl Caller {
         if self.is_anonymous() {
             return Err(authentication_required());
         }
-        Err(permission_denied(scope))
+        Err(self.permission_denied(scope, repository))
     }
 
     /// Checks that it is the operator: what is asked for concerns this machine's files.
@@ -431,7 +431,7 @@ impl Registry {
             return authentication_required();
         }
         self.record_denial(caller, repository, scope);
-        permission_denied(scope)
+        caller.permission_denied(scope, Some(repository))
     }
 
     fn record_denial(&self, caller: &Caller, repository: &RepositoryName, scope: Scope) {
@@ -489,6 +489,23 @@ impl Caller {
             Identity::Anonymous | Identity::Access { .. } => false,
         }
     }
+
+    /// What a token is told that does not allow something; of one that does for other packages, for
+    /// which.
+    fn permission_denied(&self, scope: Scope, repository: Option<&RepositoryName>) -> Problem {
+        let limited = match &self.identity {
+            Identity::Token(token) if token.scope >= scope => {
+                token.pattern.as_ref().filter(|_| covers_repository(token, repository))
+            }
+            _ => None,
+        };
+        let scope = scope.as_str();
+        let message = match limited {
+            Some(pattern) => format!("this token gives scope {scope} for {pattern} only"),
+            None => format!("this token does not give scope {scope} here"),
+        };
+        Problem::new(ProblemCode::PermissionDenied, message)
+    }
 }
 
 fn is_allowed(caller: &Caller, repository: &RepositoryState, operation: &Operation) -> bool {
@@ -514,11 +531,6 @@ fn another_access_token(scope: Scope) -> Problem {
     let message =
         format!("this access token does not open scope {}; ask for one that does", scope.as_str());
     Problem::new(ProblemCode::AuthenticationRequired, message)
-}
-
-fn permission_denied(scope: Scope) -> Problem {
-    let message = format!("this token does not give scope {} here", scope.as_str());
-    Problem::new(ProblemCode::PermissionDenied, message)
 }
 
 /// The hash that a token is kept as. Its secret has 256 bits of entropy, so that a fast hash is safe.

@@ -133,7 +133,14 @@ impl Registry {
         key: &PackageKey,
         selection: &Selection,
     ) -> Result<Vec<KeptFile>, Problem> {
-        let files = self.inner.metadata.files(key).await.map_err(|error| store_problem(&error))?;
+        let metadata = &self.inner.metadata;
+        let files = metadata.files(key).await.map_err(|error| store_problem(&error))?;
+        let tagged = match selection {
+            Selection::Tagged(tag) => {
+                metadata.tag(key, tag).await.map_err(|error| store_problem(&error))?
+            }
+            _ => None,
+        };
         let selected: Vec<KeptFile> = files
             .into_iter()
             .filter(|kept| match selection {
@@ -143,13 +150,16 @@ impl Registry {
                 }
                 Selection::File(name) => kept.file.name == *name,
                 Selection::Tag(_) => false,
+                Selection::Tagged(_) => {
+                    tagged.as_ref().is_some_and(|row| row.file == kept.file.name)
+                }
             })
             .collect();
         if selected.is_empty() {
             let what = match selection {
                 Selection::Version(version) => format!("version {version}"),
                 Selection::File(name) => format!("file {name}"),
-                Selection::Tag(tag) => format!("tag {tag}"),
+                Selection::Tag(tag) | Selection::Tagged(tag) => format!("tag {tag}"),
             };
             let message = format!("no {what} of {} is kept in {}", key.package, key.repository);
             return Err(Problem::not_found(message));

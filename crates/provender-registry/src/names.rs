@@ -162,7 +162,7 @@ impl Registry {
         let is_new = !self.is_known_namesake(&key, upstream).await?;
         if is_new {
             let message = format!(
-                "upstream {} has a package {} too; the one here goes on being served, theirs is not looked at",
+                "upstream {} has a package {} too; the name is this repository's own, theirs is not looked at",
                 upstream.name, key.package
             );
             let mut event = self.package_event(EventKind::Namesake, caller, &key, message);

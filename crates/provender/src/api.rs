@@ -49,9 +49,8 @@ impl Api {
         }
         let data = target.data_directory();
         for _ in 0..SETTLING_TRIES {
-            let socket = control_socket(&data);
-            if http::Client::is_answered(&socket).await {
-                return Ok(Self::Server(http::Client::control(socket)));
+            if let Some(server) = Self::running(&data).await {
+                return Ok(server);
             }
             if let Some(registry) = open_here(&data).await? {
                 return Ok(Self::Here(registry));
@@ -59,6 +58,13 @@ impl Api {
             tokio::time::sleep(SETTLING_INTERVAL).await;
         }
         Err(locked(&data).into())
+    }
+
+    /// The server that runs on the data directory, if one does.
+    pub(crate) async fn running(data: &Path) -> Option<Self> {
+        let socket = control_socket(data);
+        let is_answered = http::Client::is_answered(&socket).await;
+        is_answered.then(|| Self::Server(http::Client::control(socket)))
     }
 
     /// Where the server is reached, if that is known.

@@ -53,7 +53,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         |target: &Target| place(target, KIND, options.output.as_deref(), options.signer.add);
     check_places(&named, place)?;
     let statement = options.statement(&named)?;
-    let instance = Instance::of(target)?;
+    let instance = Instance::of(target).await?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
     let bundle = signer.sign_payload(statement).await.map_err(unwrapped)?;

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Only those after this number, oldest first; without it, the latest
     #[arg(long, value_name = "NUMBER")]
     since: Option<i64>,
-    /// At most so many (with --follow: at first)
+    /// At most so many, up to 1000 (with --follow: at first)
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }

@@ -10,10 +10,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::Full;
 use provender_attest::{TRUST_ROOT_LIMIT_BYTES, TrustRoot};
+use provender_server::api::types::{NoParameters, WhoAmI};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::api::Refusal;
+use crate::api::{Api, Refusal};
 use crate::data::Target;
 use crate::exit::Failure;
 pub(crate) use backend::Backend;
@@ -27,12 +28,25 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// The server that `--server` names.
-    pub(crate) fn of(target: &Target) -> Result<Self> {
-        match &target.server {
-            Some(server) => Self::at(server),
-            None => Err(usage("name the server with --server URL")),
+    /// The server that `--server` names, or that runs on the data directory.
+    pub(crate) async fn of(target: &Target) -> Result<Self> {
+        Self::find(target).await?.ok_or_else(|| {
+            let data = target.data_directory();
+            let data = data.display();
+            let why = format!("name the server with --server URL: none runs on {data}");
+            Failure::Unreachable(why).into()
+        })
+    }
+
+    /// The same; nothing where none is named and none runs there. One that runs there is asked over
+    /// its control socket what it calls itself, since what is signed names it so.
+    pub(crate) async fn find(target: &Target) -> Result<Option<Self>> {
+        if let Some(server) = &target.server {
+            return Self::at(server).map(Some);
         }
+        let Some(api) = Api::running(&target.data_directory()).await else { return Ok(None) };
+        let who: WhoAmI = api.get(&["whoami"], &NoParameters::default()).await?;
+        Self::at(&who.origin).map(Some)
     }
 
     /// The server at this address.
@@ -87,7 +101,7 @@ impl Instance {
     }
 
     /// GET; nothing if there is none.
-    pub(crate) async fn find(&self, path: &str) -> Result<Option<Bytes>> {
+    pub(crate) async fn if_any(&self, path: &str) -> Result<Option<Bytes>> {
         let request = self.request(Method::GET, path, &[], "", Bytes::new(), None)?;
         let answer = http::send(request).await?;
         if answer.status == StatusCode::NOT_FOUND {

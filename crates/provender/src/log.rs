@@ -1,7 +1,7 @@
 //! `provender log`.
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use provender_server::api::types::{Items, LogCertificate, LogSummary};
 use provender_tlog::audit::audit;
 use provender_tlog::note::NoteVerifier;
@@ -49,15 +49,16 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["digest", "identity", "serial"]))]
 pub(crate) struct Search {
     /// The SHA-256 of what was signed, or a file to compute it of
-    #[arg(long, value_name = "DIGEST", required_unless_present_any = ["identity", "serial"])]
+    #[arg(long, value_name = "DIGEST")]
     digest: Option<String>,
     /// Who signed: an e-mail address or a URI
-    #[arg(long, value_name = "NAME", conflicts_with = "digest")]
+    #[arg(long, value_name = "NAME")]
     identity: Option<String>,
     /// The serial number of a certificate, in hexadecimal
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["digest", "identity"])]
+    #[arg(long, value_name = "NUMBER")]
     serial: Option<String>,
     /// Which log [default: transparency, or ct for a serial number]
     #[arg(long, value_enum)]
@@ -116,7 +117,7 @@ pub(crate) async fn run(command: Command, target: &data::Target, output: Output)
 }
 
 async fn verify(verify: &Verify, target: &data::Target, output: Output) -> Result<()> {
-    let instance = Instance::of(target)?;
+    let instance = Instance::of(target).await?;
     let ct_key = verify.ct_key.as_deref().map(|key| {
         NoteVerifier::parse(key).map_err(|error| usage(&format!("--ct-key {key}: {error}")))
     });
@@ -236,7 +237,7 @@ async fn search(search: &Search, target: &data::Target, output: Output) -> Resul
     if query.1.len() > QUERY_LIMIT_BYTES {
         return Err(usage("this is too long to be searched for"));
     }
-    let instance = Instance::of(target)?;
+    let instance = Instance::of(target).await?;
     let token = token_of_environment();
     let found = match instance.read_json(SEARCH_PATH, &[query], token.as_deref()).await {
         Ok(found) => found,
@@ -265,7 +266,7 @@ async fn search_certificates(search: &Search, target: &data::Target, output: Out
     if query.1.len() > QUERY_LIMIT_BYTES {
         return Err(usage("this is too long to be searched for"));
     }
-    let instance = Instance::of(target)?;
+    let instance = Instance::of(target).await?;
     let found: Items<LogCertificate> =
         instance.read_json(CERTIFICATES_PATH, &[query], token_of_environment().as_deref()).await?;
     output.show(&found, |found| {

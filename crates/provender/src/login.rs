@@ -32,7 +32,7 @@ struct LoggedIn {
 }
 
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
-    let instance = Instance::of(target)?;
+    let instance = Instance::of(target).await?;
     if options.forget {
         let server = instance.address().to_owned();
         let was = logins::forget(&instance)?;

@@ -64,7 +64,7 @@ pub(crate) struct Chosen {
     ecosystem: String,
     /// The package
     package: String,
-    /// All files of this version
+    /// All files of this version; of an image, a tag or a digest
     version: Option<String>,
     /// Only this file
     #[arg(long)]

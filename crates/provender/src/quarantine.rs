@@ -32,7 +32,7 @@ pub(crate) struct Chosen {
     ecosystem: String,
     /// The package
     package: String,
-    /// All files of this version
+    /// All files of this version; of an image, a tag or a digest
     version: Option<String>,
     /// Only this file
     #[arg(long)]
@@ -71,5 +71,5 @@ fn list(files: &[File]) -> String {
             file.state_reason.clone().unwrap_or_default(),
         ]
     });
-    table(["REPOSITORY", "PACKAGE", "FILE", "SINCE", "WHY"], rows, "Nothing is in quarantine.")
+    table(["REPOSITORY", "PACKAGE", "FILE", "RECORDED", "WHY"], rows, "Nothing is in quarantine.")
 }

@@ -155,14 +155,12 @@ impl Kept {
         target: &data::Target,
         token: Option<String>,
     ) -> Result<Self> {
-        if target.server.is_none() {
-            let why = format!(
+        let instance = Instance::find(target).await?.ok_or_else(|| {
+            usage(&format!(
                 "{}: there is no such file; if it is on a server, name that with --server URL",
                 printable(reference)
-            );
-            return Err(usage(&why));
-        }
-        let instance = Instance::of(target)?;
+            ))
+        })?;
         let query = [("reference", reference), ("host", instance.authority())];
         let file: Referenced = instance.read_json(REFERENCE_PATH, &query, token.as_deref()).await?;
         let digest = checked(reference, &file)?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use provender_attest::{
     Artifact, Bundle, PREDICATE_SIGNATURE, Policy, PrivateKey, PublicKey, SignError, Signer,
@@ -112,7 +112,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let named = options.signer.find(&options.files, target).await?;
     let place = |target: &Target| place(target, "", options.output.as_deref(), options.signer.add);
     check_places(&named, place)?;
-    let instance = Instance::of(target)?;
+    let instance = Instance::of(target).await?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
     for named in &named {
@@ -333,10 +333,10 @@ pub(crate) async fn timestamp(instance: &Instance, request: &[u8]) -> Result<Vec
 }
 
 fn read_key(path: &Path) -> Result<(String, PublicKey)> {
-    let shown = || format!("--key {}", path.display());
     let pem = read_pem(path)?;
-    let public = PrivateKey::from_pem(&pem).with_context(shown)?.public_key();
-    Ok((pem, public))
+    let key = PrivateKey::from_pem(&pem)
+        .map_err(|error| usage(&format!("--key {}: {:#}", path.display(), anyhow!(error))))?;
+    Ok((pem, key.public_key()))
 }
 
 /// What a service refused is in the error's middle; it decides how the command exits.

@@ -51,6 +51,10 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     if options.output.is_some() && options.files.len() > 1 {
         return Err(usage("--output is for one file"));
     }
+    let instance = match options.verify {
+        true => None,
+        false => Some(Instance::of(target).await?),
+    };
     let verifier = options.trust.verifier(target).await?;
     let artifacts: Vec<Target> =
         options.files.iter().map(|file| Target::open(file)).collect::<Result<_>>()?;
@@ -68,10 +72,9 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         }
         let bytes = artifact.bytes()?;
         let path = place(artifact)?;
-        let response = if options.verify {
-            read_limited(&path, RESPONSE_LIMIT_BYTES)?
-        } else {
-            ask(&Instance::of(target)?, &bytes).await?
+        let response = match &instance {
+            None => read_limited(&path, RESPONSE_LIMIT_BYTES)?,
+            Some(instance) => ask(instance, &bytes).await?,
         };
         let at = verifier
             .verify_timestamp(&response, &bytes)

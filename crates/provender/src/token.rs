@@ -25,12 +25,13 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("where").required(true).args(["repo", "all_repos"]))]
 pub(crate) struct Create {
     /// The repository it is for
-    #[arg(long, value_name = "REPOSITORY", required_unless_present = "all_repos")]
+    #[arg(long, value_name = "REPOSITORY")]
     repo: Option<String>,
     /// For every repository, also those to come
-    #[arg(long, conflicts_with = "repo")]
+    #[arg(long)]
     all_repos: bool,
     /// What it allows: `read`, `publish` or `admin`; each includes those before it
     #[arg(long, default_value = "read")]

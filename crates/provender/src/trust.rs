@@ -5,10 +5,13 @@ mod keys;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use clap::{Args, Subcommand};
 use provender_attest::{TrustRoot, Verifier};
+use provender_server::api::types::NoParameters;
 use serde::Serialize;
 
+use crate::api::Api;
 use crate::data;
 use crate::instance::Instance;
 use crate::output::{Output, print};
@@ -46,8 +49,19 @@ pub(crate) async fn run(command: Command, target: &data::Target, output: Output)
     }
 }
 
+/// Where no server is named, what the one of the data directory says, also while it does not run.
+async fn trust_bytes(target: &data::Target) -> Result<Bytes> {
+    if target.server.is_some() {
+        return Instance::of(target).await?.trust_bytes().await;
+    }
+    let api = Api::open(target).await?;
+    let found: Result<serde_json::Value> = api.get(&["trust"], &NoParameters::default()).await;
+    api.close().await;
+    Ok(found?.to_string().into())
+}
+
 async fn export(export: Export, target: &data::Target, output: Output) -> Result<()> {
-    let bytes = Instance::of(target)?.trust_bytes().await?;
+    let bytes = trust_bytes(target).await?;
     // What cannot be used is not written.
     let root = TrustRoot::parse(&bytes).context("the server's trust root is not understood")?;
     Verifier::new(&root).context("the server's trust root cannot be used")?;

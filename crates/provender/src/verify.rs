@@ -331,10 +331,10 @@ impl TrustOptions {
     /// The trust root that was named, or the server's.
     pub(crate) async fn root(&self, target: &data::Target) -> Result<TrustRoot> {
         let Some(path) = &self.trust else {
-            if target.server.is_none() {
-                return Err(usage("name whom to believe: --trust FILE, or --server URL"));
-            }
-            let bytes = Instance::of(target)?.trust_bytes().await?;
+            let instance = Instance::find(target)
+                .await?
+                .ok_or_else(|| usage("name whom to believe: --trust FILE, or --server URL"))?;
+            let bytes = instance.trust_bytes().await?;
             let root = TrustRoot::parse(&bytes).context("the server's trust root");
             return root.map_err(|error| unusable(&error));
         };

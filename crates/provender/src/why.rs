@@ -116,7 +116,7 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         }
         false => subject(&options.subject)?,
     };
-    let instance = Instance::of(target)?;
+    let instance = Instance::of(target).await?;
     let root = match options.trust.is_given() {
         true => options.trust.root(target).await?,
         false => instance.trust().await?,

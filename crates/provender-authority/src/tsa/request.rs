@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{ID_SHA_256, ID_SHA_384, ID_SHA_512};
-use der::asn1::{Int, OctetString};
-use der::{Decode as _, Tag, Tagged as _};
+use der::asn1::{AnyRef, Int, OctetString};
+use der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 use serde::Deserialize;
 use spki::AlgorithmIdentifierOwned;
 use x509_tsp::{MessageImprint, TimeStampReq};
@@ -45,8 +45,8 @@ pub enum TimestampRequestError {
         /// Under which they are made.
         policy: ObjectIdentifier,
     },
-    /// The policy that is asked for is none.
-    #[error("the policy is no object identifier")]
+    /// The policy that is asked for is none, or cannot be one under which timestamps are made.
+    #[error("the policy is no object identifier that is understood here")]
     PolicySyntax,
     /// There are extensions.
     #[error("requests with extensions are not accepted")]
@@ -87,7 +87,12 @@ impl TimestampRequest {
         if der.len() > REQUEST_BYTES_MAX {
             return Err(TimestampRequestError::TooLarge);
         }
-        let request = TimeStampReq::from_der(der).map_err(|_| TimestampRequestError::Malformed)?;
+        let request = TimeStampReq::from_der(der).map_err(|_| {
+            match has_odd_policy(der).unwrap_or(false) {
+                true => TimestampRequestError::PolicySyntax,
+                false => TimestampRequestError::Malformed,
+            }
+        })?;
         if request.extensions.is_some() {
             return Err(TimestampRequestError::Extensions);
         }
@@ -138,6 +143,20 @@ impl TimestampRequest {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether it is a request whose policy is what cannot be read: an object identifier of two bytes is
+/// one, but too short for [`ObjectIdentifier`], and a long one is too long.
+fn has_odd_policy(der: &[u8]) -> der::Result<bool> {
+    SliceReader::new(der)?.sequence(|request| {
+        u8::decode(request)?;
+        MessageImprint::decode(request)?;
+        let is_policy = AnyRef::decode(request)?.tag() == Tag::ObjectIdentifier;
+        while !request.is_finished() {
+            AnyRef::decode(request)?;
+        }
+        Ok(is_policy)
+    })
 }
 
 #[derive(Deserialize)]

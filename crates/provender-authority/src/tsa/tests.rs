@@ -144,7 +144,9 @@ fn refusals() {
     }
     check(&["-sha1"], "unrecognized or unsupported algorithm identifier");
     check(&["-md5"], "unrecognized or unsupported algorithm identifier");
-    check(&["-sha256", "-tspolicy", "1.2.3.4"], "requested TSA policy is not supported");
+    for policy in ["1.2.3", "1.2.3.4", &format!("1.2{}", ".99999".repeat(20))] {
+        check(&["-sha256", "-tspolicy", policy], "requested TSA policy is not supported");
+    }
     let setup = setup();
     let format = "the data submitted has the wrong format";
     check_refused(&setup, b"", format);

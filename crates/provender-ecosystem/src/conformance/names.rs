@@ -70,6 +70,7 @@ fn versions(ecosystem: &dyn Ecosystem, samples: &Samples) {
 }
 
 fn tags(ecosystem: &dyn Ecosystem, samples: &Samples) {
+    assert_eq!(ecosystem.has_tags(), !samples.tags.is_empty(), "whether there are tags");
     for raw in &samples.tags {
         let tag = ecosystem.tag(raw).map(|tag| tag.as_str().to_owned());
         assert_eq!(tag.as_deref(), Ok(*raw), "the tag {raw:?}");

@@ -68,7 +68,10 @@ fn commands() {
     let local = commands("http://127.0.0.1:8080");
     assert!(local.contains("docker pull 127.0.0.1:8080/main/NAME"), "{local}");
     assert!(local.contains("podman pull --tls-verify=false 127.0.0.1:8080/main/NAME"), "{local}");
+    let helm = "helm push CHART.tgz oci://127.0.0.1:8080/main --plain-http";
+    assert!(local.contains(helm), "{local}");
     let public = commands("https://packages.example");
+    assert!(!public.contains("plain-http"), "{public}");
     assert!(!public.contains("tls-verify"), "{public}");
     assert!(public.contains("podman push NAME packages.example/main/NAME"), "{public}");
 }

@@ -25,6 +25,8 @@ fn what_is_read_in_two_ways_is_refused() {
     check("{\"x\":[{\"a\":1,\"b\":2,\"a\":3}]}");
     check("{\"a\":1,\"\\u0061\":2}");
     check("{\"\":1,\"\":2}");
+    let told = fault("{\"a\":1,\n\"a\":1}").to_string();
+    assert!(told.starts_with("the key `a` stands in one object twice"), "{told}");
 }
 
 #[test]

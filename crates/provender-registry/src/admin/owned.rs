@@ -93,6 +93,13 @@ impl Registry {
         let package = ecosystem.package_name(package).map_err(|error| invalid(&error))?;
         let origin = match upstream {
             None => Origin::Published,
+            // It would be bound, and never asked for all the same.
+            Some(_) if repository.owns(ecosystem.id().as_str(), &package) => {
+                let owner = &repository.repository.name;
+                let message =
+                    format!("{package} is owned by {owner}; `provender own remove` first");
+                return Err(Problem::new(ProblemCode::Conflict, message));
+            }
             Some(name) => {
                 let found = repository
                     .upstreams_of(ecosystem.id().as_str())
@@ -155,8 +162,9 @@ impl Registry {
             ecosystem: ecosystem.id(),
             package: package.name,
         };
+        let tags = if ecosystem.has_tags() { ", and its tags are gone" } else { "" };
         let message = format!(
-            "{} was mirrored and is claimed for publishing here; its mirrored files are no longer served, and its tags are gone",
+            "{} was mirrored and is claimed for publishing here; its mirrored files are no longer served{tags}",
             key.package
         );
         let event = self.package_event(EventKind::NameClaimed, caller, &key, message);

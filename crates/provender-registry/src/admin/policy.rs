@@ -70,6 +70,15 @@ impl Registry {
                 return refuse(format!("this server knows no ecosystem {id:?}"));
             }
         }
+        let is_tagless = |rule: &&RetentionRule| {
+            !self.ecosystem(&rule.ecosystem).is_some_and(|ecosystem| ecosystem.has_tags())
+        };
+        if let Some(rule) = policy.retention.iter().find(is_tagless) {
+            let ecosystem = &rule.ecosystem;
+            return refuse(format!(
+                "there are no tags in {ecosystem}, by which a rule says what is kept"
+            ));
+        }
         for trust in policy.signatures.iter().filter_map(|rule| rule.trust.as_deref()) {
             verifier_by(trust)?;
         }

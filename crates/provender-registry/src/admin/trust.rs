@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use provender_authority::ca::AuthorityFileError;
 use provender_authority::error::{RootKeyError, RotateError};
+use provender_authority::keys::KeyError;
 use provender_authority::tuf::TufError;
 use provender_authority::{
     Authority, CertifiedBy, ExportedKeys, RootRotation, RotatedService, Rotation, TrustStatus,
@@ -134,12 +136,25 @@ fn root_key_problem(error: &RootKeyError) -> Problem {
 fn rotate_problem(error: &RotateError) -> Problem {
     match error {
         RotateError::Key(_) | RotateError::Make(_) => {
-            Problem::new(ProblemCode::InvalidRequest, chain(error)).because(error)
+            let hint = match is_missing_key(error) {
+                true => "; name the folder that it is in with --keys",
+                false => "",
+            };
+            let message = format!("{}{hint}", chain(error));
+            Problem::new(ProblemCode::InvalidRequest, message).because(error)
         }
         RotateError::Generations(_) | RotateError::Open(_) | RotateError::Tuf(_) => {
             Problem::internal(error)
         }
     }
+}
+
+fn is_missing_key(error: &RotateError) -> bool {
+    matches!(
+        error,
+        RotateError::Key(KeyError::Missing { .. })
+            | RotateError::Make(AuthorityFileError::Key(KeyError::Missing { .. }))
+    )
 }
 
 /// The operator is told of files, whoever else is not.

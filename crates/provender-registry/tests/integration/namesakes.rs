@@ -53,6 +53,8 @@ async fn each_collision_is_told_once() {
     }
     let events = registry.events_of(EventKind::Namesake, 3).await;
     assert!(events.iter().all(|event| event.severity == Some(Severity::Medium)));
+    // Nothing of it need be published.
+    assert!(events.iter().all(|event| !event.event.message.contains("served")));
     registry.assert_recorded(&[(EventKind::Namesake, 3)]).await;
 }
 

@@ -166,6 +166,21 @@ async fn publishing_under_a_mirrored_name_asks_for_a_claim() {
 }
 
 #[tokio::test]
+async fn an_owned_name_is_bound_to_no_upstream() {
+    let upstream = squatter(&["acme"]);
+    let registry = TestRegistry::mirroring(&upstream).await;
+    let operator = registry.operator();
+    registry.own("ac*").await;
+    let api = &registry.registry;
+    let problem = api.set_origin(&operator, "main", "pypi", "acme", Some("up")).await.unwrap_err();
+    assert_eq!(problem.code, ProblemCode::Conflict);
+    assert_eq!(problem.public, "acme is owned by main; `provender own remove` first");
+    api.set_origin(&operator, "main", "pypi", "acme", None).await.unwrap();
+    ask_everything(&registry.main(), "acme").await;
+    assert_eq!(upstream.fake().requests().len(), 0);
+}
+
+#[tokio::test]
 async fn a_claimed_name_stays_here_when_its_pattern_is_given_up() {
     let upstream = squatter(&["demo"]);
     let registry = TestRegistry::mirroring(&upstream).await;
@@ -173,6 +188,8 @@ async fn a_claimed_name_stays_here_when_its_pattern_is_given_up() {
     registry.main().install(&theirs).await;
     let operator = registry.operator();
     registry.own("de*").await;
+    let claimed = registry.events_of(EventKind::NameClaimed, 1).await;
+    assert!(!claimed[0].event.message.contains("tags"), "{}", claimed[0].event.message);
     registry.registry.disown(&operator, "main", "pypi", "de*").await.unwrap();
     upstream.fake().forget();
     ask_everything_but_files(&registry.main(), "demo").await;

@@ -1,7 +1,7 @@
 //! Changes to what is kept: yank, unyank, delete, quarantine, release. All take the one path.
 
-use provender_domain::{FileName, NameError, Problem, ProblemCode};
-use provender_ecosystem::{Change as Becomes, Operation, Selection};
+use provender_domain::{Digest, FileName, NameError, Problem, ProblemCode};
+use provender_ecosystem::{Change as Becomes, Ecosystem, Operation, Selection};
 
 use super::endpoint::{Context, Found, Json};
 use super::types::{Change, ChangedFiles, InRepository};
@@ -63,9 +63,7 @@ async fn make(
         .ok_or_else(|| Problem::not_found("this server has no such ecosystem"))?;
     let package = ecosystem.package_name(&change.package).map_err(|error| invalid(&error))?;
     let selection = match (&change.version, &change.file) {
-        (Some(version), None) => {
-            Selection::Version(ecosystem.version(version).map_err(|error| invalid(&error))?)
-        }
+        (Some(version), None) => of_version(ecosystem.as_ref(), version)?,
         (None, Some(file)) => {
             Selection::File(FileName::new(file).map_err(|error| invalid(&error))?)
         }
@@ -78,6 +76,20 @@ async fn make(
     let authorized = registry.authorize(&caller, &repository, &change.ecosystem, operation)?;
     let files = registry.change(authorized).await?;
     Ok(Found(ChangedFiles { files: files.into_iter().map(String::from).collect() }))
+}
+
+/// All files of a version. Where files have none, people know the one that they mean by a tag or by
+/// its digest.
+fn of_version(ecosystem: &dyn Ecosystem, text: &str) -> Result<Selection, Problem> {
+    let no_version = match ecosystem.version(text) {
+        Ok(version) => return Ok(Selection::Version(version)),
+        Err(error) => error,
+    };
+    let digest: Option<Digest> = text.parse().ok();
+    if let Some(file) = digest.and_then(|digest| ecosystem.tagged_file(&digest)) {
+        return Ok(Selection::File(file));
+    }
+    ecosystem.tag(text).map(Selection::Tagged).map_err(|_| invalid(&no_version))
 }
 
 fn invalid(error: &NameError) -> Problem {

@@ -120,7 +120,13 @@ fn parameters(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Vec<Value> 
         .iter()
         .map(|(name, field)| {
             let mut field = field.clone();
-            let description = field.as_object_mut().and_then(|field| field.remove("description"));
+            let description = field.as_object_mut().and_then(|field| {
+                // Nothing is no value of a parameter: it is left out.
+                if field.get("default").is_some_and(Value::is_null) {
+                    field.remove("default");
+                }
+                field.remove("description")
+            });
             json!({
                 "name": name,
                 "in": if endpoint.has_in_path(name) { "path" } else { "query" },

@@ -116,6 +116,41 @@ fn the_reference_names_the_same_scopes() {
     assert_eq!(told, expected);
 }
 
+/// Where the document says that a query parameter must be there, its lack is refused, and nowhere
+/// else.
+#[tokio::test]
+async fn parameters_are_required_where_the_document_says_so() {
+    let api = Api::open().await;
+    let document = openapi::describe();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().unwrap();
+            let is_required = |one: &&Value| one["in"] == "query" && one["required"] == true;
+            let required: Vec<&str> = parameters
+                .iter()
+                .filter(is_required)
+                .map(|one| one["name"].as_str().unwrap())
+                .collect();
+            let segments = path.split('/').skip(1).map(|part| part.replace(['{', '}'], ""));
+            let request = Request {
+                method: method.to_uppercase().parse().unwrap(),
+                segments: segments.collect(),
+                query: Vec::new(),
+                body: Bytes::new(),
+            };
+            let refused = answer(&api.registry, &api.registry.operator(), request).await.err();
+            let refused = refused.map(|problem| problem.public).unwrap_or_default();
+            let missing = refused
+                .strip_prefix("the parameters are not as expected: missing field `")
+                .and_then(|rest| rest.strip_suffix('`'));
+            match missing {
+                Some(name) => assert!(required.contains(&name), "{method} {path}: {name}"),
+                None => assert!(required.is_empty(), "{method} {path}: {required:?}"),
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn requests_of_the_operator() {
     let api = Api::open().await;

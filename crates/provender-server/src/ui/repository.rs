@@ -59,7 +59,7 @@ async fn section(
             @if packages.is_empty() {
                 p.empty { "No package yet: install or publish one with a command from above." }
             } @else {
-                (search(&sought))
+                (search(id.as_str(), &sought))
                 @if found.is_empty() {
                     p.empty { "No package has “" (sought) "” in its name." }
                 } @else {
@@ -71,11 +71,12 @@ async fn section(
     })
 }
 
-fn search(sought: &str) -> Markup {
+fn search(ecosystem: &str, sought: &str) -> Markup {
+    let id = format!("q-{ecosystem}");
     html! {
         form.search method="get" role="search" {
-            label for="q" { "Names with" }
-            input type="search" id="q" name="q" value=(sought) maxlength="255" autocomplete="off";
+            label for=(id) { "Names with" }
+            input type="search" id=(id) name="q" value=(sought) maxlength="255" autocomplete="off";
             button { "Find" }
         }
     }

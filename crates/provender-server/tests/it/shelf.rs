@@ -69,6 +69,10 @@ impl Ecosystem for Shelf {
         None
     }
 
+    fn has_tags(&self) -> bool {
+        true
+    }
+
     fn tag(&self, raw: &str) -> Result<Tag, NameError> {
         Tag::new(raw)
     }

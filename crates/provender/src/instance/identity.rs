@@ -151,7 +151,7 @@ impl Identity {
 
     /// Whom the token has to be for. It is for the client that asks, so the client is called so.
     async fn audience(instance: &Instance) -> Result<String> {
-        let configuration = instance.find(CONFIGURATION_PATH).await?.unwrap_or_default();
+        let configuration = instance.if_any(CONFIGURATION_PATH).await?.unwrap_or_default();
         let configuration: Value = serde_json::from_slice(&configuration).unwrap_or_default();
         let audience = configuration["issuers"][0]["audience"].as_str();
         Ok(audience.unwrap_or(CLIENT_ID).to_owned())

@@ -20,7 +20,7 @@ impl TileStore for RemoteTiles<'_> {
     }
 
     async fn read(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
-        let found = self.instance.find(&format!("{}{path}", self.prefix)).await;
+        let found = self.instance.if_any(&format!("{}{path}", self.prefix)).await;
         found.map_err(|error| StorageError::message(format!("{error:#}")))
     }
 

@@ -158,12 +158,15 @@ fn describe_retention(rule: &RetentionRule) -> String {
         Some(tags) => format!("tags {tags}"),
         None => "files without tags".to_owned(),
     };
-    let last = rule.keep_last.map(|count| format!("the last {count}"));
-    let days = rule.keep_days.map(|days| format!("those of the last {days} days"));
+    let last = rule.keep_last.filter(|count| *count > 0).map(|count| format!("the last {count}"));
+    let days = rule.keep_days.filter(|days| *days > 0).map(|days| match days {
+        1 => "those of the last day".to_owned(),
+        days => format!("those of the last {days} days"),
+    });
     let kept = match (last, days) {
         (Some(last), Some(days)) => format!("{last} are kept, and {days}"),
         (Some(kept), None) | (None, Some(kept)) => format!("{kept} are kept"),
-        (None, None) => "all are kept".to_owned(),
+        (None, None) => "none are kept".to_owned(),
     };
     format!("{} {}: of {what} {kept}", rule.ecosystem, rule.packages)
 }
@@ -197,6 +200,9 @@ mod tests {
                 retention(Some("pr-*"), Some(5), Some(7)),
                 retention(Some("v*"), Some(10), None),
                 retention(None, None, Some(30)),
+                retention(Some("pr-*"), Some(5), Some(0)),
+                retention(None, None, Some(1)),
+                retention(None, None, Some(0)),
             ],
         };
         let expected = "\
@@ -204,7 +210,10 @@ tags are immutable
 demo * is served only if signed by *@people.example, vouched for by https://sso.example
 demo team/*: of tags pr-* the last 5 are kept, and those of the last 7 days
 demo team/*: of tags v* the last 10 are kept
-demo team/*: of files without tags those of the last 30 days are kept";
+demo team/*: of files without tags those of the last 30 days are kept
+demo team/*: of tags pr-* the last 5 are kept
+demo team/*: of files without tags those of the last day are kept
+demo team/*: of files without tags none are kept";
         assert_eq!(describe(&policy), expected);
         assert_eq!(describe(&Policy::default()), "tags are movable");
     }

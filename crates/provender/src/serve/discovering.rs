@@ -90,6 +90,10 @@ impl Discovery {
             findings.extend(discovery::adopt(discovered, adoption, api).await?);
             drop(under_way);
         }
-        if is_wanted { announcer.discovered(&findings) } else { Ok(()) }
+        // Whoever has named one is not told to name one.
+        let is_told = is_wanted
+            && (!findings.is_empty()
+                || discovery::upstreams_of(FIRST_REPOSITORY, api).await?.is_empty());
+        if is_told { announcer.discovered(&findings) } else { Ok(()) }
     }
 }

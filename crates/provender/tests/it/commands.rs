@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::support::{House, provender};
+use crate::support::{House, finish, provender};
 
 #[test]
 fn tokens_are_made_while_a_server_runs_and_while_none_does() {
@@ -54,6 +54,32 @@ fn giving_a_name_up_says_what_it_means() {
         assert!(said.contains(part), "{part}: {said}");
     }
     house.run(&["own", "remove", "pypi", "acme-*"]).failed(5);
+}
+
+#[test]
+fn what_asks_the_servers_sigstore_finds_the_one_of_its_directory() {
+    let mut house = House::start(&[]);
+    let token = house.first_token().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("firmware.bin"), "firmware").unwrap();
+    let run = |house: &House, arguments: &[&str]| {
+        let mut command = provender();
+        command.args(arguments).env("PROVENDER_DATA", house.data()).env("PROVENDER_TOKEN", &token);
+        finish(command.current_dir(folder.path()))
+    };
+    run(&house, &["sign", "firmware.bin"]).ok();
+    run(&house, &["timestamp", "firmware.bin"]).ok();
+    let verified = run(&house, &["verify", "firmware.bin", "--json"]).json();
+    let origin = house.run(&["whoami", "--json"]).json()["origin"].as_str().unwrap().to_owned();
+    assert_eq!(verified["issuer"], format!("{origin}/-/oidc"));
+    run(&house, &["log", "verify"]).ok();
+    let found = run(&house, &["log", "search", "--digest", "firmware.bin", "--json"]).json();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    let running = run(&house, &["trust", "export"]).ok();
+    house.stop();
+    assert_eq!(run(&house, &["trust", "export"]).ok(), running);
+    run(&house, &["verify", "firmware.bin"]).failed(2);
+    run(&house, &["log", "verify"]).failed(3);
 }
 
 #[test]
@@ -190,7 +216,8 @@ fn root_keys_are_taken_away_and_replaced() {
     let refused = house.run(&["trust", "root", "rotate"]).failed(2);
     assert!(refused.contains("the TUF root key is not there"), "{refused}");
     let refused = house.run(&["trust", "rotate", "ca"]).failed(2);
-    assert!(refused.contains("ca-root.pem is not there"), "{refused}");
+    let hint = "ca-root.pem is not there; name the folder that it is in with --keys";
+    assert!(refused.contains(hint), "{refused}");
     let rotated = house.run(&["trust", "root", "rotate", "--keys", safe, "--json"]).json();
     assert_eq!(rotated["version"], 2);
     house.run(&["trust", "rotate", "ca", "--keys", safe]).ok();

@@ -114,6 +114,11 @@ fn immutable_tags_and_retention() {
     assert!(flags.contains("immutable-tag-moved"), "{flags}");
 
     port.house.run(&["repo", "retain", "main", "oci", "app", "--tags", "*"]).failed(2);
+    for what in [&["--tags", "*"][..], &["--untagged"]] {
+        let retain = ["repo", "retain", "main", "pypi", "demo", "--keep-days", "1"];
+        let refused = port.house.run(&[&retain[..], what].concat()).failed(2);
+        assert!(refused.contains("there are no tags in pypi"), "{refused}");
+    }
     let retain = ["repo", "retain", "main", "oci", "app", "--tags", "*", "--keep-last"];
     port.house.run(&[&retain[..], &["5"]].concat()).ok();
     let said = port.house.run(&[&retain[..], &["1"]].concat()).ok();
@@ -205,7 +210,7 @@ fn references_that_lead_nowhere() {
     let missing = format!("main/team/app@sha256:{}", "00".repeat(32));
     check(&["why", &missing], 5, "");
     let message = port.house.run_remotely(other.trim(), &["sign", &image]).failed(4);
-    assert!(message.contains("does not give scope publish"), "{message}");
+    assert!(message.contains("gives scope publish for other/* only"), "{message}");
     let message = crate::support::run(&["sign", "main/team/app:1.0"]).failed(2);
     assert!(message.contains("--server URL"), "{message}");
 }
@@ -225,6 +230,32 @@ fn what_is_kept_is_not_pushed_as_something_else() {
     assert_eq!(put("3.0", docker), 400);
     assert_eq!(port.pull("/v2/main/team/app/manifests/2.0"), 200);
     assert_eq!(port.pull("/v2/main/team/app/manifests/3.0"), 404);
+}
+
+#[test]
+fn an_image_is_closed_by_its_tag_or_its_digest() {
+    let port = Port::open();
+    let (_, digest) = port.push("main/app", "1.0", "one");
+    port.push("main/app", "2.0", "two");
+    let other = |tag: &str| port.pull(&format!("/v2/main/app/manifests/{tag}"));
+    let change = |command: [&str; 2], what: &str| {
+        port.house.run(&[command[0], command[1], "oci", "app", what, "--reason", "odd"])
+    };
+    let (add, release, delete) =
+        (["quarantine", "add"], ["package", "release"], ["package", "delete"]);
+    for what in ["1.0", &digest] {
+        let said = change(add, what).ok();
+        assert!(said.contains(&format!("manifest@{digest}")), "{said}");
+        assert_eq!((other("1.0"), other(&digest), other("2.0")), (403, 403, 200));
+        change(release, what).ok();
+        assert_eq!((other("1.0"), other(&digest)), (200, 200));
+    }
+    assert!(change(add, "3.0").failed(5).contains("no tag 3.0"));
+    assert!(change(add, "a b").failed(2).contains("name a tag, or a digest such as sha256:"));
+    change(add, &format!("sha256:{}", "00".repeat(32))).failed(5);
+    change(delete, "1.0").ok();
+    assert_eq!((other("1.0"), other(&digest), other("2.0")), (404, 404, 200));
+    change(delete, "1.0").failed(5);
 }
 
 #[test]

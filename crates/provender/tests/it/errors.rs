@@ -11,7 +11,10 @@ fn wrong_usage() {
         assert!(message.contains(part), "{arguments:?}: {message}");
     };
     check(&["frobnicate"], "unrecognized subcommand");
-    check(&["token", "create"], "--repo <REPOSITORY>");
+    check(&["token", "create"], "<--repo <REPOSITORY>|--all-repos>");
+    check(&["token", "create", "--repo", "main", "--all-repos"], "cannot be used with");
+    check(&["log", "search"], "<--digest <DIGEST>|--identity <NAME>|--serial <NUMBER>>");
+    check(&["log", "search", "--digest", "a", "--serial", "1"], "cannot be used with");
     check(&["token", "create", "--repo", "main", "--scope", "root"], "read, publish or admin");
     check(&["token", "create", "--repo", "main", "--expires", "soon"], "such as 90d, or never");
     check(&["repo", "create", "a", "--visibility", "secret"], "public or private");
@@ -52,6 +55,12 @@ fn nobody_there() {
     assert!(message.contains("there is no Provender in"), "{message}");
     assert!(message.contains("provender serve --data"), "{message}");
     assert!(!data.exists(), "only serve makes a data directory");
+
+    // What asks the server's Sigstore finds none here either, and says how to name one.
+    for command in [&["timestamp", "a"][..], &["login"], &["log", "verify"]] {
+        let message = run(&[command, &["--data", data.to_str().unwrap()]].concat()).failed(3);
+        assert!(message.contains("name the server with --server URL"), "{command:?}: {message}");
+    }
 
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

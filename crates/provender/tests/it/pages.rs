@@ -101,6 +101,8 @@ fn pages_of_a_repository() {
     check("/main", None, 303, "");
     check("/-/ui/main", None, 200, "href=\"/-/ui/main/pypi/demo-package\"");
     check("/-/ui/main?q=DEMO", None, 200, "demo-package</a>");
+    // Of several ecosystems each has a field of its own.
+    check("/-/ui/main", None, 200, "id=\"q-pypi\"");
     check("/-/ui/main/pypi/Demo_Package", None, 200, "published here");
     check("/-/ui/main/pypi/demo-package", Some(token), 200, "Published by");
     assert!(!house.visit("/-/ui/main/pypi/demo-package", None).1.contains("Published by"));

@@ -39,6 +39,7 @@ impl Bench {
         let mut command = provender();
         command.args(arguments).current_dir(self.folder.path());
         command.env("HOME", self.folder.path()).env_remove("XDG_CONFIG_HOME");
+        command.env("PROVENDER_DATA", self.at("no-data"));
         command
     }
 
@@ -156,7 +157,7 @@ fn what_is_refused_names_the_link_that_broke() {
         .failed(4);
     bench.run(&["verify", "--trust", "trust.json", "trust.json"]).failed(5);
     bench.run(&["verify", "firmware.bin"]).failed(2);
-    bench.run(&["sign", "firmware.bin"]).failed(2);
+    bench.run(&["sign", "firmware.bin"]).failed(3);
 
     let stranger = Bench::new();
     stranger.trusting();
@@ -210,6 +211,7 @@ fn with_a_key_of_ones_own() {
     bench.trusting();
     bench.make_key();
     bench.ask(&["sign", "--key", "key.pem", "firmware.bin"]).ok();
+    bench.ask(&["sign", "--key", "key.pub", "firmware.bin"]).failed(2);
     let verify = ["verify", "--trust", "trust.json", "firmware.bin"];
     assert!(bench.run(&verify).failed(4).contains("signed with a key"));
     let shown = bench.run(&[&verify[..], &["--key", "key.pub", "--json"]].concat()).json();

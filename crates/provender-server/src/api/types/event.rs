@@ -104,7 +104,7 @@ pub struct EventQuery {
     /// Only these kinds, with commas between them.
     pub kind: Option<EventKinds>,
     /// Only red flags of at least this severity.
-    #[schemars(schema_with = "schema::severity")]
+    #[schemars(default, schema_with = "schema::severity")]
     pub severity: Option<Severity>,
     /// Only in this repository.
     pub repository: Option<String>,

@@ -219,7 +219,8 @@ pub struct Change {
     pub ecosystem: String,
     /// Of which package.
     pub package: String,
-    /// All files of this version. Either this or `file`.
+    /// All files of this version; where files have tags, the one that a tag points to, or that has
+    /// this digest. Either this or `file`.
     pub version: Option<String>,
     /// This file. Either this or `version`.
     pub file: Option<String>,
