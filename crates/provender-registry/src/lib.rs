@@ -207,6 +207,7 @@ impl Registry {
         let database =
             database.unwrap_or_else(|| DatabaseUrl::sqlite(data.join("metadata.sqlite")));
         let metadata = Metadata::open(&database).await?;
+        let space = metadata.space().watch();
         let blobs = Blobs::open(&data, metadata.clone()).await?;
         let now = clock.now();
         let mut settings = metadata.settings().await?;
@@ -267,7 +268,7 @@ impl Registry {
         registry.renew_trust_in_background();
         registry.sign_in_background();
         registry.maintain_in_background();
-        registry.watch_space_in_background();
+        registry.watch_space_in_background(space);
         Ok(registry)
     }
 
