@@ -10,6 +10,7 @@ use provender_testing::python::PythonUpstream;
 use tempfile::TempDir;
 
 use crate::client::refused;
+use crate::containers::{Image, ImageUpstream, digest};
 use crate::registry::directory;
 use crate::{TestRegistry, hours, minutes, wheel};
 
@@ -92,6 +93,30 @@ async fn a_full_disk_says_so_and_serves_on() {
     client.install(&theirs).await;
     registry.assert_sound().await;
     registry.assert_recorded(&[(EventKind::StorageFull, 1)]).await;
+}
+
+#[tokio::test]
+async fn a_tag_that_moves_while_the_disk_is_full_points_where_it_did() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let upstream = ImageUpstream::start();
+    let (one, two) = (Image::new("one"), Image::new("two"));
+    upstream.add("team/app", "latest", &one);
+    let registry = TestRegistry::at(disk.path()).await;
+    registry.add_images(&upstream).await;
+    let shelf = registry.shelf();
+    shelf.pull("team/app", "latest", &one).await;
+    disk.fill();
+    upstream.add("team/app", "latest", &two);
+    upstream.add("team/app", "new", &two);
+    registry.clock.advance(minutes(2));
+    let found = shelf.manifest("team/app", "latest").await.unwrap();
+    assert_eq!(digest(&found.identity), one.digest());
+    assert!(found.stale.is_some());
+    assert_eq!(refused(shelf.manifest("team/app", "new").await), ProblemCode::StorageFull);
+    disk.make_room();
+    registry.clock.advance(minutes(2));
+    shelf.pull("team/app", "latest", &two).await;
+    registry.assert_sound().await;
 }
 
 /// Whoever stops a server to make room, or whose machine restarts, has a server that serves.
