@@ -63,6 +63,7 @@ mod served;
 mod session;
 mod signature;
 mod signing;
+mod slots;
 mod space;
 mod state;
 mod statements;

@@ -200,6 +200,45 @@ async fn what_breaks_off_is_not_kept_and_is_fetched_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_upstream_leaves_room_for_the_others() {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let (slow, other) = (ImageUpstream::start(), ImageUpstream::start());
+    let (large, image) =
+        (Image::of("large", (0..5).map(|byte| vec![byte; 200_000]).collect()), Image::new("a"));
+    slow.add("team/app", "latest", &large);
+    other.add("team/app", "latest", &image);
+    for layer in &large.layers {
+        let slowly = Answer::ok(layer.clone()).dripping(1000, Duration::from_millis(100));
+        slow.fake.on(&blob_path("team/app", &digest(layer)), slowly);
+    }
+    let registry = TestRegistry::tuned(|tuning| {
+        tuning.concurrent_fetches = 4;
+        tuning.fetch_wait = Duration::from_millis(300);
+    });
+    let registry = registry.await;
+    registry.add_images(&slow).await;
+    registry.repository("others", provender_domain::Visibility::Public).await;
+    registry.add_images_as("others", "other", &other.fake.url("/")).await;
+    let (mut streams, mut refusals) = (Vec::new(), 0);
+    for layer in &large.layers {
+        let (shelf, digest) = (registry.shelf(), digest(layer));
+        let asked = tokio::time::timeout(PATIENCE, shelf.stream("team/app", &digest)).await;
+        match asked.expect("nobody waits without end") {
+            Ok(stream) => streams.push(stream.expect("it is on its way")),
+            Err(problem) => {
+                assert_eq!(problem.code, ProblemCode::Busy);
+                assert!(problem.retry_after.is_some());
+                refusals += 1;
+            }
+        }
+    }
+    assert_eq!((streams.len(), refusals), (2, 3));
+    let others = registry.shelf_for("others", registry.operator());
+    let pulled = tokio::time::timeout(PATIENCE, others.pull("team/app", "latest", &image)).await;
+    pulled.expect("the other upstream is not slow");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_who_leaves_does_not_take_the_layer_along() {
     let upstream = ImageUpstream::start();
     let image = large();
