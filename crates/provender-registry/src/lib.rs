@@ -50,6 +50,7 @@ mod mirror;
 mod names;
 mod options;
 mod oversized;
+mod promised;
 mod publish;
 mod read;
 mod recorded;

@@ -246,7 +246,10 @@ impl Registry {
         let staged = self.download(&errand, broadcast).await?;
         let blob = match staged.verify(&errand.file.digests).await {
             Ok(blob) => blob,
-            Err(error) => return Err(self.refuse_mismatch(&errand, error).await),
+            Err(error) => match self.came_in_another_size(&errand, &error).await {
+                Some(problem) => return Err(problem),
+                None => return Err(self.refuse_mismatch(&errand, error).await),
+            },
         };
         let (blob, inspected) = self.inspect_mirrored(&errand, blob).await?;
         match inspected {

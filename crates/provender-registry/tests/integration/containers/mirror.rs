@@ -199,6 +199,46 @@ async fn what_breaks_off_is_not_kept_and_is_fetched_anew() {
     }
 }
 
+/// Where an answer does not say its length, one that was cut off looks whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_in_another_size_than_promised_is_fetched_anew() {
+    let image = large();
+    let layer = image.layers[0].clone();
+    let longer = [layer.clone(), vec![0]].concat();
+    let bent = [
+        ("cut off", Answer::ok(layer[..300_000].to_vec()).until_close()),
+        ("nothing", Answer::ok("").until_close()),
+        ("an error in its place", Answer::ok("try again")),
+        ("longer", Answer::ok(longer).chunked()),
+    ];
+    for (what, answer) in bent {
+        let upstream = ImageUpstream::start();
+        upstream.add("team/app", "latest", &image);
+        let registry = TestRegistry::mirroring_images(&upstream).await;
+        let shelf = registry.shelf();
+        shelf.manifest("team/app", "latest").await.unwrap();
+        upstream.fake.on(&layer_path(&image), answer);
+        for _ in 0..2 {
+            cut_short(&registry, &image).await;
+        }
+        let told = registry.events_of(EventKind::FetchFailed, 1).await;
+        assert_eq!(told.len(), 1, "{what}");
+        assert!(told[0].event.message.contains("which has 600000"), "{what}: {told:?}");
+        upstream.add("team/app", "latest", &image);
+        shelf.pull("team/app", "latest", &image).await;
+        assert_eq!(of_kind(registry.events().await, EventKind::DigestMismatch).len(), 0, "{what}");
+        registry.assert_sound().await;
+    }
+    // As many bytes that are others are a lie.
+    let upstream = ImageUpstream::start();
+    upstream.add("team/app", "latest", &image);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    registry.shelf().manifest("team/app", "latest").await.unwrap();
+    upstream.fake.on(&layer_path(&image), Answer::ok(vec![0; layer.len()]).until_close());
+    cut_short(&registry, &image).await;
+    registry.events_of(EventKind::DigestMismatch, 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_upstream_leaves_room_for_the_others() {
     const PATIENCE: Duration = Duration::from_secs(5);
