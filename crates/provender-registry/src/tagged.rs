@@ -13,7 +13,7 @@ use provender_domain::{
 };
 use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
 use provender_store::{EventFilter, PackageKey, StoreError, TagRow, Write};
-use provender_upstream::Remote;
+use provender_upstream::{Class, FetchError, Remote};
 
 use crate::access::Authorized;
 use crate::cache::Stale;
@@ -229,6 +229,7 @@ impl Registry {
                 Ok(digest.map_or(Answered::Unsaid, Answered::Digest))
             }
             Ok(None) => Ok(Answered::Missing),
+            Err(error) if is_for_other_methods(&error) => Ok(Answered::Unsaid),
             Err(error) => Err(self.upstream_failed(upstream, package, &error)),
         }
     }
@@ -448,6 +449,12 @@ const TAGS_LIMIT: u32 = 10_000;
 /// Whether it is an upstream's failure, and not ours or policy.
 fn is_upstreams(code: ProblemCode) -> bool {
     matches!(code, ProblemCode::UpstreamFailed | ProblemCode::UpstreamTimeout)
+}
+
+/// Whether an upstream has no answer to HEAD, and may have one to GET (RFC 9110, sections 15.5.6
+/// and 15.6.2).
+fn is_for_other_methods(error: &FetchError) -> bool {
+    matches!(error.class(), Class::Status(405 | 501))
 }
 
 enum Answered {
