@@ -133,7 +133,10 @@ fn root_key_problem(error: &RootKeyError) -> Problem {
 
 fn rotate_problem(error: &RotateError) -> Problem {
     match error {
-        RotateError::Key(_) | RotateError::Make(_) => {
+        RotateError::Key(_)
+        | RotateError::Make(_)
+        | RotateError::Clock(_)
+        | RotateError::RootNotYet { .. } => {
             Problem::new(ProblemCode::InvalidRequest, chain(error)).because(error)
         }
         RotateError::Generations(_) | RotateError::Open(_) | RotateError::Tuf(_) => {
