@@ -159,6 +159,11 @@ impl CertificateAuthority {
         self.chain.not_before()
     }
 
+    /// From when on its root is valid.
+    pub(crate) fn root_not_before(&self) -> Timestamp {
+        self.chain.root_not_before()
+    }
+
     /// Until when the authority may issue.
     pub fn not_after(&self) -> Timestamp {
         self.chain.not_after()

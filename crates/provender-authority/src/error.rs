@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use provender_tlog::note::NoteError;
 use provender_tlog::rekor;
 use provender_tlog::{AppendError, LogError, StorageError};
@@ -117,6 +118,21 @@ pub enum RotateError {
     /// The folder with the root's key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The clock cannot be believed. Nothing changed.
+    #[error(transparent)]
+    Clock(#[from] ClockWentBack),
+    /// The root that is to certify the key is not valid yet, since it was made by a clock that was
+    /// ahead. Nothing changed.
+    #[error(
+        "the root above is valid from {begins} on, and a key that it certifies is not before that; \
+         if the clock is right now, make a new root with it: provender trust rotate {service} --new-root"
+    )]
+    RootNotYet {
+        /// Whose root.
+        service: &'static str,
+        /// When it begins.
+        begins: Timestamp,
+    },
     /// The key or its certificate could not be made. Nothing changed.
     #[error("no new key was made")]
     Make(#[from] AuthorityFileError),

@@ -196,6 +196,11 @@ impl TimestampAuthority {
         self.signer.chain.not_before()
     }
 
+    /// From when on its root is valid.
+    pub(crate) fn root_not_before(&self) -> Timestamp {
+        self.signer.chain.root_not_before()
+    }
+
     fn respond_to(
         &self,
         request: Result<TimestampRequest, TimestampRequestError>,

@@ -125,6 +125,12 @@ pub trait Ecosystem: Send + Sync {
         None
     }
 
+    /// The size in bytes that a file, of these bytes, promises of another that it names; `None`
+    /// where it promises none.
+    fn promised_size(&self, _bytes: &[u8], _of: &FileName) -> Option<u64> {
+        None
+    }
+
     /// The name of the file that a tag points to, by the digest that an upstream says it has.
     fn tagged_file(&self, _digest: &Digest) -> Option<FileName> {
         None

@@ -120,6 +120,10 @@ impl Ecosystem for Oci {
         file_name::parse(file).map(|(_, digest)| digest)
     }
 
+    fn promised_size(&self, bytes: &[u8], of: &FileName) -> Option<u64> {
+        manifest::promised_size(bytes, of)
+    }
+
     fn tagged_file(&self, digest: &Digest) -> Option<FileName> {
         let digest = file_name::digest_of(&digest.to_string())?;
         Some(file_name::name(Kind::Manifest, &digest))

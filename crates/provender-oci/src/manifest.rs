@@ -12,7 +12,7 @@
 
 mod descriptor;
 
-use provender_domain::Attributes;
+use provender_domain::{Attributes, FileName};
 use provender_ecosystem::{Depth, Inspection, Reference, ReferenceRole};
 use serde_json::{Map, Value};
 
@@ -73,6 +73,14 @@ pub(crate) fn read(
         references: manifest.references(depth),
         evidence: evidence::of(&manifest),
     })
+}
+
+/// The size in bytes that a mirrored manifest promises of what it lists.
+pub(crate) fn promised_size(bytes: &[u8], of: &FileName) -> Option<u64> {
+    let document = json::parse(bytes).ok()?;
+    let manifest = Manifest::new(&document, None, Depth::Structure).ok()?;
+    let mut listed = manifest.config.iter().chain(&manifest.entries);
+    listed.find(|entry| entry.file() == *of).map(|entry| entry.size_bytes)
 }
 
 impl Manifest {

@@ -4,9 +4,14 @@
 //! to, may be of a network that is none of theirs. The operator's log has the whole cause.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use provender_domain::{Problem, ProblemCode, Upstream};
 use provender_upstream::{Class, FetchError};
+
+/// The longest that a client is told to wait, whatever the upstream says: as long as it is left
+/// alone for at most, after which it is asked again.
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// The problem of whoever waited for it.
 pub(crate) fn fetch_problem(upstream: &Upstream, error: &FetchError) -> Problem {
@@ -18,7 +23,7 @@ pub(crate) fn fetch_problem(upstream: &Upstream, error: &FetchError) -> Problem 
     let message = format!("upstream {} {}", upstream.name, what_it_did(error));
     let problem = Problem::new(code, message).because(error);
     match error.retry_after() {
-        Some(delay) => problem.retry_after(delay),
+        Some(delay) => problem.retry_after(delay.min(RETRY_AFTER_MAX)),
         None => problem,
     }
 }

@@ -50,6 +50,7 @@ mod mirror;
 mod names;
 mod options;
 mod oversized;
+mod promised;
 mod publish;
 mod publisher;
 mod read;
@@ -64,6 +65,7 @@ mod served;
 mod session;
 mod signature;
 mod signing;
+mod slots;
 mod space;
 mod state;
 mod statements;
@@ -209,6 +211,7 @@ impl Registry {
         let database =
             database.unwrap_or_else(|| DatabaseUrl::sqlite(data.join("metadata.sqlite")));
         let metadata = Metadata::open(&database).await?;
+        let space = metadata.space().watch();
         let blobs = Blobs::open(&data, metadata.clone()).await?;
         let now = clock.now();
         let mut settings = metadata.settings().await?;
@@ -269,7 +272,7 @@ impl Registry {
         registry.renew_trust_in_background();
         registry.sign_in_background();
         registry.maintain_in_background();
-        registry.watch_space_in_background();
+        registry.watch_space_in_background(space);
         Ok(registry)
     }
 

@@ -13,7 +13,6 @@ use provender_ecosystem::{
 };
 use provender_store::{Blob, PackageKey, StoreError, Unverified, Verified, VerifyError, Write};
 use provender_upstream::{FetchError, SingleFlight, Wanted};
-use tokio::sync::Semaphore;
 
 use crate::error::{blob_problem, store_problem};
 use crate::failure::Lately;
@@ -24,6 +23,7 @@ use crate::remote::is_nothing_for_nobody;
 use crate::resolve::{Entry, Query, Turn, without_doubles};
 use crate::signature::EVIDENCE;
 use crate::signing::{CHECKS, Check, Task};
+use crate::slots::Slots;
 use crate::stream::{Broadcast, Streams};
 use crate::{Caller, Registry};
 
@@ -37,7 +37,7 @@ pub(crate) struct MirrorKey {
 /// Files on their way in.
 pub(crate) struct Mirrors {
     flights: SingleFlight<MirrorKey, KeptFile, Problem>,
-    slots: Arc<Semaphore>,
+    pub(crate) slots: Slots,
     /// Those of them that clients are sent meanwhile.
     pub(crate) streams: Streams,
     /// Those of which it was told that they could not be fetched.
@@ -47,10 +47,9 @@ pub(crate) struct Mirrors {
 
 impl Mirrors {
     pub(crate) fn new(concurrent_fetches: usize) -> Self {
-        let slots = Arc::new(Semaphore::new(concurrent_fetches));
         Self {
             flights: SingleFlight::new(),
-            slots,
+            slots: Slots::new(concurrent_fetches),
             streams: Streams::default(),
             failures: Lately::default(),
             oversized: Oversized::default(),
@@ -232,8 +231,7 @@ impl Registry {
         if let Some(problem) = self.known_to_be_oversized(&errand) {
             return Err(problem);
         }
-        let slots = self.inner.mirrors.slots.clone();
-        let _slot = slots.acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+        let _slot = self.slot_for(&errand).await?;
         let broadcast = Broadcast::begin(&self.inner.mirrors.streams, errand.key());
         let kept = self.fetch_and_keep_one(errand, &broadcast).await;
         broadcast.end(kept.is_ok());
@@ -248,7 +246,10 @@ impl Registry {
         let staged = self.download(&errand, broadcast).await?;
         let blob = match staged.verify(&errand.file.digests).await {
             Ok(blob) => blob,
-            Err(error) => return Err(self.refuse_mismatch(&errand, error).await),
+            Err(error) => match self.came_in_another_size(&errand, &error).await {
+                Some(problem) => return Err(problem),
+                None => return Err(self.refuse_mismatch(&errand, error).await),
+            },
         };
         let (blob, inspected) = self.inspect_mirrored(&errand, blob).await?;
         match inspected {

@@ -51,8 +51,11 @@ pub struct Tuning {
     pub companion_limit_bytes: u64,
     /// Largest file that is mirrored, in bytes.
     pub file_limit_bytes: u64,
-    /// Files fetched from upstreams at once; more wait.
+    /// Files fetched from upstreams at once, and from one origin half as many; more wait.
     pub concurrent_fetches: usize,
+    /// How long they wait, before their clients are told to come again. Clients themselves wait
+    /// for fifteen seconds and longer.
+    pub fetch_wait: Duration,
     /// Memory for rendered indexes, in bytes.
     pub index_cache_bytes: u64,
     /// Memory for upstreams' parsed indexes, in files listed (each takes about 400 bytes).
@@ -83,6 +86,7 @@ impl Default for Tuning {
             companion_limit_bytes: 16 << 20,
             file_limit_bytes: 8 << 30,
             concurrent_fetches: 64,
+            fetch_wait: Duration::from_secs(10),
             index_cache_bytes: 48 << 20,
             listing_cache_files: 50_000,
             maintenance_interval: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use provender_domain::{EventKind, Problem, Timestamp};
+use tokio::sync::watch;
 
 use crate::error::{blob_problem, store_problem};
 use crate::{Caller, Registry};
@@ -31,10 +32,10 @@ impl Fullness {
 }
 
 impl Registry {
-    /// Waits, until the registry is closed, for writes that find no space, and then for space.
-    pub(crate) fn watch_space_in_background(&self) {
+    /// Waits, until the registry is closed, for writes that find no space, and then for space. The
+    /// watch begins before the stores are opened: a disk may be full at the start.
+    pub(crate) fn watch_space_in_background(&self, mut space: watch::Receiver<()>) {
         let weak = Arc::downgrade(&self.inner);
-        let mut space = self.inner.metadata.space().watch();
         let interval = self.inner.tuning.space_interval;
         self.spawn_watcher(async move {
             let mut told_at = None;

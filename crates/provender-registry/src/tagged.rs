@@ -2,7 +2,7 @@
 //!
 //! What an upstream says of a tag is asked by a request for nothing but its head, at most once a
 //! minute for each tag however many clients wait. A tag that an upstream has no more, does not
-//! answer for, or points to what cannot be had of it, points where it pointed last.
+//! answer for, or points to what cannot be had of it or kept here, points where it pointed last.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use provender_domain::{
 };
 use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
 use provender_store::{EventFilter, PackageKey, StoreError, TagRow, Write};
-use provender_upstream::Remote;
+use provender_upstream::{Class, FetchError, Remote};
 
 use crate::access::Authorized;
 use crate::cache::Stale;
@@ -161,8 +161,9 @@ impl Registry {
         Ok(Some(Pointed { file: row.file.clone(), fresh_until, stale: Some(stale) }))
     }
 
-    /// Whether it is its upstream for which a file does not come: it fails (and limits what is
-    /// fetched before what is asked for by its head), has not what it points to, or sent other bytes.
+    /// Whether a file does not come for a reason that says nothing about what the tag pointed to:
+    /// there is no room for it here or too much else to fetch, or its upstream fails (and limits what is fetched before what
+    /// is asked for by its head), has not what it points to, or sent other bytes.
     async fn cannot_be_had(
         &self,
         query: &Query,
@@ -170,7 +171,9 @@ impl Registry {
         problem: &Problem,
     ) -> Result<bool, Problem> {
         if problem.code != ProblemCode::PolicyDenied {
-            return Ok(is_upstreams(problem.code) || problem.code == ProblemCode::NotFound);
+            let is_for_now = matches!(problem.code, ProblemCode::StorageFull | ProblemCode::Busy);
+            let is_not_there = problem.code == ProblemCode::NotFound;
+            return Ok(is_for_now || is_not_there || is_upstreams(problem.code));
         }
         let kept = self.inner.metadata.file(&query.key(), file).await;
         let kept = kept.map_err(|error| store_problem(&error))?;
@@ -226,6 +229,7 @@ impl Registry {
                 Ok(digest.map_or(Answered::Unsaid, Answered::Digest))
             }
             Ok(None) => Ok(Answered::Missing),
+            Err(error) if is_for_other_methods(&error) => Ok(Answered::Unsaid),
             Err(error) => Err(self.upstream_failed(upstream, package, &error)),
         }
     }
@@ -445,6 +449,12 @@ const TAGS_LIMIT: u32 = 10_000;
 /// Whether it is an upstream's failure, and not ours or policy.
 fn is_upstreams(code: ProblemCode) -> bool {
     matches!(code, ProblemCode::UpstreamFailed | ProblemCode::UpstreamTimeout)
+}
+
+/// Whether an upstream has no answer to HEAD, and may have one to GET (RFC 9110, sections 15.5.6
+/// and 15.6.2).
+fn is_for_other_methods(error: &FetchError) -> bool {
+    matches!(error.class(), Class::Status(405 | 501))
 }
 
 enum Answered {

@@ -43,6 +43,7 @@ mod packed;
 pub(crate) mod packing;
 mod read;
 mod references;
+mod room;
 mod rows;
 mod schema;
 mod small_blobs;

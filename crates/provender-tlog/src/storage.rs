@@ -1,5 +1,6 @@
 //! What a log keeps, and the two interfaces through which it keeps it.
 
+use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -174,6 +175,16 @@ impl StorageError {
     /// What failed, where there is no error behind it.
     pub fn message(message: impl Into<String>) -> Self {
         Self { message: message.into(), source: None }
+    }
+
+    /// Whether there was no room: the one failure of a store that makes nothing doubtful.
+    pub(crate) fn is_full(&self) -> bool {
+        let first =
+            self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
+        std::iter::successors(first, |error| error.source()).any(|error| {
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        })
     }
 }
 

@@ -71,7 +71,7 @@ impl MemoryStore {
         self.inner().faults.next.is_some()
     }
 
-    /// Lets every write of an object fail from now on, or no longer.
+    /// Lets every write of an object find no space from now on, or no longer.
     pub fn freeze_objects(&self, frozen: bool) {
         self.inner().faults.frozen = frozen;
     }
@@ -192,7 +192,8 @@ impl TileStore for MemoryStore {
         tokio::task::yield_now().await;
         let mut inner = self.inner();
         if inner.faults.frozen {
-            return Err(StorageError::message("objects are frozen"));
+            let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(StorageError::new("objects are frozen", full));
         }
         let former = inner.objects.get(path);
         assert!(former.is_none_or(|former| *former == bytes), "{path} is written once");

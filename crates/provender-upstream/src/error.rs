@@ -349,7 +349,7 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 
 /// Statuses by which an upstream says that it cannot serve now.
 pub(crate) fn is_failing_status(status: u16) -> bool {
-    status == 429 || status >= 500
+    status == 429 || (status >= 500 && status != 501)
 }
 
 /// The first `T` in a chain of errors, also inside an [`io::Error`].

@@ -88,8 +88,8 @@ impl Authority {
     /// one signs. Blocks for some milliseconds: for a blocking task.
     ///
     /// # Errors
-    /// Where the key could not be made, and nothing changed; or clients could not be told, which
-    /// the next start makes up for.
+    /// Where the key could not be made, or would be good for nothing by the clock, and nothing
+    /// changed; or clients could not be told, which the next start makes up for.
     pub fn rotate(
         &self,
         service: RotatedService,
@@ -97,7 +97,7 @@ impl Authority {
     ) -> Result<Rotation, RotateError> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.services();
-        let now = super::start::whole_seconds(self.clock.latest());
+        let now = super::start::whole_seconds(self.clock.now()?);
         let elsewhere = match by {
             CertifiedBy::RootIn(folder) => Some(KeyRing::existing(folder)?),
             CertifiedBy::RootHere | CertifiedBy::NewRoot => None,
@@ -129,6 +129,7 @@ impl Authority {
         next: &Next<'_>,
     ) -> Result<(Generations, Timestamp), RotateError> {
         let mut changed = generations.clone();
+        next.check_root(RotatedService::Ca, next.before.ca.root_not_before())?;
         let place = generations.ca.next_place(next.by == CertifiedBy::NewRoot);
         let (ring, directory) = (&self.base.ring, self.base.certificates());
         let settings = &self.base.settings.certificates;
@@ -147,6 +148,7 @@ impl Authority {
         next: &Next<'_>,
     ) -> Result<(Generations, Timestamp), RotateError> {
         let mut changed = generations.clone();
+        next.check_root(RotatedService::Tsa, next.before.tsa.root_not_before())?;
         let place = generations.tsa.next_place(next.by == CertifiedBy::NewRoot);
         let (ring, directory) = (&self.base.ring, self.base.certificates());
         let settings = &self.base.settings;
@@ -182,6 +184,14 @@ struct Next<'a> {
 }
 
 impl Next<'_> {
+    /// What a root certifies is good for nothing before the root itself is.
+    fn check_root(&self, service: RotatedService, begins: Timestamp) -> Result<(), RotateError> {
+        if self.by == CertifiedBy::NewRoot || begins <= self.now {
+            return Ok(());
+        }
+        Err(RotateError::RootNotYet { service: service.as_str(), begins })
+    }
+
     fn after(&self, duration: SignedDuration) -> Timestamp {
         self.now.checked_add(duration).unwrap_or(Timestamp::MAX)
     }

@@ -121,9 +121,11 @@ impl Services {
     }
 }
 
-/// The first key of the log of certificates is as old as the first authority.
+/// The first key of the log of certificates is as old as the oldest authority: most often the first,
+/// but for one that was made by a clock that was ahead.
 fn ct_began(former: &[CertifiedService], present: &CertificateAuthority) -> Timestamp {
-    former.first().map_or_else(|| present.not_before(), |first| first.since)
+    let former = former.iter().map(|service| service.since);
+    former.fold(present.not_before(), Timestamp::min)
 }
 
 fn issuing_key(service: &CertifiedService) -> Option<SubjectPublicKeyInfoOwned> {

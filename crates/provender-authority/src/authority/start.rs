@@ -64,7 +64,7 @@ pub(super) async fn open(mut options: Options) -> Result<Authority, OpenError> {
     let former_origins = terms.iter().map(|term| term.base_url.clone()).collect();
     let services = opened.with_logs(terms);
     tuf.update(&services.targets(), now)?;
-    tuf.renew(now)?;
+    renew(&tuf, now)?;
     let audience = base.settings.identity.audience.as_str().to_owned();
     Ok(Authority {
         clock,
@@ -131,6 +131,18 @@ fn open_tuf(base: &Base, now: Timestamp) -> Result<tuf::Repository, OpenError> {
         repository.offer_root_key(key);
     }
     Ok(repository)
+}
+
+/// On a full disk this is tried again every few hours: documents are renewed long before they
+/// expire, and what is kept is served meanwhile.
+fn renew(tuf: &tuf::Repository, now: Timestamp) -> Result<(), OpenError> {
+    match tuf.renew(now) {
+        Err(error) if error.is_full_disk() => {
+            tracing::error!(%error, "no space is left: the trusted keys' metadata is renewed later");
+        }
+        renewed => drop(renewed?),
+    }
+    Ok(())
 }
 
 /// Certificates and documents name whole seconds.

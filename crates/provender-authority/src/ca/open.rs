@@ -73,8 +73,9 @@ pub enum AuthorityFileError {
 const AUTHORITY_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
 /// How far an authority's certificates reach back before their making, so that clocks that are
-/// set right a little later do not find them invalid.
-const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
+/// set right later do not find them invalid: a wrong time zone is at most 14 hours. Before its
+/// making a key signed nothing, so that nobody can have been deceived by it.
+const BACKDATED: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a root and what it certifies are called, and what the latter may.
 pub(crate) struct ChainPlan {
@@ -153,11 +154,17 @@ impl Chain {
 
     /// From when on both are valid.
     pub(crate) fn not_before(&self) -> Timestamp {
-        let of = |certificate: &Certificate| {
-            certificate::timestamp(certificate.tbs_certificate.validity.not_before)
-        };
-        of(&self.certificate).max(of(&self.root))
+        not_before(&self.certificate).max(self.root_not_before())
     }
+
+    /// From when on the root is valid.
+    pub(crate) fn root_not_before(&self) -> Timestamp {
+        not_before(&self.root)
+    }
+}
+
+fn not_before(certificate: &Certificate) -> Timestamp {
+    certificate::timestamp(certificate.tbs_certificate.validity.not_before)
 }
 
 fn not_after(certificate: &Certificate) -> Timestamp {

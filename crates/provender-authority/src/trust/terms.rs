@@ -109,6 +109,8 @@ fn with_current(mut terms: Vec<LogTerm>, current: LogTerm, now: Timestamp) -> Ve
     for term in &mut terms {
         if term.log_id == current.log_id {
             is_known = true;
+            // It began under a clock that was ahead.
+            term.since = term.since.min(now);
             term.base_url.clone_from(&current.base_url);
             term.until = None;
         } else {

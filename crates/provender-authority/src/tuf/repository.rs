@@ -1,6 +1,7 @@
 //! The repository: opened, updated, renewed, rotated.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -11,7 +12,7 @@ use super::disk::{Disk, DiskError, Versions};
 use super::key::PublicKey;
 use super::lives::{Lives, life};
 use super::metadata::{self, Document, Head, Roles, sha256};
-use crate::keys::{SigningFailed, SigningKey};
+use crate::keys::{KeyError, SigningFailed, SigningKey};
 
 /// The most targets.
 pub const TARGETS_MAX: usize = 64;
@@ -67,6 +68,14 @@ pub enum TufError {
         /// Its name.
         name: String,
     },
+}
+
+impl TufError {
+    /// Whether there was no room for a document: clients see what they saw before.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        let Self::Disk(DiskError::Write(KeyError::Io { source, .. })) = self else { return false };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
 }
 
 /// What [`Repository::renew`] did.

@@ -135,7 +135,10 @@ fn root_key_problem(error: &RootKeyError) -> Problem {
 
 fn rotate_problem(error: &RotateError) -> Problem {
     match error {
-        RotateError::Key(_) | RotateError::Make(_) => {
+        RotateError::Key(_)
+        | RotateError::Make(_)
+        | RotateError::Clock(_)
+        | RotateError::RootNotYet { .. } => {
             let hint = match is_missing_key(error) {
                 true => "; name the folder that it is in with --keys",
                 false => "",

@@ -18,6 +18,8 @@ mod tags;
 mod uploads;
 mod upstream;
 
-use image::{Image, digest, index_of};
+use image::index_of;
 use shelf::Shelf;
-use upstream::ImageUpstream;
+
+pub(crate) use image::{Image, digest};
+pub(crate) use upstream::ImageUpstream;

@@ -1,4 +1,4 @@
-//! kill -9 in the middle of everything, and full disks.
+//! kill -9 in the middle of everything.
 //!
 //! The victim is this very test binary, started anew with [`VICTIM`] set and told to run
 //! [`victim`] alone.
@@ -9,13 +9,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use provender_domain::{EventKind, ProblemCode, Severity};
 use provender_testing::python::{Distribution, PythonUpstream};
 use tempfile::TempDir;
 
-use crate::client::refused;
 use crate::registry::directory;
-use crate::{TestRegistry, minutes, wheel};
+use crate::{TestRegistry, wheel};
 
 /// Names the data directory to the victim.
 const VICTIM: &str = "PROVENDER_TEST_REGISTRY_VICTIM";
@@ -131,85 +129,4 @@ async fn killed_while_mirroring() {
         }
     }
     kill_again_and_again(Arc::new(directory()), Some(upstream.index_url())).await;
-}
-
-/// A small file system in memory, as long as this lives.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// `None`, and said so, where the tests may not mount anything.
-    fn mount() -> Option<Self> {
-        let place = directory();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
-            .arg(place.path())
-            .output();
-        if mount.is_ok_and(|output| output.status.success()) {
-            return Some(Self(place));
-        }
-        // Past the harness, which shows nothing of tests that pass.
-        let what = "the registry on a full disk: a tmpfs cannot be mounted here";
-        let _ = writeln!(std::io::stderr(), "skip - {what}");
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Leaves no byte free.
-    fn fill(&self) {
-        let mut file = std::fs::File::create(self.path().join("filler")).unwrap();
-        let error = std::io::copy(&mut std::io::repeat(1), &mut file).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.path().join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_says_so_and_serves_on() {
-    let Some(disk) = SmallDisk::mount() else { return };
-    let upstream = PythonUpstream::start();
-    let (kept, theirs, ours) = (wheel("kept", "1.0"), wheel("theirs", "1.0"), wheel("ours", "1.0"));
-    for distribution in [&kept, &theirs] {
-        upstream.add(distribution.clone());
-    }
-    let registry = TestRegistry::at(disk.path()).await;
-    registry.add_upstream("main", "up", &upstream.index_url()).await;
-    let client = registry.main();
-    client.install(&kept).await;
-    disk.fill();
-    let full = ProblemCode::StorageFull;
-    assert_eq!(refused(client.publish(&ours).await), full);
-    assert_eq!(refused(client.file("theirs", &theirs.file_name).await), full);
-    let owned = registry.registry.own(&registry.operator(), "main", "pypi", "acme").await;
-    assert_eq!(refused(owned), full);
-    // What is kept is served, what can be read upstream is read, old or new.
-    client.install(&kept).await;
-    registry.clock.advance(minutes(11));
-    assert_eq!(client.files("kept").await.len(), 1);
-    assert_eq!(client.files("theirs").await.len(), 1);
-    let full_since = async || registry.registry.status().await.unwrap().storage_full_since;
-    assert!(full_since().await.is_some());
-    assert_eq!(registry.events_of(EventKind::StorageFull, 0).await.len(), 0);
-    disk.make_room();
-    let told = registry.events_of(EventKind::StorageFull, 1).await;
-    assert_eq!(told[0].severity, Some(Severity::Medium));
-    assert!(told[0].event.detail.text("since").is_some());
-    while full_since().await.is_some() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    client.publish(&ours).await.unwrap();
-    client.install(&theirs).await;
-    registry.assert_sound().await;
-    registry.assert_recorded(&[(EventKind::StorageFull, 1)]).await;
 }

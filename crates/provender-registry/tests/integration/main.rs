@@ -11,6 +11,7 @@ mod client;
 mod containers;
 mod crash;
 mod faults;
+mod full_disk;
 mod garbage;
 mod hostile;
 mod issuers;

@@ -199,6 +199,18 @@ async fn indexes() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_to_wait_for_years() {
+    let upstream = PythonUpstream::start();
+    upstream.fake().on("/simple/demo/", Answer::status(429).header("Retry-After", "99999999"));
+    let registry = TestRegistry::mirroring(&upstream).await;
+    // The second is told by what is remembered of the upstream.
+    for _ in 0..2 {
+        let problem = registry.main().index("demo").await.expect_err("it limits us");
+        assert!(problem.retry_after.is_some_and(|wait| wait <= minutes(5)), "{problem:?}");
+    }
+}
+
+#[tokio::test]
 async fn each_address_that_is_not_gone_to_is_told_whatever_else_an_upstream_does() {
     let upstream = PythonUpstream::start();
     let fake = upstream.fake();

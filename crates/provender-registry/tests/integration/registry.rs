@@ -133,9 +133,15 @@ impl TestRegistry {
 
     /// Closes it and opens the directory again.
     pub(crate) async fn reopened(self) -> Self {
+        self.reopened_after(|| ()).await
+    }
+
+    /// The same with something that happens while nothing is open.
+    pub(crate) async fn reopened_after(self, meanwhile: impl FnOnce()) -> Self {
         self.registry.close().await;
         let Self { registry, clock, data, directory, tuning } = self;
         drop(registry);
+        meanwhile();
         Self::with(data, directory, tuning, clock).await
     }
 

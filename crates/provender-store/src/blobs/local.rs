@@ -23,6 +23,7 @@ use super::BlobFacts;
 use super::blob::{Body, Staged};
 use super::uncached::Uncached;
 use super::upload::Uploads;
+use crate::error::is_full_disk;
 use crate::steps::Steps;
 use crate::{BlobError, Space};
 
@@ -59,9 +60,17 @@ impl Local {
         let early_syncs = Arc::new(Semaphore::new(EARLY_SYNCS_MAX));
         let uncached = Uncached::new();
         let local = Self { blobs, staging, uploads, store, turns, early_syncs, uncached, steps };
-        let (mut file, _path) = local.create_staged()?;
-        file.write_all(b"can this be written?")?;
+        match local.try_to_write() {
+            // What is kept can be read all the same; that there is no room was told.
+            Err(error) if is_full_disk(&error) => {}
+            tried => tried?,
+        }
         Ok(local)
+    }
+
+    fn try_to_write(&self) -> io::Result<()> {
+        let (mut file, _path) = self.create_staged()?;
+        self.steps.file(|| file.write_all(b"can this be written?"))
     }
 
     pub(super) fn steps(&self) -> &Steps {

@@ -11,6 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor};
 
 use self::embedded::{EmbeddedReader, EmbeddedReaders};
+use super::room::Room;
 use super::schema;
 use super::url::{Address, DatabaseUrl};
 use crate::StoreError;
@@ -74,6 +75,7 @@ pub(super) struct Pools {
     pub(super) dialect: Dialect,
     pub(super) writer: AnyPool,
     readers: Readers,
+    room: Option<Room>,
 }
 
 enum Readers {
@@ -103,6 +105,8 @@ impl Pools {
     fn sqlite(path: &Path) -> Result<Self, StoreError> {
         let path = std::path::absolute(path).map_err(sqlx::Error::Io)?;
         create_private(&path).map_err(sqlx::Error::Io)?;
+        let room = Room::beside(&path);
+        room.give();
         let options = AnyConnectOptions::from_str(&format!("sqlite://{}", percent_encoded(&path)))?
             .disable_statement_logging();
         // The connections are to a file, not to a server: they do not go away by themselves, and
@@ -121,6 +125,7 @@ impl Pools {
             dialect: Dialect::Sqlite,
             writer: writer.connect_lazy_with(options.clone()),
             readers: Readers::Embedded(EmbeddedReaders::new(options)),
+            room: Some(room),
         })
     }
 
@@ -133,6 +138,7 @@ impl Pools {
             readers: Readers::Pool(
                 pool().max_connections(POSTGRES_READERS).connect_lazy_with(options),
             ),
+            room: None,
         })
     }
 
@@ -149,6 +155,9 @@ impl Pools {
         match &self.readers {
             Readers::Embedded(readers) => readers.close().await,
             Readers::Pool(pool) => pool.close().await,
+        }
+        if let Some(room) = &self.room {
+            room.hold();
         }
     }
 }

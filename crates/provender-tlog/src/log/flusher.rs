@@ -53,9 +53,17 @@ impl Flusher {
         Self { shared, edge: None, waiting: Vec::new() }
     }
 
-    /// Writes what was swapped in before the log was opened.
+    /// Writes what was swapped in before the log was opened. On a full disk that is left for when
+    /// there is room, as it is once the log is open: what is published can be read meanwhile.
     pub(crate) async fn recover(&mut self) -> Result<(), LogError> {
-        self.flush().await
+        match self.flush().await {
+            Err(LogError::Storage(error)) if error.is_full() => {
+                tracing::warn!(%error, origin = self.shared.origin, "tiles are written later");
+                self.shared.unflushed.notify_one();
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Writes until nothing more comes.

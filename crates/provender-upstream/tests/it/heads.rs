@@ -80,6 +80,17 @@ async fn only_404_and_410_mean_missing() {
     }
 }
 
+/// That it does not know the method says nothing about how it is.
+#[tokio::test]
+async fn an_upstream_without_heads_is_not_left_alone() {
+    let bench = Bench::new();
+    bench.fake.on("/it", Answer::status(501));
+    for _ in 0..20 {
+        let refused = bench.head("/it").await.expect_err("no head");
+        assert_eq!(refused.class(), Class::Status(501));
+    }
+}
+
 #[tokio::test]
 async fn heads_are_guarded_as_documents_are() {
     let bench = Bench::new();

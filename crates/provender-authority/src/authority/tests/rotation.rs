@@ -28,6 +28,16 @@ fn end(root: &Value, kind: &str, at: usize) -> Option<Timestamp> {
     valid["end"].as_str().map(|text| text.parse().expect("a moment"))
 }
 
+/// The moments from which on each of the newest entries is believed, and the first log.
+fn starts(root: &Value) -> Vec<Timestamp> {
+    let start = |kind: &str| {
+        let entry = root[kind].as_array().and_then(|entries| entries.last()).expect("an entry");
+        let valid = entry.get("validFor").unwrap_or(&entry["publicKey"]["validFor"]);
+        valid["start"].as_str().expect("a start").parse().expect("a moment")
+    };
+    KINDS.iter().map(|(_, kind)| start(kind)).chain([start("tlogs")]).collect()
+}
+
 fn files(folder: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder).expect("readable");
     entries.map(|entry| entry.expect("one").file_name().into_string().expect("UTF-8")).collect()
@@ -188,4 +198,52 @@ async fn the_tuf_root_key_is_replaced() {
     reopened.close().await.expect("closes");
     drop(reopened);
     assert!(setup.open(ORIGIN).await.trust_status().expect("known").has_tuf_root_key);
+}
+
+/// A first start, and a second one by a clock that was set back by so many seconds meanwhile.
+async fn first_start_ahead(setup: &Setup, by_seconds: i64) -> Authority {
+    setup.clock.advance(by_seconds);
+    setup.open(ORIGIN).await.close().await.expect("closes");
+    setup.clock.advance(-by_seconds);
+    setup.open(ORIGIN).await
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_day_ahead_at_the_first_start_does_no_harm() {
+    let setup = setup();
+    let authority = first_start_ahead(&setup, 23 * 3600).await;
+    let starts = starts(&authority.trusted_root());
+    assert!(starts.iter().all(|start| *start <= authority.now()), "{starts:?}");
+    authority.rotate(RotatedService::Tsa, CertifiedBy::RootHere).expect("rotated");
+}
+
+#[tokio::test]
+async fn a_root_that_is_not_valid_yet_certifies_nothing() {
+    let setup = setup();
+    let authority = first_start_ahead(&setup, 365 * 24 * 3600).await;
+    let before = authority.trusted_root();
+    for service in [RotatedService::Ca, RotatedService::Tsa] {
+        let refused = authority.rotate(service, CertifiedBy::RootHere).expect_err("refused");
+        let remedy = format!("provender trust rotate {service} --new-root");
+        assert!(refused.to_string().contains(&remedy), "{refused}");
+    }
+    assert_eq!(authority.trusted_root(), before, "nothing changed");
+    for service in [RotatedService::Ca, RotatedService::Tsa] {
+        authority.rotate(service, CertifiedBy::NewRoot).expect("rotated");
+    }
+    let starts = starts(&authority.trusted_root());
+    assert!(starts.iter().all(|start| *start <= authority.now()), "{starts:?}");
+}
+
+/// A key made by the time that was told would be good for nothing by the time that it is.
+#[tokio::test]
+async fn no_key_is_made_while_the_clock_cannot_be_believed() {
+    let setup = setup();
+    let authority = setup.open(ORIGIN).await;
+    authority.identity(&San::Uri(format!("{ORIGIN}/a"))).await.expect("issued");
+    setup.clock.advance(-3600);
+    for by in [CertifiedBy::RootHere, CertifiedBy::NewRoot] {
+        let refused = authority.rotate(RotatedService::Ca, by).expect_err("refused");
+        assert!(refused.to_string().contains("latest-time.json"), "{refused}");
+    }
 }

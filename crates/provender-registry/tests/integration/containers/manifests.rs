@@ -283,7 +283,8 @@ async fn where_an_upstream_lied_a_claimed_name_says_so() {
     upstream.add("team/app", "latest", &image);
     let layer = digest(&image.layers[0]);
     let path = super::upstream::blob_path("team/app", &layer);
-    upstream.fake.on(&path, provender_testing::Answer::ok("something else"));
+    let lie = vec![0; image.layers[0].len()];
+    upstream.fake.on(&path, provender_testing::Answer::ok(lie));
     let registry = TestRegistry::mirroring_images(&upstream).await;
     let shelf: Shelf = registry.shelf();
     shelf.manifest("team/app", "latest").await.unwrap();

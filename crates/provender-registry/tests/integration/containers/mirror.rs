@@ -199,6 +199,85 @@ async fn what_breaks_off_is_not_kept_and_is_fetched_anew() {
     }
 }
 
+/// Where an answer does not say its length, one that was cut off looks whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_in_another_size_than_promised_is_fetched_anew() {
+    let image = large();
+    let layer = image.layers[0].clone();
+    let longer = [layer.clone(), vec![0]].concat();
+    let bent = [
+        ("cut off", Answer::ok(layer[..300_000].to_vec()).until_close()),
+        ("nothing", Answer::ok("").until_close()),
+        ("an error in its place", Answer::ok("try again")),
+        ("longer", Answer::ok(longer).chunked()),
+    ];
+    for (what, answer) in bent {
+        let upstream = ImageUpstream::start();
+        upstream.add("team/app", "latest", &image);
+        let registry = TestRegistry::mirroring_images(&upstream).await;
+        let shelf = registry.shelf();
+        shelf.manifest("team/app", "latest").await.unwrap();
+        upstream.fake.on(&layer_path(&image), answer);
+        for _ in 0..2 {
+            cut_short(&registry, &image).await;
+        }
+        let told = registry.events_of(EventKind::FetchFailed, 1).await;
+        assert_eq!(told.len(), 1, "{what}");
+        assert!(told[0].event.message.contains("which has 600000"), "{what}: {told:?}");
+        upstream.add("team/app", "latest", &image);
+        shelf.pull("team/app", "latest", &image).await;
+        assert_eq!(of_kind(registry.events().await, EventKind::DigestMismatch).len(), 0, "{what}");
+        registry.assert_sound().await;
+    }
+    // As many bytes that are others are a lie.
+    let upstream = ImageUpstream::start();
+    upstream.add("team/app", "latest", &image);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    registry.shelf().manifest("team/app", "latest").await.unwrap();
+    upstream.fake.on(&layer_path(&image), Answer::ok(vec![0; layer.len()]).until_close());
+    cut_short(&registry, &image).await;
+    registry.events_of(EventKind::DigestMismatch, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_upstream_leaves_room_for_the_others() {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let (slow, other) = (ImageUpstream::start(), ImageUpstream::start());
+    let (large, image) =
+        (Image::of("large", (0..5).map(|byte| vec![byte; 200_000]).collect()), Image::new("a"));
+    slow.add("team/app", "latest", &large);
+    other.add("team/app", "latest", &image);
+    for layer in &large.layers {
+        let slowly = Answer::ok(layer.clone()).dripping(1000, Duration::from_millis(100));
+        slow.fake.on(&blob_path("team/app", &digest(layer)), slowly);
+    }
+    let registry = TestRegistry::tuned(|tuning| {
+        tuning.concurrent_fetches = 4;
+        tuning.fetch_wait = Duration::from_millis(300);
+    });
+    let registry = registry.await;
+    registry.add_images(&slow).await;
+    registry.repository("others", provender_domain::Visibility::Public).await;
+    registry.add_images_as("others", "other", &other.fake.url("/")).await;
+    let (mut streams, mut refusals) = (Vec::new(), 0);
+    for layer in &large.layers {
+        let (shelf, digest) = (registry.shelf(), digest(layer));
+        let asked = tokio::time::timeout(PATIENCE, shelf.stream("team/app", &digest)).await;
+        match asked.expect("nobody waits without end") {
+            Ok(stream) => streams.push(stream.expect("it is on its way")),
+            Err(problem) => {
+                assert_eq!(problem.code, ProblemCode::Busy);
+                assert!(problem.retry_after.is_some());
+                refusals += 1;
+            }
+        }
+    }
+    assert_eq!((streams.len(), refusals), (2, 3));
+    let others = registry.shelf_for("others", registry.operator());
+    let pulled = tokio::time::timeout(PATIENCE, others.pull("team/app", "latest", &image)).await;
+    pulled.expect("the other upstream is not slow");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_who_leaves_does_not_take_the_layer_along() {
     let upstream = ImageUpstream::start();

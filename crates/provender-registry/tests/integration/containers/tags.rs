@@ -160,6 +160,30 @@ async fn a_mirrored_tag_is_asked_for_once_a_minute_by_its_head_alone() {
     assert_eq!(upstream.fake.total(), 0, "freshness survives a restart");
 }
 
+#[tokio::test]
+async fn a_tag_of_an_upstream_that_answers_no_heads_is_asked_for_whole() {
+    for status in [405, 501] {
+        let upstream = ImageUpstream::start();
+        let images = ["one", "two"].map(Image::new);
+        let registry = TestRegistry::mirroring_images(&upstream).await;
+        let by_tag = manifest_path("team/app", "latest");
+        for image in &images {
+            upstream.add("team/app", "latest", image);
+            let answer = manifest_answer(&image.manifest);
+            upstream.fake.on_request(&by_tag, move |request| match request.method() {
+                "HEAD" => Answer::status(status),
+                _ => answer.clone(),
+            });
+            registry.clock.advance(minutes(2));
+            let found = registry.shelf().manifest("team/app", "latest").await.unwrap();
+            assert_eq!(digest(&found.identity), image.digest(), "{status}");
+            assert_eq!(found.stale, None, "{status}");
+        }
+        let failing = of_kind(registry.events().await, EventKind::UpstreamFailing);
+        assert_eq!(failing.len(), 0, "{status}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_many_ask_for_a_tag_its_upstream_is_asked_once() {
     let upstream = ImageUpstream::start();

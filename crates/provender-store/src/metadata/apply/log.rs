@@ -6,8 +6,8 @@ use bytes::Bytes;
 use provender_tlog::{LogState, StorageError};
 use sqlx::AnyConnection;
 
-use crate::StoreError;
 use crate::metadata::statement::Statement;
+use crate::{BlobError, StoreError};
 
 /// One change of a log, with all that is written as the database takes it.
 #[derive(Debug)]
@@ -40,7 +40,11 @@ impl LogWrite {
             Self::Swap(_) => "appending",
             Self::Publish { .. } => "publishing a checkpoint",
         };
-        StorageError::new(what, error)
+        match BlobError::from(error) {
+            BlobError::Full(full) => StorageError::new(what, full),
+            BlobError::Database(error) => StorageError::new(what, error),
+            other => StorageError::new(what, other),
+        }
     }
 
     /// Whether it expects exactly what the other makes.

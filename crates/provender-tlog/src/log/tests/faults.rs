@@ -132,6 +132,36 @@ fn a_server_that_is_killed_between_swap_and_tiles_loses_nothing() {
     });
 }
 
+/// What is published can be read; what is not yet is, as soon as there is room.
+#[test]
+fn a_log_opens_on_a_full_disk() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    };
+    let dying = runtime();
+    dying.block_on(async {
+        let log = open(&store).await;
+        append(&log, 0..300).await;
+        log.close().await.unwrap();
+        store.freeze_objects(true);
+        append(&open(&store).await, 300..700).await;
+    });
+    dying.shutdown_background();
+    runtime().block_on(async {
+        let log = open(&store).await;
+        assert_eq!(log.checkpoint().await.unwrap().size, 300);
+        assert_eq!(log.entry(7).await.unwrap(), entry(7).body);
+        append(&log, 700..710).await;
+        store.freeze_objects(false);
+        while log.checkpoint().await.unwrap().size < 710 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        log.close().await.unwrap();
+        assert_eq!(check(&store).await.entries, 710);
+    });
+}
+
 #[test]
 fn a_server_may_be_killed_after_every_write() {
     for writes in 0..40 {
