@@ -11,6 +11,7 @@ use provender_authority::oidc::{DOCUMENT_LIMIT_BYTES, KeySource, KeySourceError}
 use provender_authority::settings::Settings;
 use provender_authority::trust::PublicOrigin;
 use provender_authority::{Authority, LogStores};
+use provender_domain::Timestamp;
 use provender_store::{LogTiles, Metadata};
 use provender_tlog::{StateStore, StorageError, TileStore};
 use provender_upstream::{Client, Document, PrivateAddresses, Remote};
@@ -77,16 +78,25 @@ impl LogStores for Stores {
 
 /// How often it is looked whether trusted keys' metadata would expire.
 const RENEWAL_INTERVAL: Duration = Duration::from_hours(3);
+/// How often it is looked whether it is time for that by the clock that clients have: a machine that
+/// was asleep has waited for less.
+const CLOCK_INTERVAL: Duration = Duration::from_mins(1);
 
 impl Registry {
     /// Renews what would expire while the server runs: clients refuse expired metadata.
     pub(crate) fn renew_trust_in_background(&self) {
         let weak = Arc::downgrade(&self.inner);
+        let mut renewed_at = self.now();
         self.spawn_watcher(async move {
             loop {
-                tokio::time::sleep(RENEWAL_INTERVAL).await;
+                tokio::time::sleep(CLOCK_INTERVAL).await;
                 let Some(inner) = weak.upgrade() else { return };
-                Registry { inner }.renew_trust().await;
+                let registry = Registry { inner };
+                let now = registry.now();
+                if is_renewal_due(renewed_at, now) {
+                    registry.renew_trust().await;
+                    renewed_at = now;
+                }
             }
         });
     }
@@ -106,6 +116,11 @@ impl Registry {
             Err(error) => tracing::error!(%error, "renewing the trusted keys' metadata died"),
         }
     }
+}
+
+/// Also where the clock was set back: nobody knows how long ago that was then.
+fn is_renewal_due(renewed_at: Timestamp, now: Timestamp) -> bool {
+    now < renewed_at || now >= renewed_at.plus(RENEWAL_INTERVAL)
 }
 
 /// The registry's clock as the authority wants it.
@@ -146,3 +161,23 @@ impl KeySource for Issuers {
 #[derive(Debug, thiserror::Error)]
 #[error("the issuer has no such document")]
 struct NoDocument;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use provender_domain::Timestamp;
+
+    use super::{RENEWAL_INTERVAL, is_renewal_due};
+
+    #[test]
+    fn renewals_follow_the_clock_that_clients_have() {
+        let renewed_at = Timestamp::from_microseconds(1_000_000_000_000);
+        let after = |passed: Duration| is_renewal_due(renewed_at, renewed_at.plus(passed));
+        assert!(!after(Duration::ZERO));
+        assert!(!after(RENEWAL_INTERVAL.saturating_sub(Duration::from_secs(1))));
+        assert!(after(RENEWAL_INTERVAL));
+        assert!(after(Duration::from_hours(8 * 24)), "after a week asleep");
+        assert!(is_renewal_due(renewed_at, Timestamp::from_microseconds(1)), "it was set back");
+    }
+}

@@ -138,8 +138,9 @@ impl Registry {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Err(no_upload()),
             Err(BlobError::Busy) => {
-                let message = "another request is writing to this upload";
-                return Err(Problem::new(ProblemCode::Conflict, message));
+                // It may be one whose client has gone without a word, and ends for that in a while.
+                let message = "another request is writing to this upload; try again in a moment";
+                return Err(Problem::new(ProblemCode::Busy, message).retry_after(RETRY_AFTER));
             }
             Err(error) => return Err(blob_problem(&error)),
         };

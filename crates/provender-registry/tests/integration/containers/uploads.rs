@@ -144,7 +144,7 @@ async fn of_two_who_finish_at_once_one_does() {
         let (one, two) = tokio::join!(finish(), finish());
         assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
         let problem = one.err().or(two.err()).unwrap();
-        let fits = matches!(problem.code, ProblemCode::Conflict | ProblemCode::NotFound);
+        let fits = matches!(problem.code, ProblemCode::Busy | ProblemCode::NotFound);
         assert!(fits, "{problem:?}");
     }
     assert_kept(&shelf).await;
@@ -158,7 +158,7 @@ async fn while_one_writes_nobody_else_does() {
     let session = shelf.begin("team/app").await.unwrap();
     let (_, mut held) = shelf.resume(Method::Patch, "team/app", &session, "", None).await.unwrap();
     let other = shelf.append("team/app", &session, None, b"x").await;
-    assert_eq!(refused(other), ProblemCode::Conflict);
+    assert_eq!(refused(other), ProblemCode::Busy);
     held.write(Bytes::from_static(BYTES)).await.unwrap();
     // Its client hangs up: what was written may be there or not, and is counted right.
     drop(held);
