@@ -1,6 +1,7 @@
 //! How a command ends: a message for people on stderr, a status for scripts.
 
 use std::io::ErrorKind;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -49,7 +50,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
+    // Where nobody can be told, the status says it.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
     ExitCode::from(status(error))
 }
 

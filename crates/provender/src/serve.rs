@@ -76,18 +76,26 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     let announcer = Announcer::new(output);
     let discovery = Discovery::due(&options, &registry, &api).await?;
     let token = first_token(&api).await?;
-    announcer.started(&Start {
+    let is_first = token.is_some();
+    let told = announcer.started(&Start {
         server: &server,
         listen: options.listen,
         data: &data,
         token,
         has_public_url: options.public_url.is_some(),
-    })?;
+    });
+    // Nobody is shown a token twice.
+    if is_first {
+        told?
+    } else {
+        unless_full(told)?
+    }
     let given = given::adopt(&options.upstream, &api).await?;
     if discovery.is_some() {
-        announcer.given(&given)?;
+        unless_full(announcer.given(&given))?;
     } else {
-        announcer.kept(&given, &given::others(&options.upstream, &api).await?)?;
+        let others = given::others(&options.upstream, &api).await?;
+        unless_full(announcer.kept(&given, &others))?;
     }
 
     let origin = server.origin();
@@ -106,6 +114,18 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
     Ok(())
 }
 
+/// What is printed may go to a file on a disk that is full: to serve what is kept takes none of it.
+fn unless_full(told: Result<()>) -> Result<()> {
+    let is_full = |error: &anyhow::Error| {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+    };
+    match told {
+        Err(error) if is_full(&error) => Ok(()),
+        told => told,
+    }
+}
+
 fn start_logging() -> Result<()> {
     let filter = match std::env::var("PROVENDER_LOG") {
         Ok(directives) => EnvFilter::try_new(&directives)
@@ -117,6 +137,9 @@ fn start_logging() -> Result<()> {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(is_terminal)
+        // What cannot be written would be told to where it cannot be written, and whoever logs end
+        // by that: a full disk would take the tasks of the log with it.
+        .log_internal_errors(false)
         .try_init()
         .map_err(|error| anyhow!("cannot start logging: {error}"))
 }

@@ -20,6 +20,21 @@ fn the_first_start_and_the_next() {
     assert_eq!(house.run_remotely(&token, &["repo", "create", "b"]).status, 0);
 }
 
+/// Its log is often a file on the disk that fills up.
+#[test]
+fn a_server_that_can_print_nothing_serves_all_the_same() {
+    let mut house = House::start(&[]);
+    let token = house.first_token().unwrap().to_owned();
+    assert_eq!(house.publish(&token, "demo", "1.0"), 200);
+    assert_eq!(house.stop(), 0);
+    house.serve_unheard();
+    assert_eq!(house.publish(&token, "demo", "2.0"), 200);
+    let (status, page) = house.visit("/main/pypi/simple/demo/", None);
+    assert_eq!((status, page.contains("demo-1.0"), page.contains("demo-2.0")), (200, true, true));
+    house.run(&["log", "verify"]).ok();
+    assert_eq!(house.stop(), 0);
+}
+
 #[test]
 fn the_start_is_told_in_words() {
     let folder = tempfile::tempdir().unwrap();

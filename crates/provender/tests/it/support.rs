@@ -107,6 +107,32 @@ impl House {
         self.serve_by(provender(), &[&["--no-discover"], more].concat());
     }
 
+    /// Starts a server, which must not run yet, that can print nothing: what it prints goes to a full
+    /// disk.
+    pub(crate) fn serve_unheard(&mut self) {
+        assert!(self.server.is_none());
+        let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = place.local_addr().unwrap().to_string();
+        drop(place);
+        let process = provender()
+            .args(["serve", "--no-discover", "--listen", &address, "--data"])
+            .arg(self.data())
+            .env("PROVENDER_LOG", "debug")
+            .stdout(full())
+            .stderr(full())
+            .spawn()
+            .unwrap();
+        let until = std::time::Instant::now() + PATIENCE;
+        while TcpStream::connect(&address).is_err() {
+            assert!(std::time::Instant::now() < until, "it does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let (_, facts) = std::sync::mpsc::channel();
+        let url = format!("http://{address}");
+        self.server = Some(Running { process, url, first_token: None, facts });
+    }
+
     /// Starts a server, which must not run yet, with this environment.
     pub(crate) fn serve_by(&mut self, mut provender: Command, more: &[&str]) {
         assert!(self.server.is_none());
