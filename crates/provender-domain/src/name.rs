@@ -220,6 +220,12 @@ impl Version {
 }
 
 impl Tag {
+    /// By what lists of tags are sorted: letters are alike in either case, and bytes decide where that
+    /// leaves two the same (OCI distribution specification 1.1, "Listing Tags").
+    pub fn order(tag: &str) -> (String, &str) {
+        (tag.to_ascii_lowercase(), tag)
+    }
+
     /// Takes a tag that its ecosystem has already checked; refuses control characters, white space
     /// and path separators.
     pub fn new(checked: &str) -> Result<Self, NameError> {

@@ -423,9 +423,9 @@ impl Registry {
                 resolution
                     .tags
                     .into_iter()
-                    .filter(|tag| after.is_none_or(|after| tag.as_str() > after)),
+                    .filter(|tag| after.is_none_or(|after| is_behind(tag, after))),
             );
-            tags.sort();
+            tags.sort_by(|a, b| Tag::order(a.as_str()).cmp(&Tag::order(b.as_str())));
             tags.dedup();
             (fresh_until, stale) = (resolution.fresh_until, resolution.stale);
         }
@@ -441,6 +441,10 @@ impl Registry {
         let document = authorized.ecosystem.render(&View::Tags(&view), Rendition(0));
         Ok((document, fresh_until, stale))
     }
+}
+
+fn is_behind(tag: &Tag, after: &str) -> bool {
+    Tag::order(tag.as_str()) > Tag::order(after)
 }
 
 /// Most tags in one page.

@@ -44,7 +44,7 @@ impl Metadata {
         one(&mut *self.reader().await?, key, tag).await
     }
 
-    /// The package's tags behind `after`, which need not be one, sorted by bytes.
+    /// The package's tags behind `after`, which need not be one, sorted by [`Tag::order`].
     pub async fn tags(
         &self,
         key: &PackageKey,
@@ -110,11 +110,14 @@ async fn page(
          COALESCE(CAST(checked_at AS TEXT), ''), '/')
          FROM (SELECT tag, file, moved_at, checked_at FROM tags
          WHERE repository = $1 AND ecosystem = $2 AND package = $3
-         AND tag COLLATE \"binary\" > $4 ORDER BY tag COLLATE \"binary\" LIMIT $5) AS page",
+         AND (LOWER(tag COLLATE \"binary\") > $4
+         OR (LOWER(tag COLLATE \"binary\") = $4 AND tag COLLATE \"binary\" > $5))
+         ORDER BY LOWER(tag COLLATE \"binary\"), tag COLLATE \"binary\" LIMIT $6) AS page",
     )
     .bind(repository)
     .bind(ecosystem)
     .bind(package)
+    .bind(after.to_ascii_lowercase())
     .bind(after)
     .bind(i64::from(limit))
     .fetch_one(connection)
@@ -128,8 +131,13 @@ async fn page(
         rows.push(joined_row(tag, &mut fields)?);
     }
     // No database promises in which order it joins them.
-    rows.sort_by(|a, b| a.tag.cmp(&b.tag));
+    rows.sort_by_cached_key(|row| owned_order(&row.tag));
     Ok(rows)
+}
+
+fn owned_order(tag: &Tag) -> (String, String) {
+    let (folded, tag) = Tag::order(tag.as_str());
+    (folded, tag.to_owned())
 }
 
 fn joined_row<'a>(
