@@ -85,11 +85,8 @@ pub(crate) async fn run(options: Options, target: &Target, output: Output) -> Re
         has_public_url: options.public_url.is_some(),
     });
     // Nobody is shown a token twice.
-    if is_first {
-        told?
-    } else {
-        unless_full(told)?
-    }
+    let told = if is_first { told } else { unless_full(told) };
+    told?;
     let given = given::adopt(&options.upstream, &api).await?;
     if discovery.is_some() {
         unless_full(announcer.given(&given))?;
