@@ -48,8 +48,10 @@ async fn a_promise_is_enough() {
 
 #[tokio::test]
 async fn a_part_that_is_not_what_was_promised() {
-    let (text, whole, trust) = signed().await;
+    // The other's first: its certificate is valid when this one is signed, whichever second begins
+    // between.
     let (_, other, _) = signed().await;
+    let (text, whole, trust) = signed().await;
     let verifier = verifier(&trust);
     let check = |change: &dyn Fn(&mut Bundle), expected: &str| {
         let mut bundle = whole.clone();
