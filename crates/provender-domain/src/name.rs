@@ -1,5 +1,6 @@
 //! Names that have been checked once, where they entered.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -220,10 +221,12 @@ impl Version {
 }
 
 impl Tag {
-    /// By what lists of tags are sorted: letters are alike in either case, and bytes decide where that
+    /// The order of lists of tags: letters are alike in either case, and bytes decide where that
     /// leaves two the same (OCI distribution specification 1.1, "Listing Tags").
-    pub fn order(tag: &str) -> (String, &str) {
-        (tag.to_ascii_lowercase(), tag)
+    pub fn compare(one: &str, other: &str) -> Ordering {
+        let (folded, others) = (one.bytes(), other.bytes());
+        let [folded, others] = [folded, others].map(|bytes| bytes.map(|b| b.to_ascii_lowercase()));
+        folded.cmp(others).then_with(|| one.cmp(other))
     }
 
     /// Takes a tag that its ecosystem has already checked; refuses control characters, white space

@@ -21,7 +21,7 @@ pub enum View<'a> {
     AllPackages(&'a AllPackagesView),
 }
 
-/// A part of a package's tags, sorted by [`Tag::order`].
+/// A part of a package's tags, sorted by [`Tag::compare`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct TagsView {
     /// The repository.

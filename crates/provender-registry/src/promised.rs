@@ -5,11 +5,12 @@ use provender_domain::{FileState, Problem, ProblemCode, ReferenceRole};
 use provender_store::{StoreError, VerifyError};
 
 use crate::Registry;
+use crate::error::store_problem;
 use crate::mirror::Errand;
 use crate::read::DOCUMENT_LIMIT_BYTES;
 
-/// Most of what refers to one file that is asked what it promises.
-const REFERRING_LIMIT: usize = 16;
+/// Most of what refers to one file that is asked what it promises, the newest.
+const REFERRING_LIMIT: u32 = 16;
 
 impl Registry {
     /// What to tell of bytes that are not what was wanted, and not as many either: they did not
@@ -23,7 +24,7 @@ impl Registry {
         let VerifyError::Mismatch { size_bytes, .. } = error else { return None };
         let promised = match self.promised_sizes(errand).await {
             Ok(promised) => promised,
-            Err(error) => return Some(crate::error::store_problem(&error)),
+            Err(error) => return Some(store_problem(&error)),
         };
         let expected = promised.first().filter(|_| !promised.contains(size_bytes))?;
         let (upstream, name) = (&errand.upstream.name, &errand.file.name);
@@ -38,17 +39,16 @@ impl Registry {
         let (key, ecosystem) = (errand.query.key(), &errand.query.ecosystem);
         let roles = [ReferenceRole::Required, ReferenceRole::Optional];
         let metadata = &self.inner.metadata;
-        let names = metadata.referring(&key, &errand.file.name, &roles).await?;
-        let names: Vec<_> = names.iter().take(REFERRING_LIMIT).collect();
+        let name = &errand.file.name;
+        let referring = metadata.newest_referring(&key, name, roles, REFERRING_LIMIT).await?;
         let mut promised = Vec::new();
-        for kept in metadata.files_named(&key, &names).await? {
+        for kept in referring {
             if kept.state != FileState::Present {
                 continue;
             }
             let bytes = self.inner.blobs.read(&kept.blob, DOCUMENT_LIMIT_BYTES).await;
             let bytes = bytes.ok().flatten();
-            promised
-                .extend(bytes.and_then(|bytes| ecosystem.promised_size(&bytes, &errand.file.name)));
+            promised.extend(bytes.and_then(|bytes| ecosystem.promised_size(&bytes, name)));
         }
         Ok(promised)
     }

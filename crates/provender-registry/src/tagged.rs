@@ -420,12 +420,11 @@ impl Registry {
                 return Err(no_package(&query));
             }
             tags.extend(
-                resolution
-                    .tags
-                    .into_iter()
-                    .filter(|tag| after.is_none_or(|after| is_behind(tag, after))),
+                resolution.tags.into_iter().filter(|tag| {
+                    after.is_none_or(|after| Tag::compare(tag.as_str(), after).is_gt())
+                }),
             );
-            tags.sort_by(|a, b| Tag::order(a.as_str()).cmp(&Tag::order(b.as_str())));
+            tags.sort_by(|a, b| Tag::compare(a.as_str(), b.as_str()));
             tags.dedup();
             (fresh_until, stale) = (resolution.fresh_until, resolution.stale);
         }
@@ -441,10 +440,6 @@ impl Registry {
         let document = authorized.ecosystem.render(&View::Tags(&view), Rendition(0));
         Ok((document, fresh_until, stale))
     }
-}
-
-fn is_behind(tag: &Tag, after: &str) -> bool {
-    Tag::order(tag.as_str()) > Tag::order(after)
 }
 
 /// Most tags in one page.

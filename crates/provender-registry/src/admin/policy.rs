@@ -88,7 +88,7 @@ impl Registry {
         }
     }
 
-    /// The tags of a package that are kept here, sorted by [`provender_domain::Tag::order`].
+    /// The tags of a package that are kept here, sorted by [`provender_domain::Tag::compare`].
     pub async fn tags(
         &self,
         caller: &Caller,

@@ -7,12 +7,13 @@ use provender_attest::{
     Statement, TimeSource, Verified, summarize,
 };
 use provender_domain::{Origin, Problem};
+use provender_ecosystem::ClientSetup;
 use provender_registry::{FileEvent, FileEvidence, FileNamed, Link};
 use provender_store::AttestationSource;
 
 use super::Visit;
 use super::package::file_entry;
-use super::page::{Step, layout, moment, package_path, repository_path};
+use super::page::{Step, layout, moment, package_path, repository_path, setup_list};
 use super::tags::{details, shortened};
 
 pub(super) async fn page(visit: &Visit<'_>, named: FileNamed<'_>) -> Result<Markup, Problem> {
@@ -174,18 +175,8 @@ fn made_by(link: &Link) -> Markup {
 /// This page is the server's own word.
 fn by_yourself(visit: &Visit<'_>, evidence: &FileEvidence) -> Markup {
     let digest = evidence.report.kept.blob.digest();
-    html! {
-        dl.setup {
-            div {
-                dt { "provender " span.purpose { "verify it yourself" } }
-                dd {
-                    code.command title="One click selects it all" {
-                        "provender why " (digest) " --server " (visit.origin)
-                    }
-                }
-            }
-        }
-    }
+    let command = format!("provender why {digest} --server {}", visit.origin);
+    setup_list(&[ClientSetup { client: "provender", purpose: "verify it yourself", command }])
 }
 
 fn events(events: &[FileEvent]) -> Markup {

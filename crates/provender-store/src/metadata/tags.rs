@@ -44,7 +44,7 @@ impl Metadata {
         one(&mut *self.reader().await?, key, tag).await
     }
 
-    /// The package's tags behind `after`, which need not be one, sorted by [`Tag::order`].
+    /// The package's tags behind `after`, which need not be one, sorted by [`Tag::compare`].
     pub async fn tags(
         &self,
         key: &PackageKey,
@@ -131,13 +131,8 @@ async fn page(
         rows.push(joined_row(tag, &mut fields)?);
     }
     // No database promises in which order it joins them.
-    rows.sort_by_cached_key(|row| owned_order(&row.tag));
+    rows.sort_by(|a, b| Tag::compare(a.tag.as_str(), b.tag.as_str()));
     Ok(rows)
-}
-
-fn owned_order(tag: &Tag) -> (String, String) {
-    let (folded, tag) = Tag::order(tag.as_str());
-    (folded, tag.to_owned())
 }
 
 fn joined_row<'a>(
