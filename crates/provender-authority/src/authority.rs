@@ -256,6 +256,11 @@ impl Authority {
         &self.ct_log
     }
 
+    /// Whether a task of one of the logs died: only a new start helps then.
+    pub fn has_lost_a_log(&self) -> bool {
+        self.log.has_died() || self.ct_log.has_died()
+    }
+
     /// The key that checkpoints of the log of certificates are checked with, for who audits it. It is
     /// not the key of its promises, which is in the trust root.
     pub fn ct_log_verifier(&self) -> &NoteVerifier {

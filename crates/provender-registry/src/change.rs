@@ -97,7 +97,7 @@ impl Registry {
             };
             return Err(Problem::new(code, nothing_to_do(change)));
         }
-        let outcome = self.inner.metadata.commit(writes, events).await;
+        let outcome = self.inner.metadata.commit_from_room(writes, events).await;
         drop(alone);
         self.package_changed(key.ecosystem, &key.package);
         if is_about_another {

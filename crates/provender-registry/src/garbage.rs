@@ -138,7 +138,10 @@ impl Registry {
                 }
             }
             if !marks.is_empty() {
-                metadata.commit(marks, Vec::new()).await.map_err(|error| store_problem(&error))?;
+                metadata
+                    .commit_from_room(marks, Vec::new())
+                    .await
+                    .map_err(|error| store_problem(&error))?;
             }
             is_at_the_end = step.next.is_none();
             after = step.next;
@@ -168,7 +171,7 @@ impl Registry {
         for (key, name) in marked {
             let forget =
                 Write::ForgetFile { key: key.clone(), name: name.clone(), marked_before: before };
-            let forgotten = metadata.commit(vec![forget], Vec::new()).await;
+            let forgotten = metadata.commit_from_room(vec![forget], Vec::new()).await;
             // Also where it failed: it may have been made all the same.
             self.package_changed(key.ecosystem, &key.package);
             match forgotten {
@@ -176,7 +179,7 @@ impl Registry {
                 // Somebody refers to it again.
                 Err(StoreError::InUse | StoreError::Missing { .. }) => {
                     let clear = Write::ClearOrphan { key, file: name };
-                    let cleared = metadata.commit(vec![clear], Vec::new()).await;
+                    let cleared = metadata.commit_from_room(vec![clear], Vec::new()).await;
                     cleared.map_err(|error| store_problem(&error))?;
                 }
                 Err(error) => return Err(store_problem(&error)),

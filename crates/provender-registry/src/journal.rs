@@ -75,7 +75,7 @@ impl Registry {
         writes: Vec<Write>,
         events: Vec<NewEvent>,
     ) -> Result<(), Problem> {
-        let outcome = self.inner.metadata.commit(writes, events).await;
+        let outcome = self.inner.metadata.commit_from_room(writes, events).await;
         // Read back also after a failure: an error may have come after the commit was durable.
         let settings =
             self.inner.metadata.settings().await.map_err(|error| store_problem(&error))?;

@@ -273,6 +273,10 @@ impl Registry {
         registry.sign_in_background();
         registry.maintain_in_background();
         registry.watch_space_in_background(space);
+        // Until here what an earlier process held was free: a server starts on a full disk.
+        if let Err(error) = registry.inner.metadata.hold_room() {
+            tracing::warn!(%error, "no room could be held for what is to go on on a full disk");
+        }
         Ok(registry)
     }
 

@@ -306,7 +306,7 @@ impl Registry {
         let kind = EventKind::UpstreamQuarantined;
         let mut event = self.package_event(kind, &Caller::system(), key, message);
         event.detail.set_text("upstream", upstream.name.as_str());
-        let outcome = self.inner.metadata.commit(closed, vec![event]).await;
+        let outcome = self.inner.metadata.commit_from_room(closed, vec![event]).await;
         self.package_changed(key.ecosystem, &key.package);
         outcome.map(drop).map_err(|error| store_problem(&error))
     }

@@ -44,7 +44,7 @@ impl Registry {
         let expired = self.apply_retention(&caller, None, false).await?;
         let collected = self.collect_garbage(&caller, false).await?;
         let event = self.maintained_event(&caller, &expired, collected);
-        let outcome = self.inner.metadata.commit(Vec::new(), vec![event]).await;
+        let outcome = self.inner.metadata.commit_from_room(Vec::new(), vec![event]).await;
         outcome.map_err(|error| store_problem(&error))?;
         Ok(true)
     }

@@ -202,7 +202,7 @@ impl Registry {
         let mut event = self.package_event(EventKind::TagRemoved, caller, key, message);
         event.file = Some(row.file.clone());
         event.detail.set_text("tag", row.tag.as_str());
-        let outcome = self.inner.metadata.commit(vec![remove], vec![event]).await;
+        let outcome = self.inner.metadata.commit_from_room(vec![remove], vec![event]).await;
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
             Ok(_) => Ok(true),
@@ -316,7 +316,7 @@ impl Registry {
             file: KeptFile { state: FileState::Deleted, ..made },
         }));
         let event = self.expired_event(caller, key, kept);
-        let outcome = self.inner.metadata.commit(writes, vec![event]).await;
+        let outcome = self.inner.metadata.commit_from_room(writes, vec![event]).await;
         self.package_changed(key.ecosystem, &key.package);
         // What signs it counted for the same bytes elsewhere.
         self.inner.index_cache.settings_changed();

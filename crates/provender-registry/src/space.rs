@@ -87,6 +87,7 @@ impl Registry {
         let written = staging.write(Bytes::from(vec![0; SPACE_BYTES])).await;
         written.map_err(|error| blob_problem(&error))?;
         drop(staging.finish().await.map_err(|error| blob_problem(&error))?);
+        self.inner.metadata.hold_room().map_err(|error| Problem::internal(&error))?;
         let now = self.now();
         if told_at.is_some_and(|at| now.since(at) < TELLING_INTERVAL) {
             return Ok(());

@@ -32,7 +32,7 @@ impl Registry {
             actor: authorized.caller.actor().to_string(),
         };
         let event = self.untagged_event(authorized, key, tag, &row.file);
-        let outcome = self.inner.metadata.commit(vec![remove], vec![event]).await;
+        let outcome = self.inner.metadata.commit_from_room(vec![remove], vec![event]).await;
         self.package_changed(key.ecosystem, &key.package);
         match outcome {
             Ok(_) => Ok(vec![row.file]),

@@ -23,7 +23,8 @@ struct Known {
     status: Option<Arc<Status>>,
 }
 
-/// `{"status":"ok"}` with 200, or `{"status":"failing"}` with 503. Where there is no space to store
+/// `{"status":"ok"}` with 200, or `{"status":"failing"}` with 503: the store does not answer, or a
+/// task of a log died and only a restart helps. Where there is no space to store
 /// anything it is `{"status":"storage-full"}`, with 200: what is kept is served.
 pub(crate) async fn health(server: &Server) -> Response<Body> {
     let (status, body) = words(current(server).await.as_deref());
@@ -34,11 +35,13 @@ pub(crate) async fn health(server: &Server) -> Response<Body> {
 
 fn words(status: Option<&Status>) -> (StatusCode, &'static str) {
     match status {
+        None | Some(Status { log_died: true, .. }) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"failing\"}\n")
+        }
         Some(Status { storage_full_since: Some(_), .. }) => {
             (StatusCode::OK, "{\"status\":\"storage-full\"}\n")
         }
         Some(_) => (StatusCode::OK, "{\"status\":\"ok\"}\n"),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"failing\"}\n"),
     }
 }
 
@@ -120,6 +123,7 @@ mod tests {
             events: 1,
             signing_pending: 0,
             storage_full_since: None,
+            log_died: false,
             upstreams: Vec::new(),
         };
         let full = Status { storage_full_since: Some(now), ..well.clone() };
@@ -129,6 +133,7 @@ mod tests {
         };
         check(Some(&well), 200, "ok");
         check(Some(&full), 200, "storage-full");
+        check(Some(&Status { log_died: true, ..full }), 503, "failing");
         check(None, 503, "failing");
     }
 

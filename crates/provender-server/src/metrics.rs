@@ -94,6 +94,8 @@ impl Metrics {
         text.heading("store_up", "gauge", "Whether the store answers.");
         text.value("store_up", "", u8::from(status.is_some()));
         if let Some(status) = status {
+            text.heading("log_up", "gauge", "Whether the transparency logs take entries.");
+            text.value("log_up", "", u8::from(!status.log_died));
             text.registry(status);
         }
         text.0

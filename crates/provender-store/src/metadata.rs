@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use provender_domain::{
     BlobId, EcosystemId, Event, FileName, FileState, KeptFile, NewEvent, RepositoryName, Timestamp,
@@ -71,6 +72,12 @@ pub use write::{Committed, Write};
 const QUEUE_LIMIT: usize = 256;
 /// The same for changes of logs, which may hold megabytes each. A log has eight batches under way.
 const LOG_QUEUE_LIMIT: usize = 16;
+
+/// How long whoever finds the room taken that was held for such waits at first; each further wait
+/// is twice as long.
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
+/// The longest such wait.
+const ROOM_PAUSE_MAX: Duration = Duration::from_millis(320);
 
 /// The metadata of one server. Clones share it.
 #[derive(Clone)]
@@ -156,6 +163,50 @@ impl Metadata {
         let member = Member { writes, events, answer };
         queue.ok_or(StoreError::Closed)?.send(member).await.map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The same, also on a full disk, where [`Self::hold_room`] found room for it while there was some:
+    /// for what closes or takes away, which is wanted most then.
+    ///
+    /// # Errors
+    /// Those of [`Self::commit`].
+    pub async fn commit_from_room(
+        &self,
+        writes: Vec<Write>,
+        events: Vec<NewEvent>,
+    ) -> Result<Committed, StoreError> {
+        let outcome = self.commit(writes.clone(), events.clone()).await;
+        match self.0.pools.room() {
+            Some(room) if matches!(outcome, Err(StoreError::Full(_))) => {
+                let options = self.0.pools.writer.connect_options();
+                let committing = async {
+                    let mut pause = ROOM_PAUSE;
+                    loop {
+                        // What the log holds that is in the database by then, is free too.
+                        let _ = at_rest::bring_in(&options).await;
+                        let outcome = self.commit(writes.clone(), events.clone()).await;
+                        if !matches!(outcome, Err(StoreError::Full(_))) || pause > ROOM_PAUSE_MAX {
+                            return outcome;
+                        }
+                        // Somebody else was about to use it, and gives it back.
+                        tokio::time::sleep(pause).await;
+                        pause *= 2;
+                    }
+                };
+                room.lend(committing).await
+            }
+            _ => outcome,
+        }
+    }
+
+    /// Holds some room on the disk of the embedded database, at most 8 MiB, until it is closed and
+    /// beyond; before the first call, what an earlier process held is free. To be called again where
+    /// there is room again.
+    ///
+    /// # Errors
+    /// Where there is not so much.
+    pub fn hold_room(&self) -> std::io::Result<()> {
+        self.0.pools.hold_room()
     }
 
     /// Everything small, as of one moment.

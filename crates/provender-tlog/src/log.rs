@@ -1,10 +1,10 @@
 //! The log itself: one that appends, publishes, proves, and is searched.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::audit::{self, Audit};
@@ -237,7 +237,7 @@ impl Log {
             tokio::spawn(flusher.run(batches, grown)),
             tokio::spawn(indexer(Arc::clone(&shared), sizes)),
         ];
-        *shared.tasks.lock().await = tasks;
+        *shared.tasks() = tasks;
         Ok(Self { shared, queue })
     }
 
@@ -389,13 +389,20 @@ impl Log {
         Ok(audit::audit(tiles, &self.shared.origin, key, &published.checkpoint).await?)
     }
 
+    /// Whether a task of the log died: until it is opened anew, nothing is appended any more, or not
+    /// published.
+    pub fn has_died(&self) -> bool {
+        // They end when the log is closed, and then they were taken out.
+        self.shared.tasks().iter().any(JoinHandle::is_finished)
+    }
+
     /// Takes nothing more, appends what waits, writes and publishes the tiles, and ends.
     ///
     /// # Errors
     /// Where a task of the log died. What was acknowledged is durable even then.
     pub async fn close(&self) -> Result<(), LogError> {
+        let tasks = std::mem::take(&mut *self.shared.tasks());
         self.shared.closing.notify_one();
-        let tasks = std::mem::take(&mut *self.shared.tasks.lock().await);
         for task in tasks {
             task.await.map_err(LogError::Died)?;
         }
@@ -404,6 +411,10 @@ impl Log {
 }
 
 impl Shared {
+    fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().expect("nothing panics while it holds this lock")
+    }
+
     /// Returns once the log is to be closed.
     async fn closing(&self) {
         self.closing.notified().await;

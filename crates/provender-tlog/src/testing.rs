@@ -126,6 +126,15 @@ impl MemoryStore {
         self.inner().objects.insert(path.to_owned(), bytes);
     }
 
+    /// After this, each use of the store panics.
+    ///
+    /// # Panics
+    /// Always.
+    pub fn panic_while_it_is_held(&self) {
+        let _held = self.inner();
+        panic!("as it was asked to");
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nobody panics while it is held")
     }

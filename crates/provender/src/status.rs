@@ -36,6 +36,11 @@ fn describe(status: &Status, runs: bool) -> String {
     lines.extend(
         full.map(|since| format!("storage       is full since {}; make room", moment(since))),
     );
+    if status.log_died {
+        lines.push(
+            "log           is dead, so nothing can be published; restart the server".to_owned(),
+        );
+    }
     let upstreams = status.upstreams.iter();
     lines
         .extend(upstreams.map(|it| format!("upstream      {} is {}", it.origin, state(&it.state))));

@@ -205,6 +205,16 @@ fn uploading() {
     check(Method::Patch, session, Some("1"), "BLOB_UPLOAD_INVALID");
     check(Method::Patch, session, Some(""), "BLOB_UPLOAD_INVALID");
     check(Method::Patch, session, Some("0-99999999999999999999"), "BLOB_UPLOAD_INVALID");
+    let of_length = |range, length| {
+        let session = session.replace("SESSION", &"0123456789abcdef".repeat(2));
+        let fields = [("content-range", range), ("content-length", length)];
+        shown(Method::Patch, &session, &fields)
+    };
+    assert_eq!(of_length("10-19", "10"), "append app Some(10)");
+    assert_eq!(of_length("10-19", "9"), "SIZE_INVALID");
+    assert_eq!(of_length("10-19", "11"), "SIZE_INVALID");
+    assert_eq!(of_length("10-18446744073709551615", "11"), "SIZE_INVALID");
+    assert_eq!(of_length("10-19", "0"), "append app Some(10)");
     let finish = "/app/blobs/uploads/SESSION?digest=DIGEST";
     check(Method::Put, finish, None, "finish app None blob@sha256:A");
     check(Method::Put, finish, Some("5-9"), "finish app Some(5) blob@sha256:A");

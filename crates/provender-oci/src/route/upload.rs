@@ -4,7 +4,9 @@ use provender_domain::{PackageName, Problem};
 use provender_ecosystem::{Method, MountSource, Operation, RequestHead, SessionId, UploadStep};
 
 use super::{file_of_query, only};
-use crate::problem::{BLOB_UPLOAD_INVALID, BLOB_UPLOAD_UNKNOWN, DIGEST_INVALID, invalid};
+use crate::problem::{
+    BLOB_UPLOAD_INVALID, BLOB_UPLOAD_UNKNOWN, DIGEST_INVALID, SIZE_INVALID, invalid,
+};
 use crate::{name, query};
 
 /// `POST <image>/blobs/uploads/`.
@@ -69,7 +71,17 @@ fn offset_bytes(request: &RequestHead<'_>) -> Result<Option<u64>, Problem> {
     let range = range.strip_prefix("bytes ").unwrap_or(range).split('/').next().unwrap_or(range);
     let ends = range.split_once('-').map(|(first, last)| (number(first), number(last)));
     match ends {
-        Some((Some(first), Some(last))) if first <= last => Ok(Some(first)),
+        Some((Some(first), Some(last))) if first <= last => {
+            let length = request.headers.field("content-length").and_then(number);
+            // Some finish without bytes, and name the last chunk once more.
+            let is_other = |length| length != 0 && length != (last - first).saturating_add(1);
+            if length.is_some_and(is_other) {
+                let message =
+                    format!("the chunk is not as long as its Content-Range, {range}, says");
+                return Err(invalid(SIZE_INVALID, message));
+            }
+            Ok(Some(first))
+        }
         // What an empty chunk at the beginning comes with from some clients.
         Some((Some(0), None)) if range == "0--1" => Ok(Some(0)),
         _ => Err(invalid(BLOB_UPLOAD_INVALID, "Content-Range is written as <first>-<last>")),

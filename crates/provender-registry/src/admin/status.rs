@@ -29,6 +29,8 @@ pub struct Status {
     pub signing_pending: u64,
     /// Since when there has been no space to store anything; `None` while there is.
     pub storage_full_since: Option<Timestamp>,
+    /// Whether a task of a transparency log died, so that nothing can be published until a restart.
+    pub log_died: bool,
     /// The origins of upstreams that were asked since the start.
     pub upstreams: Vec<UpstreamHealth>,
 }
@@ -73,6 +75,7 @@ impl Registry {
             events,
             signing_pending,
             storage_full_since: self.inner.fullness.since(),
+            log_died: self.authority().has_lost_a_log(),
             upstreams: upstreams.collect(),
         })
     }

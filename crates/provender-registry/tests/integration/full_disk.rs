@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use provender_domain::{EventKind, ProblemCode, Severity};
+use provender_domain::{EventKind, ProblemCode, Scope, Severity};
+use provender_ecosystem::Change;
+use provender_registry::NewToken;
 use provender_testing::python::PythonUpstream;
 use tempfile::TempDir;
 
@@ -72,8 +74,6 @@ async fn a_full_disk_says_so_and_serves_on() {
     let full = ProblemCode::StorageFull;
     assert_eq!(refused(client.publish(&ours).await), full);
     assert_eq!(refused(client.file("theirs", &theirs.file_name).await), full);
-    let owned = registry.registry.own(&registry.operator(), "main", "pypi", "acme").await;
-    assert_eq!(refused(owned), full);
     // What is kept is served, what can be read upstream is read, old or new.
     client.install(&kept).await;
     registry.clock.advance(minutes(11));
@@ -138,5 +138,47 @@ async fn a_server_starts_on_a_full_disk_and_serves_what_is_kept() {
     disk.make_room();
     registry.events_of(EventKind::StorageFull, 1).await;
     registry.main().publish(&later).await.unwrap();
+    registry.assert_sound().await;
+}
+
+/// What closes, takes away or makes room goes on, of which there is most need then.
+#[tokio::test]
+async fn on_a_full_disk_files_are_closed_and_taken_away() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let (ours, bad, later) = (wheel("ours", "1.0"), wheel("bad", "1.0"), wheel("later", "1.0"));
+    let registry = TestRegistry::at(disk.path()).await;
+    let client = registry.main();
+    client.publish(&ours).await.unwrap();
+    client.publish(&bad).await.unwrap();
+    let operator = registry.operator();
+    let lost = NewToken {
+        name: "lost".to_owned(),
+        repository: None,
+        scope: Scope::Publish,
+        pattern: None,
+        lifetime: None,
+    };
+    let lost = registry.registry.create_token(&operator, lost).await.unwrap();
+    disk.fill();
+    let full = ProblemCode::StorageFull;
+    assert_eq!(refused(client.publish(&later).await), full);
+    // However often, and whoever takes what that leaves free.
+    for change in 0..40 {
+        let reason = Some(format!("reason {change}"));
+        client.change("ours", "1.0", Change::Yank { reason }).await.unwrap();
+        disk.fill();
+    }
+    client.change("bad", "1.0", Change::Quarantine { reason: None }).await.unwrap();
+    registry.registry.revoke_token(&operator, &lost.token.id.0).await.unwrap();
+    client.delete("ours", "1.0").await;
+    registry.registry.collect_garbage(&operator, false).await.unwrap();
+    // No restart takes any of it back.
+    drop(client);
+    let registry = registry.reopened_after(|| disk.fill()).await;
+    let client = registry.main();
+    assert!(client.file("bad", &bad.file_name).await.is_err());
+    assert!(client.file("ours", &ours.file_name).await.is_err());
+    disk.make_room();
+    client.publish(&later).await.unwrap();
     registry.assert_sound().await;
 }

@@ -63,7 +63,7 @@ pub(super) async fn remove(
         return Ok(false);
     }
     let remove = Write::RemoveBytes { blob: *id, before };
-    match metadata.commit(vec![remove], Vec::new()).await {
+    match metadata.commit_from_room(vec![remove], Vec::new()).await {
         Ok(_) => Ok(true),
         Err(StoreError::Missing { .. }) => Ok(false),
         Err(error) => Err(error.into()),

@@ -57,7 +57,8 @@ fn look(log: &Path) -> Option<Looked> {
     Some(Looked { bytes: facts.len(), written_at: facts.modified().ok()? })
 }
 
-async fn bring_in(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
+/// Does so now.
+pub(super) async fn bring_in(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = AnyConnection::connect_with(options).await?;
     for step in BRING_IN {
         connection.execute(step).await?;

@@ -156,9 +156,18 @@ impl Pools {
             Readers::Embedded(readers) => readers.close().await,
             Readers::Pool(pool) => pool.close().await,
         }
-        if let Some(room) = &self.room {
-            room.hold();
-        }
+        // Nothing else depends on it.
+        let _ = self.hold_room();
+    }
+
+    /// Holds the room that there is for what has to go on on a full disk; the embedded database alone
+    /// has such.
+    pub(super) fn hold_room(&self) -> io::Result<()> {
+        self.room.as_ref().map_or(Ok(()), Room::hold)
+    }
+
+    pub(super) fn room(&self) -> Option<&Room> {
+        self.room.as_ref()
     }
 }
 

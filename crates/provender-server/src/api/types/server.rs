@@ -45,6 +45,9 @@ pub struct Status {
     #[serde(default)]
     #[schemars(schema_with = "schema::moment_if_any")]
     pub storage_full_since: Option<Timestamp>,
+    /// Whether a task of a transparency log died, so that nothing can be published until a restart.
+    #[serde(default)]
+    pub log_died: bool,
     /// The upstreams that were asked since the start.
     pub upstreams: Vec<UpstreamHealth>,
 }
@@ -74,6 +77,7 @@ impl From<provender_registry::Status> for Status {
             events: status.events,
             signing_pending: status.signing_pending,
             storage_full_since: status.storage_full_since,
+            log_died: status.log_died,
             upstreams: upstreams.collect(),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{ORIGIN, append, check, check_proof, entry, open, options};
 use crate::testing::{Fault, MemoryStore};
-use crate::{AppendError, Entry, Log, StateStore};
+use crate::{AppendError, Entry, Log, LogError, StateStore};
 
 /// Appends some rounds of entries with one failing write, until each is acknowledged.
 async fn with_fault(after: u64, fault: Fault) -> bool {
@@ -220,4 +220,21 @@ async fn a_lost_or_stale_tile_stops_the_log_instead_of_forking_it() {
         log.close().await.unwrap();
         assert_eq!(check(&store).await.entries, 301);
     }
+}
+
+#[tokio::test]
+async fn a_log_whose_task_died_says_so() {
+    let store = Arc::new(MemoryStore::new());
+    let log = open(&store).await;
+    append(&log, 0..10).await;
+    assert!(!log.has_died());
+    // The store cannot be used any more by whoever comes next, and they die of it.
+    let poison = std::thread::spawn({
+        let store = Arc::clone(&store);
+        move || store.panic_while_it_is_held()
+    });
+    assert!(poison.join().is_err());
+    assert!(matches!(log.append(entry(10)).await, Err(AppendError::Closed)));
+    assert!(log.has_died());
+    assert!(matches!(log.close().await, Err(LogError::Died(_))));
 }
