@@ -207,10 +207,11 @@ impl Registry {
     pub async fn open(options: Options) -> Result<Self, RegistryError> {
         let Options { data, database, origin, ecosystems, tuning, clock } = options;
         let lock = options::lock_data_directory(&data)?;
-        let origin = options::origin(&data, origin)?;
         let database =
             database.unwrap_or_else(|| DatabaseUrl::sqlite(data.join("metadata.sqlite")));
         let metadata = Metadata::open(&database).await?;
+        // Behind what left some room for it.
+        let origin = options::origin(&data, origin)?;
         let space = metadata.space().watch();
         let blobs = Blobs::open(&data, metadata.clone()).await?;
         let now = clock.now();

@@ -129,9 +129,9 @@ impl Metadata {
         };
         let writer = on_a_thread(writer.run(waiting_commits, waiting_log))?;
         let mut beside = JoinSet::new();
-        if let Address::Sqlite(path) = &url.0 {
+        if let (Address::Sqlite(path), Some(room)) = (&url.0, pools.room()) {
             let options = AnyConnectOptions::clone(&pools.writer.connect_options());
-            beside.spawn(at_rest::bring_in_what_rests(path.clone(), options));
+            beside.spawn(at_rest::bring_in_what_rests(path.clone(), options, room.clone()));
         }
         Ok(Self(Arc::new(Shared {
             pools,

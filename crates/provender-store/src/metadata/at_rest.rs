@@ -1,5 +1,5 @@
 //! What `SQLite` has written to its log, brought into the database when nothing is written for a
-//! moment, and the log's room given back.
+//! moment, and the log's room given back: a part of it to what is held for a full disk.
 //!
 //! While there is traffic the writer does that, seldom, and overwrites the log from its beginning,
 //! which is faster than to let it grow. So the log keeps tens of megabytes, which hold nothing that
@@ -7,10 +7,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, Connection as _, Executor as _};
+
+use super::room::Room;
 
 /// How often is looked whether anything was written, and how long nothing must have been.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -32,7 +35,11 @@ struct Looked {
 }
 
 /// Does so until it is dropped. `database` is the file, `options` connect to it.
-pub(super) async fn bring_in_what_rests(database: PathBuf, options: AnyConnectOptions) {
+pub(super) async fn bring_in_what_rests(
+    database: PathBuf,
+    options: AnyConnectOptions,
+    room: Arc<Room>,
+) {
     let log = log_of(database);
     let mut before = None;
     loop {
@@ -41,6 +48,7 @@ pub(super) async fn bring_in_what_rests(database: PathBuf, options: AnyConnectOp
         if now.is_some() && now == before {
             // It costs some room where it fails, and nothing else.
             let _ = bring_in(&options).await;
+            let _ = room.hold();
         }
         before = now;
     }

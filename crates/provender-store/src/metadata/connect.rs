@@ -4,6 +4,7 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -75,7 +76,7 @@ pub(super) struct Pools {
     pub(super) dialect: Dialect,
     pub(super) writer: AnyPool,
     readers: Readers,
-    room: Option<Room>,
+    room: Option<Arc<Room>>,
 }
 
 enum Readers {
@@ -105,7 +106,7 @@ impl Pools {
     fn sqlite(path: &Path) -> Result<Self, StoreError> {
         let path = std::path::absolute(path).map_err(sqlx::Error::Io)?;
         create_private(&path).map_err(sqlx::Error::Io)?;
-        let room = Room::beside(&path);
+        let room = Arc::new(Room::beside(&path));
         room.give();
         let options = AnyConnectOptions::from_str(&format!("sqlite://{}", percent_encoded(&path)))?
             .disable_statement_logging();
@@ -163,10 +164,10 @@ impl Pools {
     /// Holds the room that there is for what has to go on on a full disk; the embedded database alone
     /// has such.
     pub(super) fn hold_room(&self) -> io::Result<()> {
-        self.room.as_ref().map_or(Ok(()), Room::hold)
+        self.room.as_ref().map_or(Ok(()), |room| room.hold())
     }
 
-    pub(super) fn room(&self) -> Option<&Room> {
+    pub(super) fn room(&self) -> Option<&Arc<Room>> {
         self.room.as_ref()
     }
 }

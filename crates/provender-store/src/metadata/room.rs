@@ -49,16 +49,23 @@ impl Room {
         done
     }
 
-    /// Takes as much of it as there should be, if it is not held already.
+    /// Takes as much of it as there should be, if it is neither held already nor lent.
     ///
     /// # Errors
     /// Where there is not so much: what there is is held.
     pub(super) fn hold(&self) -> io::Result<()> {
-        self.hold_at_least(ROOM_MIN_BYTES)
+        match self.lent.try_lock() {
+            Ok(_not_lent) => self.hold_at_least(ROOM_MIN_BYTES),
+            Err(_) => Ok(()),
+        }
     }
 
     fn hold_at_least(&self, bytes: u64) -> io::Result<()> {
-        let mut file = File::options().create(true).append(true).open(&self.path)?;
+        let mut options = File::options();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&self.path)?;
         let held = file.metadata()?.len();
         let free = rustix::fs::fstatvfs(&file)?;
         let part = (free.f_bavail * free.f_frsize).saturating_add(held) / ROOM_PART;
@@ -92,7 +99,11 @@ mod tests {
         assert!((ROOM_MIN_BYTES..=ROOM_MAX_BYTES).contains(&held), "{held}");
         room.hold().unwrap();
         assert_eq!(bytes(), Some(held));
-        assert_eq!(room.lend(async { bytes() }).await, None);
+        let meanwhile = async {
+            room.hold().unwrap();
+            bytes()
+        };
+        assert_eq!(room.lend(meanwhile).await, None);
         assert_eq!(bytes(), Some(held));
     }
 }
