@@ -158,6 +158,7 @@ struct Inner {
     remotes: Remotes,
     statements: Statements,
     signing: Signing,
+    same_file_turns: publish::SameFileTurns,
     /// Where the logs' tiles and states are; kept to make them fail in tests.
     #[cfg(feature = "faults")]
     log_stores: Arc<authority::Stores>,
@@ -234,6 +235,7 @@ impl Registry {
             authority::open(data, &origin, log_stores.clone(), client, clock.clone()).await;
         let inner = Inner {
             signing: Signing::new(Arc::new(opening?)),
+            same_file_turns: publish::SameFileTurns::new(),
             #[cfg(feature = "faults")]
             log_stores,
             state: RwLock::new(Arc::new(State::new(settings))),

@@ -1,5 +1,7 @@
 //! In from people: publications.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use provender_attest::PREDICATE_RELEASE;
 use provender_domain::{
     Attributes, BlobId, Companion, EventKind, File, FileName, FileState, KeptFile, NewEvent,
@@ -14,6 +16,7 @@ use provender_store::{
     Unverified, Verified, VerifyError, Write,
 };
 use serde::Serialize;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Registry;
 use crate::access::Authorized;
@@ -42,6 +45,30 @@ pub struct Published {
     pub subject: Option<FileName>,
     /// Whether the same bytes had been published under this name before.
     pub already_there: bool,
+}
+
+/// How many who publish different files may be under way at once, at most.
+const TURNS: usize = 256;
+
+/// Whoever publishes what others publish at this moment waits for them, and finds it here then: it
+/// is signed and told of once. For files whose name is their digest; of others a second one is refused
+/// by its name.
+pub(crate) struct SameFileTurns {
+    turns: Vec<Mutex<()>>,
+    hashing: RandomState,
+}
+
+impl SameFileTurns {
+    pub(crate) fn new() -> Self {
+        let turns = std::iter::repeat_with(Mutex::default).take(TURNS).collect();
+        Self { turns, hashing: RandomState::new() }
+    }
+
+    async fn take(&self, key: &PackageKey, file: &FileName) -> MutexGuard<'_, ()> {
+        let hash = self.hashing.hash_one((key, file));
+        let place = hash % self.turns.len() as u64;
+        self.turns[usize::try_from(place).expect("one of a few")].lock().await
+    }
 }
 
 impl Registry {
@@ -107,6 +134,10 @@ impl Registry {
             return Err(self.denied(&operation.caller, &key.repository, Scope::Publish));
         }
         let (file, tag) = (&publication.file, publication.tag.as_ref());
+        let _turn = match operation.ecosystem.digest_of_file(file) {
+            Some(_) => Some(self.inner.same_file_turns.take(&key, file).await),
+            None => None,
+        };
         let standing = self.inner.metadata.standing(&key, file, tag);
         let (standing, blob) = tokio::join!(standing, blob.verify(&publication.digests));
         let standing = standing.map_err(|error| store_problem(&error))?;

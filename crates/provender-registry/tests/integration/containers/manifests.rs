@@ -142,6 +142,29 @@ async fn the_same_again_is_no_second_publication() {
     assert_eq!(shelf.referrers("team/app", &image.digest()).await.unwrap().len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_push_the_same_at_once_publish_it_once() {
+    let registry = TestRegistry::open().await;
+    let (shelf, image) = (registry.shelf(), Image::new("a"));
+    for blob in image.blobs() {
+        shelf.upload("team/app", blob).await.unwrap();
+    }
+    let mut pushing = tokio::task::JoinSet::new();
+    for writer in 0..6 {
+        let (shelf, manifest) = (registry.shelf(), image.manifest.clone());
+        pushing.spawn(async move {
+            shelf.put("team/app", &format!("v{}", writer % 3), &manifest).await
+        });
+    }
+    let published = pushing.join_all().await.into_iter().map(Result::unwrap);
+    assert_eq!(published.filter(|published| !published.already_there).count(), 1);
+    assert_eq!(log_size(&registry).await, 1);
+    assert_eq!(of_kind(registry.events().await, EventKind::Published).len(), 1);
+    assert_eq!(shelf.tags("team/app").await.unwrap(), ["v0", "v1", "v2"]);
+    assert_eq!(shelf.referrers("team/app", &image.digest()).await.unwrap().len(), 1);
+    registry.assert_sound().await;
+}
+
 #[tokio::test]
 async fn a_subject_need_not_be_here_and_may_go() {
     let registry = TestRegistry::open().await;
