@@ -6,6 +6,7 @@ mod api;
 mod artifact;
 mod attest;
 mod cli;
+mod connect;
 mod data;
 mod discovery;
 mod ecosystems;

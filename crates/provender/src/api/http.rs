@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -13,15 +13,13 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use provender_server::api::{BASE_PATH, types};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use url::Url;
 
 use super::Refusal;
+use crate::connect::{CONNECT_TIMEOUT, Stream, connect};
 use crate::exit::Failure;
 
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take; the longest is a long poll for events, or a large collection.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(30);
 /// Largest answer that is read, in bytes.
@@ -35,7 +33,17 @@ pub(crate) struct Client(Peer);
 
 enum Peer {
     Control(PathBuf),
-    Remote { address: String, host: String, token: Option<String> },
+    Remote(Remote),
+}
+
+struct Remote {
+    is_tls: bool,
+    /// As URLs write it.
+    host: String,
+    port: u16,
+    /// Host, and port where it is not the scheme's own.
+    authority: HeaderValue,
+    token: Option<String>,
 }
 
 impl Client {
@@ -53,33 +61,33 @@ impl Client {
     pub(super) fn remote(server: &str, token: Option<String>) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure::Usage(format!("--server {server}: {why}"));
         let url = Url::parse(server).map_err(|error| wrong(&error.to_string()))?;
-        match url.scheme() {
-            "http" => {}
-            "https" => {
-                return Err(wrong(
-                    "this command does not speak https yet; run it on the server's own machine \
-                     with --data, or through a tunnel to the server's plain port",
-                ));
-            }
-            _ => return Err(wrong("a server's URL begins with http://")),
-        }
+        let is_tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            _ => return Err(wrong("a server's URL begins with http:// or https://")),
+        };
         if !matches!(url.path(), "" | "/") || url.query().is_some() {
             return Err(wrong("only scheme, host and port are wanted"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong("a token is taken from PROVENDER_TOKEN, not from the URL"));
         }
-        let host = url.host_str().ok_or_else(|| wrong("it names no host"))?;
+        let host = url.host_str().ok_or_else(|| wrong("it names no host"))?.to_owned();
         let port = url.port_or_known_default().unwrap_or(80);
-        let address = format!("{host}:{port}");
-        Ok(Self(Peer::Remote { host: address.clone(), address, token }))
+        let authority = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        let authority =
+            HeaderValue::try_from(authority).map_err(|_| wrong("its host is no name"))?;
+        Ok(Self(Peer::Remote(Remote { is_tls, host, port, authority, token })))
     }
 
     /// Where it is reached over the network, as a URL; nothing for a control socket.
     pub(super) fn address(&self) -> Option<String> {
         match &self.0 {
             Peer::Control(_) => None,
-            Peer::Remote { address, .. } => Some(format!("http://{address}")),
+            Peer::Remote(Remote { is_tls, host, port, .. }) => {
+                let scheme = if *is_tls { "https" } else { "http" };
+                Some(format!("{scheme}://{host}:{port}"))
+            }
         }
     }
 
@@ -98,9 +106,9 @@ impl Client {
                 let stream = within(CONNECT_TIMEOUT, UnixStream::connect(socket), &whom).await?;
                 (exchange(stream, request, &whom).await?, whom)
             }
-            Peer::Remote { address, .. } => {
-                let whom = format!("the server at {address}");
-                let stream = within(CONNECT_TIMEOUT, TcpStream::connect(address), &whom).await?;
+            Peer::Remote(Remote { is_tls, host, port, .. }) => {
+                let whom = format!("the server at {host}:{port}");
+                let stream = connect(host, *port, *is_tls).await?;
                 (exchange(stream, request, &whom).await?, whom)
             }
         };
@@ -125,10 +133,10 @@ impl Client {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let (host, token) = match &self.0 {
-            Peer::Control(_) => ("localhost", None),
-            Peer::Remote { host, token, .. } => (host.as_str(), token.as_deref()),
+            Peer::Control(_) => (HeaderValue::from_static("localhost"), None),
+            Peer::Remote(remote) => (remote.authority.clone(), remote.token.as_deref()),
         };
-        headers.insert(HOST, HeaderValue::from_str(host)?);
+        headers.insert(HOST, host);
         if let Some(token) = token {
             let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
                 .map_err(|_| Failure::Usage("PROVENDER_TOKEN is no token".to_owned()))?;
@@ -166,14 +174,11 @@ async fn within<T>(
     }
 }
 
-async fn exchange<S>(
-    stream: S,
+async fn exchange(
+    stream: impl Stream,
     request: Request<Full<Bytes>>,
     whom: &str,
-) -> Result<Response<Incoming>, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+) -> Result<Response<Incoming>, Failure> {
     let broken = |error: hyper::Error| {
         let message = format!("the connection to {whom} broke before it answered: {error}");
         Failure::Unreachable(message)
@@ -188,6 +193,7 @@ where
 
 async fn read(response: Response<Incoming>, whom: &str) -> Result<Bytes> {
     let status = response.status();
+    let elsewhere = response.headers().get(LOCATION).and_then(origin_of);
     let body = match Limited::new(response.into_body(), ANSWER_LIMIT_BYTES).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) => {
@@ -198,10 +204,21 @@ async fn read(response: Response<Incoming>, whom: &str) -> Result<Bytes> {
     if status.is_success() {
         return Ok(body);
     }
+    if let (true, Some(place)) = (status.is_redirection(), elsewhere) {
+        let message =
+            format!("{whom} answered {status}, and sends to another: use --server {place}");
+        return Err(Failure::Usage(message).into());
+    }
     match serde_json::from_slice::<types::Problem>(&body) {
         Ok(problem) => Err(Refusal { code: problem.code, message: problem.detail }.into()),
         Err(_) => bail!("{whom} answered {status}, and not as a Provender does"),
     }
+}
+
+/// The server that a redirect leads to; where it names none, nothing.
+fn origin_of(location: &HeaderValue) -> Option<String> {
+    let url = Url::parse(location.to_str().ok()?).ok()?;
+    url.has_host().then(|| url.origin().ascii_serialization())
 }
 
 #[cfg(test)]
@@ -235,8 +252,10 @@ mod tests {
         };
         check("http://127.0.0.1:8080", None);
         check("http://localhost/", None);
-        check("https://packages.example", Some("does not speak https yet"));
-        check("ftp://packages.example", Some("begins with http://"));
+        check("https://packages.example", None);
+        check("https://[::1]:8443/", None);
+        check("ftp://packages.example", Some("begins with http:// or https://"));
+        check("https://packages.example/main", Some("only scheme, host and port"));
         check("packages.example", Some("relative URL"));
         check("http://packages.example/main", Some("only scheme, host and port"));
         check("http://u:p@packages.example/", Some("PROVENDER_TOKEN"));

@@ -1,6 +1,5 @@
 //! One request and its answer, with or without TLS.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -11,17 +10,10 @@ use http::{HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use rustls_platform_verifier::BuilderVerifierExt as _;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
+use crate::connect::{Stream, connect};
 use crate::exit::Failure;
 
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Largest answer that is read, in bytes: a tile of entries of the largest size.
@@ -45,42 +37,15 @@ pub(super) async fn send(mut request: Request<Full<Bytes>>) -> Result<Answer> {
     let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
 
-    let address = format!("{host}:{port}");
-    let unreachable =
-        |why: String| Failure::Unreachable(format!("cannot reach the server at {address}: {why}"));
-    // An IPv6 address stands in brackets in a URL, and without them everywhere else.
-    let name = host.trim_start_matches('[').trim_end_matches(']');
-    let connecting = TcpStream::connect((name, port));
-    let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
-        .await
-        .map_err(|_| unreachable("it does not answer".to_owned()))?
-        .map_err(|error| unreachable(error.to_string()))?;
-    if !is_tls {
-        return exchange(stream, request, &address).await;
-    }
-    let server_name = ServerName::try_from(name.to_owned()).context("the URL's host is no name")?;
-    let connecting = TlsConnector::from(client_config()?).connect(server_name, stream);
-    let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
-        .await
-        .map_err(|_| unreachable("it does not answer".to_owned()))?
-        .map_err(|error| unreachable(error.to_string()))?;
-    exchange(stream, request, &address).await
+    let stream = connect(&host, port, is_tls).await?;
+    exchange(stream, request, &format!("{host}:{port}")).await
 }
 
-/// The system's certificate authorities decide whom to believe.
-fn client_config() -> Result<Arc<ClientConfig>> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_platform_verifier()?
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, address: &str) -> Result<Answer>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn exchange(
+    stream: impl Stream,
+    request: Request<Full<Bytes>>,
+    address: &str,
+) -> Result<Answer> {
     let failed = |what: &str| Failure::Unreachable(format!("the server at {address} {what}"));
     let no_http = |error: hyper::Error| failed(&format!("does not answer as servers do: {error}"));
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(no_http)?;

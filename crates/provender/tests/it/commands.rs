@@ -3,7 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::support::{House, finish, provender};
+use crate::front::Front;
+use crate::support::{House, finish, provender, run};
 
 #[test]
 fn tokens_are_made_while_a_server_runs_and_while_none_does() {
@@ -90,6 +91,52 @@ fn who_is_who() {
     let whoami = house.run_remotely(token, &["whoami"]).ok();
     assert!(whoami.starts_with("token first administrator ("), "{whoami}");
     assert_eq!(house.run_remotely("", &["whoami"]).ok(), "anonymous\n");
+}
+
+#[test]
+fn a_server_behind_tls_is_administered_too() {
+    let house = House::start(&[]);
+    let token = house.first_token().unwrap();
+    let front = Front::of(house.url());
+    let run = |arguments: &[&str]| front.run(&front.roots(), token, arguments);
+    let whoami = run(&["whoami"]).ok();
+    assert!(whoami.starts_with("token first administrator ("), "{whoami}");
+    run(&["own", "add", "pypi", "acme-*"]).ok();
+    let create = ["token", "create", "--repo", "main", "--scope", "publish", "--quiet"];
+    let made = run(&create).ok();
+    assert_eq!(house.publish(made.trim_end(), "acme-demo", "1.0"), 200);
+    run(&["package", "show", "pypi", "acme-demo"]).ok();
+
+    let plain = house.url().replace("http://", "https://");
+    let refused = finish(provender().args(["whoami", "--server", &plain])).failed(3);
+    assert!(refused.contains("is it http://"), "{refused}");
+
+    // A certificate that nothing here vouches for keeps the token here.
+    let stranger = Front::of(house.url());
+    let refused = front.run(&stranger.roots(), token, &["whoami"]).failed(3);
+    assert!(refused.contains("certificate") && refused.contains("SSL_CERT_FILE"), "{refused}");
+}
+
+#[test]
+fn a_redirect_is_told_of_and_not_followed() {
+    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", place.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = place.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        let answer = "HTTP/1.1 308 Permanent Redirect\r\nContent-Length: 0\r\n\
+                      Location: https://packages.example/-/api/v1/whoami\r\n\r\n";
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let message = run(&["whoami", "--server", &server]).failed(2);
+    assert!(message.contains("--server https://packages.example"), "{message}");
+    answering.join().unwrap();
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn wrong_usage() {
     check(&["events", "--severity", "dire"], "low, medium or high");
     check(&["serve", "--listen", "8080"], "invalid socket address");
     check(&["serve", "--upstream", "https://upstream.example/"], "ECOSYSTEM=URL");
-    check(&["status", "--server", "https://packages.example"], "does not speak https yet");
+    check(&["status", "--server", "https://packages.example/main"], "only scheme, host and port");
     check(&["status", "--server", "http://a.example", "--data", "/x"], "cannot be used with");
     check(&["serve", "--server", "http://a.example"], "--server names one elsewhere");
 }

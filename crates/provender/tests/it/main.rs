@@ -6,6 +6,7 @@ mod commands;
 mod containers;
 mod discovery;
 mod errors;
+mod front;
 mod help;
 mod instance;
 mod killed;
