@@ -33,6 +33,7 @@ mod exchange;
 mod failure;
 mod fields;
 mod file;
+mod forwarded;
 mod health;
 mod index;
 mod lane;
@@ -59,4 +60,5 @@ mod transport;
 mod ui;
 mod upload;
 
+pub use forwarded::TrustedProxy;
 pub use server::{BindError, Server, ServerOptions};

@@ -69,7 +69,7 @@ async fn token_by_form(
     let bytes = body.take().bytes(FORM_BYTES).await?;
     let fields: Vec<_> = url::form_urlencoded::parse(&bytes).into_owned().collect();
     let form = ecosystem.read_token_form(&fields)?;
-    let caller = identify_by(server, connection, Some(&form.credential))?;
+    let caller = identify_by(server, connection, headers, Some(&form.credential))?;
     token(server.registry(), &caller, ecosystem, &form.request)
 }
 

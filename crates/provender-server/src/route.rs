@@ -24,7 +24,7 @@ use crate::plain::make_plain;
 use crate::protocol::{self, Address};
 use crate::request::{ApiRequest, RequestBody};
 use crate::server::Server;
-use crate::{api, health, sigstore, ui};
+use crate::{api, forwarded, health, sigstore, ui};
 
 /// Answers one request. There is always an answer; the type is what hyper asks for.
 pub(crate) async fn answer(
@@ -41,7 +41,7 @@ pub(crate) async fn answer(
     };
     let mut response = match answered {
         Ok(response) => response,
-        Err(failure) => failure.respond(server, connection.peer, &parts),
+        Err(failure) => failure.respond(server, peer(server, connection, &parts.headers), &parts),
     };
     if parts.method == Method::HEAD {
         leave_body_out(&mut response);
@@ -108,7 +108,7 @@ async fn sigstore(
         path: path.iter().map(|segment| segment.clone().into_owned()).collect(),
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers.clone(),
-        client: connection.peer.address(),
+        client: peer(server, connection, &parts.headers).address(),
         origin: origin(server, &parts.headers),
         body: RequestBody::new(body, API_BODY_TIMEOUT),
     };
@@ -134,18 +134,30 @@ pub(crate) fn identify(
         Peer::Operator => None,
         Peer::Network(_) => Credential::read(headers)?,
     };
-    identify_by(server, connection, credential.as_ref().map(Credential::token))
+    identify_by(server, connection, headers, credential.as_ref().map(Credential::token))
 }
 
 /// Whom the server takes a caller for who shows this token.
 pub(crate) fn identify_by(
     server: &Server,
     connection: &Connection,
+    headers: &HeaderMap,
     token: Option<&str>,
 ) -> Result<Caller, Problem> {
-    match connection.peer {
+    match peer(server, connection, headers) {
         Peer::Operator => Ok(server.registry().operator()),
         Peer::Network(address) => server.registry().identify(token, Some(address)),
+    }
+}
+
+/// Whose request it is: of whoever is at the other end of the connection, or, if that is a proxy that
+/// is believed, of whom that names.
+fn peer(server: &Server, connection: &Connection, headers: &HeaderMap) -> Peer {
+    match connection.peer {
+        Peer::Operator => Peer::Operator,
+        Peer::Network(address) => {
+            Peer::Network(forwarded::client(server.trusted_proxies(), address, headers))
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::accept;
 use crate::control::ControlSocket;
+use crate::forwarded::TrustedProxy;
 use crate::health::Health;
 use crate::lane::Lanes;
 use crate::limits;
@@ -31,6 +32,8 @@ pub struct ServerOptions {
     /// `https://packages.example.com`, without a slash at the end. Behind a proxy that ends TLS
     /// this has to be set: what a proxy adds to a request is not believed.
     pub public_origin: Option<String>,
+    /// Proxies that are believed about who their clients are; nobody else is.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Most connections on the address at once; less where the process may not open that many
     /// files. Over it nothing more is accepted: clients wait in the kernel's queue.
     pub connections: usize,
@@ -39,7 +42,13 @@ pub struct ServerOptions {
 impl ServerOptions {
     /// Serves on this address and nowhere else.
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, control_socket: None, public_origin: None, connections: limits::CONNECTIONS }
+        Self {
+            listen,
+            control_socket: None,
+            public_origin: None,
+            trusted_proxies: Vec::new(),
+            connections: limits::CONNECTIONS,
+        }
     }
 }
 
@@ -82,6 +91,7 @@ struct Inner {
     doors: Mutex<Option<(Doors, Lanes)>>,
     local_addr: SocketAddr,
     public_origin: Option<String>,
+    trusted_proxies: Vec<TrustedProxy>,
     connections: usize,
     metrics: Arc<Metrics>,
     replays: Replays,
@@ -119,6 +129,7 @@ impl Server {
             doors: Mutex::new(Some((Doors { network, control }, lanes))),
             local_addr,
             public_origin: options.public_origin,
+            trusted_proxies: options.trusted_proxies,
             connections: options.connections,
             metrics: Arc::default(),
             replays: Replays::default(),
@@ -168,6 +179,11 @@ impl Server {
     /// The registry that it serves.
     pub fn registry(&self) -> &Registry {
         &self.inner.registry
+    }
+
+    /// The proxies that are believed.
+    pub(crate) fn trusted_proxies(&self) -> &[TrustedProxy] {
+        &self.inner.trusted_proxies
     }
 
     /// Most connections on the address at once, as the operator wants it.

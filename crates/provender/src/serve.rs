@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use provender_registry::{Registry, RegistryError};
 use provender_server::api::types::{CreatedToken, Items, NewToken, NoParameters, Token};
-use provender_server::{BindError, Server, ServerOptions};
+use provender_server::{BindError, Server, ServerOptions, TrustedProxy};
 use tokio::net::TcpSocket;
 use tracing_subscriber::EnvFilter;
 
@@ -45,6 +45,10 @@ pub(crate) struct Options {
     /// `https://packages.example`
     #[arg(long, value_name = "URL", value_parser = origin)]
     public_url: Option<String>,
+    /// A proxy in front, or a network of them, whose X-Forwarded-For is believed to name the client;
+    /// may be given several times
+    #[arg(long, value_name = "ADDRESS[/BITS]")]
+    trusted_proxy: Vec<TrustedProxy>,
     /// Apply retention rules and collect garbage so often, such as 24h; unless told, both are done
     /// when you say so
     #[arg(long, value_name = "TIME", value_parser = interval)]
@@ -203,6 +207,7 @@ fn bind(registry: &Registry, options: &Options, listen: SocketAddr, data: &Path)
     let server_options = ServerOptions {
         control_socket: Some(control_socket(data)),
         public_origin: options.public_url.clone(),
+        trusted_proxies: options.trusted_proxy.clone(),
         ..ServerOptions::new(listen)
     };
     match Server::bind(registry.clone(), server_options) {
@@ -252,7 +257,12 @@ fn interval(text: &str) -> Result<Duration, &'static str> {
 
 fn origin(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).map_err(|error| error.to_string())?;
-    if !is_web(&url) || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+    let is_origin = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if !is_web(&url) || !is_origin {
         return Err(
             "only scheme, host and port are wanted, such as https://packages.example".into()
         );
@@ -285,6 +295,9 @@ mod tests {
         check("https://packages.example:8443/", Some("https://packages.example:8443"));
         check("https://packages.example/path", None);
         check("https://user@packages.example", None);
+        check("https://:password@packages.example", None);
+        check("https://packages.example/#part", None);
+        check("https://packages.example/?part", None);
         check("packages.example", None);
         check("file:///tmp", None);
     }

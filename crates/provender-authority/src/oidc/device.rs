@@ -22,7 +22,7 @@ pub const POLL_INTERVAL_SECONDS: i64 = 5;
 /// The most codes that wait at a time; for one more, the place with the most gives up its oldest.
 pub const PENDING_MAX: usize = 4096;
 /// The most codes that wait at a time and were asked for from one place; for one more, the place's
-/// oldest is given up. Behind a proxy, all people are in one place.
+/// oldest is given up. Behind a proxy that is not believed, all people are in one place.
 pub const PENDING_PER_SOURCE_MAX: usize = 128;
 /// How many wrong codes a person may type within [`CODE_LIFE_SECONDS`]: with 20^8 codes of which at most
 /// 4,096 wait, guessing one takes 600,000 people.

@@ -345,6 +345,72 @@ async fn whoever_gets_a_removed_accounts_name_is_somebody_else() {
 }
 
 #[tokio::test]
+async fn guesses_through_a_trusted_proxy_shut_out_nobody_else() {
+    let server = TestServer::start_with(|options| {
+        options.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    server.account("ada", PASSWORD).await;
+    let sign_in = async |forwarded_for: &str, password: &str| {
+        let form =
+            encoded(&[("grant_type", "password"), ("username", "ada"), ("password", password)]);
+        let fields = [("X-Forwarded-For", forwarded_for)];
+        server.post_with("/-/oidc/token", FORM, form.as_bytes(), &fields).await.status
+    };
+    for _ in 0..5 {
+        assert_eq!(sign_in("198.51.100.7", "wrong-horse").await, 400);
+    }
+    for forged in ["198.51.100.7", "203.0.113.9, 198.51.100.7", "127.0.0.1, 198.51.100.7"] {
+        assert_eq!(sign_in(forged, PASSWORD).await, 503, "{forged}");
+    }
+    assert_eq!(sign_in("203.0.113.9", PASSWORD).await, 200);
+
+    let told = server.events(2).await;
+    let clients: Vec<_> = told.iter().map(|one| (&one["kind"], &one["client"])).collect();
+    let expected = [
+        (&json!("sign-in-refused"), &json!("198.51.100.7")),
+        (&json!("signed-in"), &json!("203.0.113.9")),
+    ];
+    for one in expected {
+        assert!(clients.contains(&one), "{one:?} {clients:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn devices_of_one_client_of_a_trusted_proxy_end_those_of_no_other() {
+    let server = TestServer::start_with(|options| {
+        options.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let begin = async |forwarded_for: &str| {
+        let form = encoded(&[("client_id", "sigstore")]);
+        let fields = [("X-Forwarded-For", forwarded_for)];
+        server.post_with("/-/oidc/device/code", FORM, form.as_bytes(), &fields).await.json()
+    };
+    let (device, other) = (begin("203.0.113.9").await, begin("198.51.100.7").await);
+    for _ in 0..provender_authority::oidc::device::PENDING_PER_SOURCE_MAX {
+        begin("198.51.100.7").await;
+    }
+    assert_eq!(poll(&server, &device).await["error"], "authorization_pending");
+    assert_eq!(poll(&server, &other).await["error"], "invalid_grant");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_no_trusted_proxy_names_no_client() {
+    let server = TestServer::start_with(|options| {
+        options.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
+    })
+    .await;
+    let form = encoded(&[("grant_type", "password"), ("username", "ada"), ("password", PASSWORD)]);
+    let fields = [("X-Forwarded-For", "198.51.100.7")];
+    server.post_with("/-/oidc/token", FORM, form.as_bytes(), &fields).await;
+    assert_eq!(server.events(1).await[0]["client"], "127.0.0.1");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn who_signed_in_and_who_was_refused_is_told() {
     let server = TestServer::start().await;
     server.account("ada", PASSWORD).await;
