@@ -126,13 +126,18 @@ impl Announcer {
     fn started_as_text(self, start: &Start<'_>) -> String {
         let style = self.style;
         let origin = start.server.origin();
-        let mut lines = vec![
-            format!(
-                "{} {} listens on {}",
-                style.bold("Provender"),
-                env!("CARGO_PKG_VERSION"),
+        let (name, version) = (style.bold("Provender"), env!("CARGO_PKG_VERSION"));
+        let listens = match start.has_public_url {
+            // Where the proxy finds it, and where it is found by it.
+            true => format!(
+                "http://{}, for clients of {}",
+                start.server.local_addr(),
                 style.bold(&origin)
             ),
+            false => style.bold(&origin),
+        };
+        let mut lines = vec![
+            format!("{name} {version} listens on {listens}"),
             format!("Its data is in {}", start.data.display()),
             String::new(),
         ];
@@ -165,6 +170,7 @@ impl Announcer {
         let mut lines = vec![json!({
             "fact": "listening",
             "url": origin,
+            "address": start.server.local_addr(),
             "data": start.data,
             "version": env!("CARGO_PKG_VERSION"),
         })];

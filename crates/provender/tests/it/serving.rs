@@ -62,6 +62,24 @@ fn the_start_is_told_in_words() {
 }
 
 #[test]
+fn a_server_behind_a_proxy_says_where_the_proxy_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = provender();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--no-discover", "--json"]);
+    serve.args(["--public-url", "https://packages.example", "--data"]).arg(folder.path());
+    let mut server = serve.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut told = std::io::BufReader::new(server.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut told, &mut line).unwrap();
+    let listening: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = listening["address"].as_str().map(std::net::TcpStream::connect);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(listening["url"], "https://packages.example");
+    assert!(matches!(address, Some(Ok(_))), "{listening}");
+}
+
+#[test]
 fn health_is_for_everybody() {
     let house = House::start(&[]);
     let (status, body) = house.visit("/-/health", None);
