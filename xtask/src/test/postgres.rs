@@ -89,7 +89,9 @@ impl Postgres {
                 .arg("--pwfile")
                 .arg(&password_file)
                 .args(["--username", "provender", "--auth", "scram-sha-256"])
-                .args(["--encoding", "UTF8", "--no-locale", "--no-sync"]),
+                .args(["--encoding", "UTF8", "--no-locale", "--no-sync"])
+                // A database that sorts as people do finds what relies on the order of bytes.
+                .args(["--locale-provider", "icu", "--icu-locale", "en-US"]),
         )?;
         // What is lost when the machine loses power is of no interest to a test.
         let settings = format!(

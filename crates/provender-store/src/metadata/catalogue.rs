@@ -3,6 +3,7 @@
 use provender_domain::{BlobId, EcosystemId, PackageName, RepositoryName};
 use sqlx::AnyConnection;
 
+use super::codec::askable;
 use super::evidence::file_key;
 use super::read::name;
 use super::{FileKey, Metadata};
@@ -28,7 +29,7 @@ impl Metadata {
         rows.iter().map(|row| Ok((name(row, 0)?, name(row, 1)?))).collect()
     }
 
-    /// Files of any package and in any state whose bytes are these, sorted.
+    /// Files of any package and in any state whose bytes are these, sorted by bytes.
     pub async fn files_with_blob(
         &self,
         blob: &BlobId,
@@ -36,7 +37,8 @@ impl Metadata {
     ) -> Result<Vec<FileKey>, StoreError> {
         let rows = sqlx::query(
             "SELECT repository, ecosystem, package, name FROM files WHERE blob = $1
-             ORDER BY repository, ecosystem, package, name LIMIT $2",
+             ORDER BY repository COLLATE \"binary\", ecosystem COLLATE \"binary\",
+             package COLLATE \"binary\", name COLLATE \"binary\" LIMIT $2",
         )
         .bind(blob.to_hex())
         .bind(i64::from(limit))
@@ -93,7 +95,7 @@ async fn packages(
     )
     .bind(repository.as_str())
     .bind(ecosystem.as_str())
-    .bind(after)
+    .bind(askable(after))
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;

@@ -25,6 +25,13 @@ pub(super) fn corrupt(
     StoreError::Corrupt { what, source: Arc::new(source) }
 }
 
+/// What others ask for may have that character too. Nothing that is kept as a text has it, nor the one
+/// that follows it: so what is equal to this, or behind it by bytes, is so with the one as with the
+/// other.
+pub(super) fn askable(text: &str) -> String {
+    text.replace('\0', "\u{1}")
+}
+
 /// What others wrote may have the one character that `PostgreSQL` does not take.
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")

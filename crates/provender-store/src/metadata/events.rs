@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::EventFilter;
-use super::codec::{from_json, to_json};
+use super::codec::{askable, from_json, to_json};
 use super::statement::Statement;
 use crate::StoreError;
 
@@ -130,7 +130,7 @@ impl Selection {
         ];
         for (condition, text) in texts {
             if let Some(text) = text {
-                selection.and(condition, Value::Text(text.to_owned()));
+                selection.and(condition, Value::Text(askable(text)));
             }
         }
         selection.kinds(filter);

@@ -21,7 +21,7 @@ macro_rules! newest_by {
                  AND package = $3 AND target = $4 AND role IN ($5, $6))
              ORDER BY ",
             $recorded_at,
-            " DESC, name LIMIT $7"
+            " DESC, name COLLATE \"binary\" LIMIT $7"
         )
     };
 }
@@ -125,7 +125,9 @@ async fn naming(
     Ok(files)
 }
 
-/// When a file was recorded stands among its facts, which each database reads in its own way.
+/// When a file was recorded stands among its facts, which each database reads in its own way. Among
+/// them are texts of whoever made the file: `PostgreSQL` reads none that has an escaped zero, so it gets
+/// an escaped blank instead, of as many characters, before which a backslash may stand as well.
 fn asking_newest(
     dialect: Dialect,
     key: &PackageKey,
@@ -136,7 +138,9 @@ fn asking_newest(
     let (repository, ecosystem, package) = key.columns();
     Statement::new(match dialect {
         Dialect::Sqlite => newest_by!("json_extract(facts, '$.r')"),
-        Dialect::Postgres => newest_by!("(facts::json ->> 'r')::bigint"),
+        Dialect::Postgres => {
+            newest_by!("(REPLACE(facts, '\\u0000', '\\u0020')::json ->> 'r')::bigint")
+        }
     })
     .bind(repository)
     .bind(ecosystem)

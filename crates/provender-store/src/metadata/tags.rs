@@ -6,7 +6,7 @@ use provender_domain::{FileName, Tag, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::codec::corrupt;
+use super::codec::{askable, corrupt};
 use super::read::{Rule, moment, name};
 use super::statement::Statement;
 use super::{Metadata, PackageKey};
@@ -105,6 +105,7 @@ async fn page(
     limit: u32,
 ) -> Result<Vec<TagRow>, StoreError> {
     let (repository, ecosystem, package) = key.columns();
+    let after = askable(after);
     let row = sqlx::query(
         "SELECT STRING_AGG(tag || '/' || file || '/' || CAST(moved_at AS TEXT) || '/' ||
          COALESCE(CAST(checked_at AS TEXT), ''), '/')

@@ -72,6 +72,7 @@ async fn filters(metadata: &Metadata) {
     check(|filter| filter.repository = Some(repository_name("main")), &[2, 3]).await;
     check(|filter| filter.repository = Some(repository_name("other")), &[]).await;
     check(|filter| filter.ecosystem = Some("generic".to_owned()), &[2, 3]).await;
+    check(|filter| filter.ecosystem = Some("generic\0".to_owned()), &[]).await;
     check(|filter| filter.package = Some(PackageName::new("a").unwrap()), &[2, 4]).await;
     check(|filter| filter.file = Some(file_name("y")), &[3]).await;
     check(

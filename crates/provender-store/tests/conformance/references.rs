@@ -85,9 +85,12 @@ async fn they_are_read_from_both_ends(metadata: &Metadata) {
         "image" => 9,
         _ => 10,
     };
-    let file = |name: &str| KeptFile {
-        recorded_at: moment(recorded_at(name)),
-        ..kept(name, blob(u8::try_from(name.len()).unwrap()))
+    let file = |name: &str| {
+        let mut kept = kept(name, blob(u8::try_from(name.len()).unwrap()));
+        kept.recorded_at = moment(recorded_at(name));
+        // What whoever made it wrote into it.
+        kept.file.attributes.set_text("note", "\0 \\u0000 \u{1f389}");
+        kept
     };
     let mut writes = vec![bind(&key)];
     for name in ["layer", "image", "index", "signature", "held-signature"] {

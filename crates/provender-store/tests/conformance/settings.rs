@@ -64,6 +64,7 @@ pub(crate) async fn all(metadata: &Metadata) {
     check(Write::CreateAccount(account("gone", None)), Ok(())).await;
     check(remove_account("gone"), Ok(())).await;
     check(remove_account("gone"), Err("missing account")).await;
+    check(remove_account("gone\0"), Err("missing account")).await;
     let changed = Account { created_at: moment(99), ..account("zoe", Some(11)) };
     check(Write::UpdateAccount(changed), Ok(())).await;
     check(Write::UpdateAccount(account("gone", None)), Err("missing account")).await;
@@ -73,6 +74,7 @@ pub(crate) async fn all(metadata: &Metadata) {
     check(Write::PutIssuer(issuer("https://gone.example", "{}", 4)), Ok(())).await;
     check(remove_issuer("https://gone.example"), Ok(())).await;
     check(remove_issuer("https://gone.example"), Err("missing trusted issuer")).await;
+    check(remove_issuer("https://gone.example\0"), Err("missing trusted issuer")).await;
     is_all_there(metadata).await;
 }
 

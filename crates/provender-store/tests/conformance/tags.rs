@@ -240,6 +240,8 @@ async fn pages_are_sorted_whatever_the_case(metadata: &Metadata) {
     check(Some("v1"), 2, &["v1-a", "v1.a"]).await;
     check(Some("V2"), 100, &[]).await;
     check(Some("v2"), 100, &[]).await;
+    check(Some("\0"), 1, &["1.0"]).await;
+    check(Some("V1\0"), 1, &["v1-a"]).await;
 }
 
 async fn ten_thousand(metadata: &Metadata) {
@@ -299,6 +301,25 @@ async fn catalogue(metadata: &Metadata) {
     check(&["cat_c", "cat-a"], Some(("cat-b", "b")), 1, &["cat_c:B/x"]).await;
     check(&["cat_c", "cat-a"], Some(("cat_c", "b")), 10, &[]).await;
     check(&["cat-a"], None, 0, &[]).await;
+    check(&["cat-a"], Some(("cat-a", "a-b\0")), 1, &["cat-a:a/b"]).await;
+    check(&["cat-a"], Some(("cat-a", "\0")), 1, &["cat-a:B/x"]).await;
+
+    let of_blob = async |limit: u32| {
+        let found = metadata.files_with_blob(&blob(191), limit).await.unwrap();
+        found
+            .iter()
+            .map(|file| format!("{}:{}", file.package.repository, file.package.package))
+            .collect::<Vec<_>>()
+    };
+    let mut writes = Vec::new();
+    for name in repositories {
+        for package in ["b", "B/x", "a-b", "a/b"] {
+            writes.push(record(&key(name, package), kept("g", blob(191))));
+        }
+    }
+    metadata.commit(writes, vec![]).await.unwrap();
+    assert_eq!(of_blob(4).await, of_a);
+    assert_eq!(of_blob(9).await.last().unwrap(), "cat_c:B/x");
 }
 
 /// The history may be neither changed nor shortened.

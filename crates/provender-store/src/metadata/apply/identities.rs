@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 
 use super::{exists, hit};
 use crate::StoreError;
+use crate::metadata::codec::askable;
 use crate::metadata::{Account, Issuer};
 
 pub(super) async fn create_account(
@@ -52,8 +53,10 @@ pub(super) async fn remove_account(
     connection: &mut AnyConnection,
     name: &str,
 ) -> Result<(), StoreError> {
-    let result =
-        sqlx::query("DELETE FROM accounts WHERE name = $1").bind(name).execute(connection).await?;
+    let result = sqlx::query("DELETE FROM accounts WHERE name = $1")
+        .bind(askable(name))
+        .execute(connection)
+        .await?;
     hit(&result, "account", name)
 }
 
@@ -78,7 +81,7 @@ pub(super) async fn remove_issuer(
     url: &str,
 ) -> Result<(), StoreError> {
     let result = sqlx::query("DELETE FROM trusted_issuers WHERE url = $1")
-        .bind(url)
+        .bind(askable(url))
         .execute(connection)
         .await?;
     hit(&result, "trusted issuer", url)
