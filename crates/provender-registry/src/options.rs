@@ -105,7 +105,8 @@ pub const DEFAULT_ORIGIN: &str = "http://localhost:8080";
 pub struct Options {
     /// The data directory.
     pub data: PathBuf,
-    /// The metadata database; `None` for the embedded one in the data directory.
+    /// The metadata database; `None` for the embedded one in the data directory. It belongs to this
+    /// registry alone, as the data directory does: the lock there does not keep another away from it.
     pub database: Option<DatabaseUrl>,
     /// How clients reach the server: scheme, host and port, without a slash at the end. It is in
     /// signing identities, in the log's name and in the absolute links of indexes. `None`: as the

@@ -75,6 +75,14 @@ pub enum StoreError {
         /// The newest schema that this version knows.
         known: i64,
     },
+    /// The database takes texts in another encoding than UTF-8, and so not all of them.
+    #[error(
+        "the database has the encoding {found}; make one with TEMPLATE template0 ENCODING 'UTF8'"
+    )]
+    Encoding {
+        /// Its encoding.
+        found: String,
+    },
     /// The disk, or the database's quota, is full.
     #[error("no space is left for the database")]
     Full(#[source] Arc<dyn std::error::Error + Send + Sync>),

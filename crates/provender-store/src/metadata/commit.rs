@@ -11,7 +11,7 @@
 //!
 //! When the database itself fails, nobody knows what is left of the transaction (`SQLite` undoes it
 //! whole when the disk is full): it is given up together with its connection, and the members are
-//! tried one by one.
+//! tried one by one. Where there is no connection to be had at all, everybody is told at once.
 //!
 //! A log's changes come by a queue of their own, so that they wait for the commit under way alone,
 //! and a moment for those who will follow them, where nobody waits for them by themselves
@@ -36,7 +36,7 @@ use tokio::time::Instant;
 use super::apply::at_once::AtOnce;
 use super::apply::log::{self, LogWrite};
 use super::apply::{Changed, Growth, apply};
-use super::connect::Dialect;
+use super::connect::{self, Dialect};
 use super::direct::{Direct, NotMade};
 use super::{Committed, Write, events};
 use crate::steps::Steps;
@@ -88,6 +88,14 @@ struct Outcomes {
     log: Vec<LogOutcome>,
 }
 
+/// Why nothing came of an attempt.
+enum GivenUp {
+    /// There is no database to be had: whoever waits has waited for it.
+    Unconnected(StoreError),
+    /// It failed on the way.
+    Failed(StoreError),
+}
+
 /// The one that writes.
 pub(super) struct Writer {
     pub(super) dialect: Dialect,
@@ -130,17 +138,32 @@ impl Writer {
     async fn commit(&self, group: Group) {
         match self.attempt(&group).await {
             Ok(outcomes) => self.answer(group, outcomes),
-            Err(error) if group.is_single() => {
+            Err(GivenUp::Failed(_)) if !group.is_single() => self.commit_apart(group).await,
+            Err(GivenUp::Failed(error) | GivenUp::Unconnected(error)) => {
                 let outcomes = group.all_fail(&error);
                 self.answer(group, outcomes);
             }
-            Err(_) => {
-                for alone in group.apart() {
-                    let outcome = self.attempt(&alone).await;
-                    let outcomes = outcome.unwrap_or_else(|error| alone.all_fail(&error));
-                    self.answer(alone, outcomes);
+        }
+    }
+
+    /// Each alone, until there is no database to be had: that would hold for all others, who would
+    /// wait for it one after the other.
+    async fn commit_apart(&self, group: Group) {
+        let mut unconnected: Option<StoreError> = None;
+        for alone in group.apart() {
+            let outcome = match &unconnected {
+                None => self.attempt(&alone).await,
+                Some(error) => Err(GivenUp::Unconnected(error.clone())),
+            };
+            let outcomes = outcome.unwrap_or_else(|given_up| match given_up {
+                GivenUp::Failed(error) => alone.all_fail(&error),
+                GivenUp::Unconnected(error) => {
+                    let outcomes = alone.all_fail(&error);
+                    unconnected = Some(error);
+                    outcomes
                 }
-            }
+            });
+            self.answer(alone, outcomes);
         }
     }
 
@@ -162,14 +185,17 @@ impl Writer {
     }
 
     /// One transaction for all. An error means that it was given up before its commit.
-    async fn attempt(&self, group: &Group) -> Result<Outcomes, StoreError> {
-        if let Some(outcomes) = self.transact_at_once(group)? {
+    async fn attempt(&self, group: &Group) -> Result<Outcomes, GivenUp> {
+        if let Some(outcomes) = self.transact_at_once(group).map_err(GivenUp::Failed)? {
             return Ok(outcomes);
         }
         let mut held = self.held.lock().await;
         let mut connection = match held.take() {
             Some(connection) => connection,
-            None => self.pool.acquire().await?,
+            None => {
+                let acquired = connect::acquire(&self.pool).await;
+                acquired.map_err(|error| GivenUp::Unconnected(error.into()))?
+            }
         };
         let outcomes = self.transact(&mut connection, group).await;
         if !outcomes.as_ref().is_ok_and(Outcomes::leave_the_connection_healthy) {
@@ -178,7 +204,7 @@ impl Writer {
         } else if self.dialect == Dialect::Sqlite {
             *held = Some(connection);
         }
-        outcomes
+        outcomes.map_err(GivenUp::Failed)
     }
 
     async fn end(&self) {

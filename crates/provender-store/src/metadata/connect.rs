@@ -25,6 +25,8 @@ const SQLITE_READERS: u32 = 3;
 const POSTGRES_READERS: u32 = 8;
 /// How long a caller waits for a free connection before it gets an error.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to look once more, to learn why there is no connection.
+const REASON_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `synchronous=FULL` fsyncs the log at every commit: what is acknowledged survives a power cut.
 /// The log is brought into the database after 32 MiB, so that a page which many commits change is
@@ -97,7 +99,10 @@ impl Pools {
             Address::Sqlite(path) => Self::sqlite(path)?,
             Address::Postgres(url) => Self::postgres(url)?,
         };
-        let mut connection = pools.writer.acquire().await?;
+        let mut connection = acquire(&pools.writer).await?;
+        if pools.dialect == Dialect::Postgres {
+            schema::check_encoding(&mut connection).await?;
+        }
         schema::migrate(&mut connection, pools.dialect).await?;
         drop(connection);
         Ok(pools)
@@ -147,7 +152,7 @@ impl Pools {
     pub(super) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
         Ok(match &self.readers {
             Readers::Embedded(readers) => Reader::Embedded(readers.acquire().await?),
-            Readers::Pool(pool) => Reader::Pooled(pool.acquire().await?),
+            Readers::Pool(pool) => Reader::Pooled(acquire(pool).await?),
         })
     }
 
@@ -169,6 +174,23 @@ impl Pools {
 
     pub(super) fn room(&self) -> Option<&Arc<Room>> {
         self.room.as_ref()
+    }
+}
+
+/// A connection of the pool. Where it finds none in time, the pool does not say why: the database does,
+/// asked directly.
+pub(super) async fn acquire(pool: &AnyPool) -> Result<PoolConnection<Any>, sqlx::Error> {
+    match pool.acquire().await {
+        Err(sqlx::Error::PoolTimedOut) => {
+            let options = pool.connect_options();
+            let asked = tokio::time::timeout(REASON_TIMEOUT, options.connect()).await;
+            match asked {
+                Ok(Err(reason)) => Err(reason),
+                // All are in use.
+                Ok(Ok(_)) | Err(_) => Err(sqlx::Error::PoolTimedOut),
+            }
+        }
+        acquired => acquired,
     }
 }
 

@@ -38,6 +38,19 @@ const MIGRATIONS: &[Migration] = &[
 /// Serializes migrations of several servers that start at once; any number will do.
 const LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(7811887440)";
 
+/// What every text can be kept in. A database has its encoding for good.
+const ENCODING_POSTGRES: &str = "UTF8";
+
+/// Refuses a database that takes only some texts, before anything is kept there.
+///
+/// # Errors
+/// [`StoreError::Encoding`] for such.
+pub(super) async fn check_encoding(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let row = sqlx::query("SHOW server_encoding").fetch_one(connection).await?;
+    let found: String = row.try_get(0)?;
+    if found == ENCODING_POSTGRES { Ok(()) } else { Err(StoreError::Encoding { found }) }
+}
+
 /// Brings the schema to the newest version that this program knows.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ mod log;
 mod orphans;
 mod packages;
 mod references;
+mod server;
 mod settings;
 mod small_blobs;
 mod tags;
@@ -68,23 +69,56 @@ async fn sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres() {
-    let Ok(server) = std::env::var("PROVENDER_TEST_POSTGRES") else {
+    let Some(server) = postgres_server() else { return };
+    in_a_schema_of_its_own(&server, async |raw_url| {
+        let url = DatabaseUrl::parse(raw_url).unwrap();
+        commits::of_two_servers(&url).await;
+        two_sequencers(&url).await;
+        suite_after_two_servers(&url, raw_url).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_refuses_another_encoding() {
+    let Some(server) = postgres_server() else { return };
+    server::refuses_another_encoding(&server, &random_name()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_goes_away_and_comes_back() {
+    let Some(server) = postgres_server() else { return };
+    in_a_schema_of_its_own(&server, server::goes_away_and_comes_back).await;
+}
+
+/// Where a server is to be tried, if it is.
+fn postgres_server() -> Option<String> {
+    let server = std::env::var("PROVENDER_TEST_POSTGRES").ok();
+    if server.is_none() {
         support::skip("the store on PostgreSQL: PROVENDER_TEST_POSTGRES is not set");
-        return;
-    };
+    }
+    server
+}
+
+async fn administrator(server: &str) -> AnyConnection {
     sqlx::any::install_default_drivers();
-    let mut administrator = AnyConnection::connect(&server).await.unwrap();
+    AnyConnection::connect(server).await.unwrap()
+}
+
+fn random_name() -> String {
     let mut random = [0; 8];
     getrandom::fill(&mut random).unwrap();
-    let schema = format!("provender_test_{}", hex::encode(random));
+    format!("provender_test_{}", hex::encode(random))
+}
+
+/// Runs what wants an empty database, which it gets the URL of.
+async fn in_a_schema_of_its_own(server: &str, test: impl AsyncFnOnce(&str)) {
+    let mut administrator = administrator(server).await;
+    let schema = random_name();
     let execute = |sql: String| sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
     execute(format!("CREATE SCHEMA {schema}")).execute(&mut administrator).await.unwrap();
     let joint = if server.contains('?') { '&' } else { '?' };
-    let raw_url = format!("{server}{joint}options=-csearch_path%3D{schema}");
-    let url = DatabaseUrl::parse(&raw_url).unwrap();
-    commits::of_two_servers(&url).await;
-    two_sequencers(&url).await;
-    suite_after_two_servers(&url, &raw_url).await;
+    test(&format!("{server}{joint}options=-csearch_path%3D{schema}")).await;
     execute(format!("DROP SCHEMA {schema} CASCADE")).execute(&mut administrator).await.unwrap();
 }
 
