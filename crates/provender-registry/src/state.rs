@@ -1,13 +1,16 @@
 //! Settings in memory: loaded whole, replaced whole, read without a database.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod owned;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use provender_domain::{
-    NamePattern, OwnedName, PackageName, Repository, RepositoryName, Upstream, UpstreamTarget,
+    OwnedName, PackageName, Repository, RepositoryName, Upstream, UpstreamTarget,
 };
 use provender_store::{Account, Settings, Token};
 
+use self::owned::OwnedNames;
 use crate::admin::issuers::{self, IssuerSummary};
 
 /// Every repository, token, account and issuer.
@@ -26,7 +29,8 @@ pub(crate) struct RepositoryState {
     pub(crate) owned: Vec<OwnedName>,
     /// In the order in which they are asked.
     pub(crate) upstreams: Vec<Arc<Upstream>>,
-    owned_exact: HashSet<(String, String)>,
+    /// By ecosystem.
+    owned_names: HashMap<String, OwnedNames>,
 }
 
 impl State {
@@ -98,24 +102,17 @@ impl State {
 
 impl RepositoryState {
     fn new(repository: Repository) -> Self {
-        Self { repository, owned: Vec::new(), upstreams: Vec::new(), owned_exact: HashSet::new() }
+        Self { repository, owned: Vec::new(), upstreams: Vec::new(), owned_names: HashMap::new() }
     }
 
     fn add_owned(&mut self, owned: OwnedName) {
-        if let NamePattern::Exact(name) = &owned.pattern {
-            self.owned_exact.insert((owned.ecosystem.clone(), name.clone()));
-        }
+        self.owned_names.entry(owned.ecosystem.clone()).or_default().add(&owned.pattern);
         self.owned.push(owned);
     }
 
     /// Whether a name belongs to this repository and must never be asked for outside.
     pub(crate) fn owns(&self, ecosystem: &str, package: &PackageName) -> bool {
-        self.owned.iter().any(|owned| {
-            owned.ecosystem == ecosystem
-                && matches!(owned.pattern, NamePattern::Prefix(_))
-                && owned.pattern.matches(package)
-        }) || (!self.owned_exact.is_empty()
-            && self.owned_exact.contains(&(ecosystem.to_owned(), package.to_string())))
+        self.owned_names.get(ecosystem).is_some_and(|owned| owned.contain(package.as_str()))
     }
 
     /// The repositories of this server that are its upstreams.

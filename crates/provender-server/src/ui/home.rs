@@ -5,10 +5,14 @@ use provender_domain::{Event, Problem, ProblemCode, Repository, Severity, Visibi
 use provender_store::EventFilter;
 
 use super::Visit;
-use super::page::{client_setup, layout, moment, repository_path, size};
+use super::page::{
+    Pages, client_setup, layout, moment, pager, repository_path, search, size, sought,
+};
 
 /// How many red flags are shown.
 const RED_FLAGS_LIMIT: u32 = 8;
+/// Repositories on one page.
+const PAGE_REPOSITORIES: usize = 50;
 
 pub(super) async fn page(visit: &Visit<'_>) -> Result<Markup, Problem> {
     let anonymous = visit.caller.is_anonymous();
@@ -28,15 +32,34 @@ pub(super) async fn page(visit: &Visit<'_>) -> Result<Markup, Problem> {
             @if !anonymous { (totals(visit).await?) }
         }
         (red_flags(visit).await)
+        (of_repositories(visit, &repositories))
+    };
+    Ok(layout(visit, &[], &content))
+}
+
+fn of_repositories(visit: &Visit<'_>, repositories: &[Repository]) -> Markup {
+    let sought = sought(visit);
+    let found: Vec<&Repository> = repositories
+        .iter()
+        .filter(|repository| repository.name.as_str().contains(&sought))
+        .collect();
+    let pages = Pages::of(visit, found.len(), PAGE_REPOSITORIES);
+    html! {
         section {
             h2 { "Repositories" }
             @if repositories.is_empty() {
                 p.empty { "None that you may read. " a href="/?sign-in" { "Sign in with a token" } "." }
             }
-            @for repository in &repositories { (card(visit, repository, repositories.len() == 1)) }
+            @if repositories.len() > PAGE_REPOSITORIES { (search("repository", &sought)) }
+            @if found.is_empty() && !repositories.is_empty() {
+                p.empty { "No repository has “" (sought) "” in its name." }
+            }
+            @for repository in pages.shown(&found) {
+                (card(visit, repository, repositories.len() == 1))
+            }
+            (pager(&sought, &pages))
         }
-    };
-    Ok(layout(visit, &[], &content))
+    }
 }
 
 /// How much there is on the whole server: not for everybody, since it counts what is private too.

@@ -1,14 +1,20 @@
 //! `/-/ui/<repository>/<ecosystem>/<package…>`: every file that is kept, and what is known of it.
 
+use std::collections::HashMap;
+
 use maud::{Markup, html};
-use provender_domain::{FileState, Origin, Problem};
+use provender_domain::{FileState, Origin, Problem, Version};
 use provender_ecosystem::{Ecosystem, Endpoint};
 use provender_registry::{FileReport, PackageReport};
 
 use super::page::{
-    Step, file_path, layout, moment, origin_badge, package_path, repository_path, setup_list, size,
+    Pages, Step, file_path, layout, moment, origin_badge, package_path, pager, repository_path,
+    setup_list, size,
 };
 use super::{Visit, contents, tags};
+
+/// Versions on one page.
+const PAGE_VERSIONS: usize = 50;
 
 pub(super) async fn page(
     visit: &Visit<'_>,
@@ -78,11 +84,13 @@ fn commands(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, report: &PackageReport
 }
 
 fn by_version(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, files: &[FileReport]) -> Markup {
+    let versions = versions(files);
+    let pages = Pages::of(visit, versions.len(), PAGE_VERSIONS);
     html! {
         section {
             h2 { "Files " span.count { (files.len()) } }
             @if files.is_empty() { p.empty { "No file is kept." } }
-            @for group in versions(files) {
+            @for group in pages.shown(&versions) {
                 article.card.version {
                     header { h3 { (group.version) } }
                     @for file in &group.files {
@@ -91,12 +99,13 @@ fn by_version(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, files: &[FileReport]
                     }
                 }
             }
+            (pager("", &pages))
         }
     }
 }
 
 struct VersionFiles<'a> {
-    version: String,
+    version: &'a str,
     files: Vec<&'a FileReport>,
 }
 
@@ -105,10 +114,12 @@ fn versions(files: &[FileReport]) -> Vec<VersionFiles<'_>> {
     let mut sorted: Vec<&FileReport> = files.iter().collect();
     sorted.sort_by_key(|report| std::cmp::Reverse(report.kept.recorded_at));
     let mut groups: Vec<VersionFiles<'_>> = Vec::new();
+    let mut group_of = HashMap::new();
     for file in sorted {
         let version = file.kept.file.version.as_ref();
-        let version = version.map_or_else(|| "without a version".to_owned(), ToString::to_string);
-        match groups.iter_mut().find(|group| group.version == version) {
+        let version = version.map_or("without a version", Version::as_str);
+        let group = *group_of.entry(version).or_insert(groups.len());
+        match groups.get_mut(group) {
             Some(group) => group.files.push(file),
             None => groups.push(VersionFiles { version, files: vec![file] }),
         }

@@ -186,3 +186,68 @@ pub(super) fn size(bytes: u64) -> String {
     }
     format!("{bytes} B")
 }
+
+/// The part of a long list that a visitor looks at.
+pub(super) struct Pages {
+    page: usize,
+    pages: usize,
+    items_per_page: usize,
+}
+
+impl Pages {
+    /// The page that the visitor asks for, or the nearest that there is.
+    pub(super) fn of(visit: &Visit<'_>, items: usize, items_per_page: usize) -> Self {
+        let pages = items.div_ceil(items_per_page).max(1);
+        let page = visit.query_value("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+        Self { page: Ord::clamp(page, 1, pages), pages, items_per_page }
+    }
+
+    /// Whether there is more than one.
+    pub(super) fn are_several(&self) -> bool {
+        self.pages > 1
+    }
+
+    /// What is on it.
+    pub(super) fn shown<'a, T>(&self, items: &'a [T]) -> &'a [T] {
+        let first = items.len().min((self.page - 1) * self.items_per_page);
+        &items[first..items.len().min(first + self.items_per_page)]
+    }
+}
+
+/// The way to the pages before and behind, where there are several.
+pub(super) fn pager(sought: &str, pages: &Pages) -> Markup {
+    let to = |page: usize| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if !sought.is_empty() {
+            query.append_pair("q", sought);
+        }
+        format!("?{}", query.append_pair("page", &page.to_string()).finish())
+    };
+    let page = pages.page;
+    html! {
+        @if pages.are_several() {
+            nav.pager aria-label="Pages" {
+                @if page > 1 { a rel="prev" href=(to(page - 1)) { "← Previous" } }
+                span { "Page " (page) " of " (pages.pages) }
+                @if page < pages.pages { a rel="next" href=(to(page + 1)) { "Next →" } }
+            }
+        }
+    }
+}
+
+/// What a visitor looks for in names.
+pub(super) fn sought(visit: &Visit<'_>) -> String {
+    visit.query_value("q").unwrap_or_default().trim().to_lowercase()
+}
+
+/// Where to say it. `of`: what is looked for, as a word that no other such place of the page has.
+pub(super) fn search(of: &str, sought: &str) -> Markup {
+    let id = format!("q-{of}");
+    html! {
+        form.search method="get" role="search" {
+            label for=(id) { "Names with" }
+            input type="search" id=(id) name="q" value=(sought) maxlength="255" autocomplete="off";
+            button { "Find" }
+        }
+    }
+}

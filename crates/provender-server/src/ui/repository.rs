@@ -8,7 +8,8 @@ use provender_registry::PackageSummary;
 use super::Visit;
 use super::home::visibility;
 use super::page::{
-    Step, client_setup, layout, moment, origin_badge, package_path, repository_path,
+    Pages, Step, client_setup, layout, moment, origin_badge, package_path, pager, repository_path,
+    search, sought,
 };
 
 /// Packages on one page.
@@ -42,13 +43,11 @@ async fn section(
 ) -> Result<Markup, Problem> {
     let id = ecosystem.id();
     let packages = visit.registry.packages(visit.caller, repository, id.as_str()).await?;
-    let sought = visit.query_value("q").unwrap_or_default().trim().to_lowercase();
+    let sought = sought(visit);
     let found: Vec<&PackageSummary> =
         packages.iter().filter(|package| package.package.as_str().contains(&sought)).collect();
-    let pages = found.len().div_ceil(PAGE_PACKAGES).max(1);
-    let page = visit.query_value("page").and_then(|page| page.parse().ok()).unwrap_or(1);
-    let page = std::cmp::Ord::clamp(page, 1, pages);
-    let shown = found.iter().skip((page - 1) * PAGE_PACKAGES).take(PAGE_PACKAGES);
+    let pages = Pages::of(visit, found.len(), PAGE_PACKAGES);
+    let shown = pages.shown(&found);
     Ok(html! {
         section {
             h2 { (ecosystem.title()) " " span.count { (packages.len()) } }
@@ -63,23 +62,12 @@ async fn section(
                 @if found.is_empty() {
                     p.empty { "No package has “" (sought) "” in its name." }
                 } @else {
-                    (table(repository, id.as_str(), shown.copied()))
-                    (pager(&sought, page, pages))
+                    (table(repository, id.as_str(), shown.iter().copied()))
+                    (pager(&sought, &pages))
                 }
             }
         }
     })
-}
-
-fn search(ecosystem: &str, sought: &str) -> Markup {
-    let id = format!("q-{ecosystem}");
-    html! {
-        form.search method="get" role="search" {
-            label for=(id) { "Names with" }
-            input type="search" id=(id) name="q" value=(sought) maxlength="255" autocomplete="off";
-            button { "Find" }
-        }
-    }
 }
 
 fn table<'a>(
@@ -110,25 +98,6 @@ fn table<'a>(
                         td data-label="Since" { (moment(package.created_at)) }
                     }
                 }
-            }
-        }
-    }
-}
-
-fn pager(sought: &str, page: usize, pages: usize) -> Markup {
-    let to = |page: usize| {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("q", sought)
-            .append_pair("page", &page.to_string())
-            .finish();
-        format!("?{query}")
-    };
-    html! {
-        @if pages > 1 {
-            nav.pager aria-label="Pages" {
-                @if page > 1 { a rel="prev" href=(to(page - 1)) { "← Previous" } }
-                span { "Page " (page) " of " (pages) }
-                @if page < pages { a rel="next" href=(to(page + 1)) { "Next →" } }
             }
         }
     }

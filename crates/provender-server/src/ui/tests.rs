@@ -126,3 +126,32 @@ fn paths_and_sizes() {
     assert_eq!(package_path("main", "demo", "@scope/a b"), "/-/ui/main/demo/%40scope/a%20b");
     assert_eq!((size(5), size(1_500_000)), ("5 B".into(), "1.5 MB".into()));
 }
+
+#[tokio::test]
+async fn many_repositories_are_shown_page_by_page() {
+    let house = House::open().await;
+    let operator = house.registry.operator();
+    for number in 0..110 {
+        let name = format!("r{number:03}");
+        house.registry.create_repository(&operator, &name, Visibility::Public).await.unwrap();
+    }
+    let see = async |query: &str| {
+        let response = answer(&house.visit(&operator, query), &[]).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    let cards = |page: &str| page.matches("article class=\"card\"").count();
+    // 112 with the first one and that of the team.
+    let first = see("").await;
+    assert_eq!(cards(&first), 50);
+    assert!(first.contains("Page 1 of 3") && first.contains("href=\"?page=2\""), "{first}");
+    let last = see("page=3").await;
+    assert_eq!(cards(&last), 12);
+    assert!(last.contains("/-/ui/team") && !last.contains("rel=\"next\""), "{last}");
+    assert_eq!(see("page=9").await, last);
+    let found = see("q=R10").await;
+    assert_eq!(cards(&found), 10);
+    assert!(found.contains("/-/ui/r109") && !found.contains("Pages"), "{found}");
+    let none = see("q=%3Cx").await;
+    assert!(none.contains("No repository has “&lt;x” in its name"), "{none}");
+}

@@ -136,3 +136,21 @@ fn a_token_for_some_names_sees_their_repository_and_them() {
     assert_eq!(see("/-/ui/team/pypi/acme-web").0, 200);
     assert_eq!(see("/-/ui/team/pypi/other").0, 404);
 }
+
+#[test]
+fn many_versions_are_shown_page_by_page() {
+    let house = House::start(&[]);
+    let token = house.first_token().unwrap();
+    for number in 0..60 {
+        assert_eq!(house.publish(token, "demo", &format!("1.{number}")), 200);
+    }
+    let versions = |page: &str| page.matches("class=\"card version\"").count();
+    let (_, first) = house.visit("/-/ui/main/pypi/demo", None);
+    assert_eq!(versions(&first), 50);
+    assert!(first.contains("<h3>1.59</h3>") && !first.contains("<h3>1.9</h3>"), "{first}");
+    assert!(first.contains("Files <span class=\"count\">60<"), "{first}");
+    assert!(first.contains("href=\"?page=2\""), "{first}");
+    let (_, last) = house.visit("/-/ui/main/pypi/demo?page=2", None);
+    assert_eq!(versions(&last), 10);
+    assert!(last.contains("<h3>1.9</h3>") && last.contains("<h3>1.0</h3>"), "{last}");
+}
