@@ -126,7 +126,7 @@ impl Registry {
         let mut after = None;
         let mut is_at_the_end = collected.dry_run;
         while !is_at_the_end {
-            let step = metadata.unreferenced(ecosystem.id(), "", after.as_ref(), limit).await;
+            let step = metadata.unreferenced(None, ecosystem.id(), "", after.as_ref(), limit).await;
             let step = step.map_err(|error| store_problem(&error))?;
             let mut marks = Vec::new();
             for (key, kept) in step.files {
@@ -194,17 +194,23 @@ impl Registry {
         before: SystemTime,
         collected: &mut Collected,
     ) -> Result<(), Problem> {
+        // Almost all are in use, and to see that keeps nobody out.
+        let unused = self.unused(batch).await?;
+        if unused.is_empty() {
+            return Ok(());
+        }
+        if collected.dry_run {
+            collected.blobs += unused.len() as u64;
+            collected.bytes += unused.iter().map(|blob| blob.size_bytes).sum::<u64>();
+            return Ok(());
+        }
         let _gate = self.removal_gate().await;
-        let ids: Vec<BlobId> = batch.iter().map(|blob| blob.id).collect();
-        let in_use = self.inner.metadata.blobs_in_use(&ids).await;
-        let in_use = in_use.map_err(|error| store_problem(&error))?;
-        let is_dry_run = collected.dry_run;
-        let unused: Vec<BlobFacts> =
-            batch.iter().filter(|blob| !in_use.contains(&blob.id)).copied().collect();
+        // Somebody may have come to refer to them before that.
+        let unused = self.unused(&unused).await?;
         let removing = unused.into_iter().map(|blob| {
             let blobs = self.inner.blobs.clone();
             async move {
-                let is_gone = is_dry_run || blobs.remove_if_older(&blob.id, before).await?;
+                let is_gone = blobs.remove_if_older(&blob.id, before).await?;
                 Ok::<_, BlobError>(is_gone.then_some(blob.size_bytes))
             }
         });
@@ -216,6 +222,14 @@ impl Registry {
             }
         }
         Ok(())
+    }
+
+    /// Those of these blobs to which no row points.
+    async fn unused(&self, blobs: &[BlobFacts]) -> Result<Vec<BlobFacts>, Problem> {
+        let ids: Vec<BlobId> = blobs.iter().map(|blob| blob.id).collect();
+        let in_use = self.inner.metadata.blobs_in_use(&ids).await;
+        let in_use = in_use.map_err(|error| store_problem(&error))?;
+        Ok(blobs.iter().filter(|blob| !in_use.contains(&blob.id)).copied().collect())
     }
 
     /// Removes the bytes of deleted files at once, where nothing else refers to them.

@@ -222,15 +222,15 @@ impl Registry {
         let now = self.now();
         let Some(days) = rule.keep_days else { return Ok(()) };
         let is_meant = |key: &PackageKey, kept: &KeptFile| {
-            key.repository == *repository
-                && rule.packages.matches(&key.package)
+            rule.packages.matches(&key.package)
                 && ecosystem.delivery(&kept.file.name) == Delivery::FromMemory
                 && now.since(kept.recorded_at) >= DAY * days
         };
         let mut after = None;
         loop {
-            let step =
-                self.inner.metadata.unreferenced(ecosystem.id(), "", after.as_ref(), BATCH).await;
+            let (within, after_last) = (Some(repository), after.as_ref());
+            let metadata = &self.inner.metadata;
+            let step = metadata.unreferenced(within, ecosystem.id(), "", after_last, BATCH).await;
             let step = step.map_err(|error| store_problem(&error))?;
             for (key, kept) in step.files {
                 if is_meant(&key, &kept)

@@ -62,13 +62,14 @@ pub struct Unreferenced {
 }
 
 impl Metadata {
-    /// Looks at the next `limit` present files of an ecosystem whose names begin like this, in an
-    /// order of the database's own, behind `after`, and answers which of them nothing keeps: no
+    /// Looks at the next `limit` present files of an ecosystem whose names begin like this, in one
+    /// repository or in all, in an order of the database's own, behind `after`, and answers which of them nothing keeps: no
     /// tag points to them, no file that is not deleted needs them or may have them, and they are
     /// not about another file, unless that was here and is gone. To look at all, go on until there
     /// is no `next`.
     pub async fn unreferenced(
         &self,
+        repository: Option<&RepositoryName>,
         ecosystem: EcosystemId,
         name_prefix: &str,
         after: Option<&(PackageKey, FileName)>,
@@ -80,7 +81,7 @@ impl Metadata {
             room: i64::from(limit),
             found: Unreferenced { files: Vec::new(), next: after.cloned() },
         };
-        walk.go(&mut *self.reader().await?, after).await?;
+        walk.go(&mut *self.reader().await?, repository, after).await?;
         Ok(walk.found)
     }
 
@@ -135,11 +136,13 @@ impl Walk<'_> {
     async fn go(
         &mut self,
         connection: &mut AnyConnection,
+        only: Option<&RepositoryName>,
         after: Option<&(PackageKey, FileName)>,
     ) -> Result<(), StoreError> {
-        let mut repository = match after {
-            Some((key, _)) => Some(key.repository.clone()),
-            None => next_repository(connection, "").await?,
+        let mut repository = match (after, only) {
+            (Some((key, _)), _) => Some(key.repository.clone()),
+            (None, Some(only)) => Some(only.clone()),
+            (None, None) => next_repository(connection, "").await?,
         };
         let mut reached =
             after.map_or(("", ""), |(key, name)| (key.package.as_str(), name.as_str()));
@@ -148,7 +151,10 @@ impl Walk<'_> {
             if self.room <= 0 {
                 return Ok(());
             }
-            repository = next_repository(connection, current.as_str()).await?;
+            repository = match only {
+                Some(_) => None,
+                None => next_repository(connection, current.as_str()).await?,
+            };
             reached = ("", "");
         }
         self.found.next = None;

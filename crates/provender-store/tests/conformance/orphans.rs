@@ -1,7 +1,7 @@
 //! Files that nothing refers to, and forgetting them.
 
 use provender_domain::ReferenceRole::{Optional, Required, Subject};
-use provender_domain::{FileName, FileState, TagRule};
+use provender_domain::{FileName, FileState, RepositoryName, TagRule};
 use provender_store::{
     Attestation, AttestationSource, FileKey, Metadata, PackageKey, SigningKind, StoreError, Write,
 };
@@ -55,10 +55,24 @@ fn forget(key: &PackageKey, name: &str, before: i64) -> Write {
 
 /// All that is found, by pages of this size.
 async fn unreferenced(metadata: &Metadata, prefix: &str, limit: u32) -> Vec<String> {
+    unreferenced_in(metadata, None, prefix, limit).await
+}
+
+/// The same in one repository.
+async fn unreferenced_in(
+    metadata: &Metadata,
+    repository: Option<&str>,
+    prefix: &str,
+    limit: u32,
+) -> Vec<String> {
+    let repository = repository.map(|name| RepositoryName::new(name).unwrap());
+    let repository = repository.as_ref();
     let mut after: Option<(PackageKey, FileName)> = None;
     let mut found = Vec::new();
     loop {
-        let page = metadata.unreferenced(ECOSYSTEM, prefix, after.as_ref(), limit).await.unwrap();
+        let after_last = after.as_ref();
+        let page = metadata.unreferenced(repository, ECOSYSTEM, prefix, after_last, limit).await;
+        let page = page.unwrap();
         assert!(page.files.len() <= limit as usize);
         found.extend(
             page.files
@@ -118,15 +132,23 @@ async fn what_nothing_refers_to_is_found(metadata: &Metadata) {
         writes.push(refer(&other, "manifest@x", &[reference("blob@loose", Required)]));
         writes.push(put_tag(&other, "x", "manifest@x"));
     }
+    writes.push(record(&key("orphans-b", "image"), kept("blob@alone", blob(1))));
     metadata.commit(writes, vec![]).await.unwrap();
     for limit in [1, 2, 3, 1_000] {
-        let blobs = ["orphans-a/image/blob@dropped", "orphans-a/image/blob@loose"];
+        let blobs = [
+            "orphans-a/image/blob@dropped",
+            "orphans-a/image/blob@loose",
+            "orphans-b/image/blob@alone",
+        ];
         assert_eq!(unreferenced(metadata, "blob@", limit).await, blobs, "{limit}");
+        let (a, b) = (Some("orphans-a"), Some("orphans-b"));
+        assert_eq!(unreferenced_in(metadata, a, "blob@", limit).await, blobs[..2], "{limit}");
+        assert_eq!(unreferenced_in(metadata, b, "blob@", limit).await, blobs[2..], "{limit}");
         let manifests = ["orphans-a/image/manifest@loose"];
         assert_eq!(unreferenced(metadata, "manifest@", limit).await, manifests, "{limit}");
     }
     assert_eq!(unreferenced(metadata, "nothing@", 10).await, [""; 0]);
-    let none = metadata.unreferenced(ECOSYSTEM, "blob@", None, 0).await.unwrap();
+    let none = metadata.unreferenced(None, ECOSYSTEM, "blob@", None, 0).await.unwrap();
     assert_eq!(none.files, []);
 }
 
