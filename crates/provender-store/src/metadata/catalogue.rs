@@ -1,5 +1,7 @@
 //! The packages of several repositories in one sorted list, a page at a time.
 
+use std::collections::HashSet;
+
 use provender_domain::{BlobId, EcosystemId, PackageName, RepositoryName};
 use sqlx::AnyConnection;
 
@@ -57,7 +59,9 @@ impl Metadata {
         limit: u32,
     ) -> Result<Vec<(RepositoryName, PackageName)>, StoreError> {
         let mut reader = self.reader().await?;
-        let mut sorted: Vec<_> = repositories.iter().collect();
+        // Most may have none at all, and each costs a question below.
+        let with_some = repositories_with(&mut reader, ecosystem).await?;
+        let mut sorted: Vec<_> = repositories.iter().filter(|r| with_some.contains(*r)).collect();
         sorted.sort_unstable();
         sorted.dedup();
         let mut page = Vec::new();
@@ -76,6 +80,21 @@ impl Metadata {
         }
         Ok(page)
     }
+}
+
+/// The repositories that know a package of this ecosystem.
+async fn repositories_with(
+    connection: &mut AnyConnection,
+    ecosystem: EcosystemId,
+) -> Result<HashSet<RepositoryName>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT name FROM repositories WHERE EXISTS (SELECT 1 FROM packages
+         WHERE packages.repository = repositories.name AND packages.ecosystem = $1)",
+    )
+    .bind(ecosystem.as_str())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| name(row, 0)).collect()
 }
 
 async fn packages(
