@@ -190,21 +190,21 @@ pub(super) fn size(bytes: u64) -> String {
 /// The part of a long list that a visitor looks at.
 pub(super) struct Pages {
     page: usize,
-    pages: usize,
+    count: usize,
     items_per_page: usize,
 }
 
 impl Pages {
     /// The page that the visitor asks for, or the nearest that there is.
     pub(super) fn of(visit: &Visit<'_>, items: usize, items_per_page: usize) -> Self {
-        let pages = items.div_ceil(items_per_page).max(1);
+        let count = items.div_ceil(items_per_page).max(1);
         let page = visit.query_value("page").and_then(|page| page.parse().ok()).unwrap_or(1);
-        Self { page: Ord::clamp(page, 1, pages), pages, items_per_page }
+        Self { page: Ord::clamp(page, 1, count), count, items_per_page }
     }
 
     /// Whether there is more than one.
     pub(super) fn are_several(&self) -> bool {
-        self.pages > 1
+        self.count > 1
     }
 
     /// What is on it.
@@ -228,8 +228,8 @@ pub(super) fn pager(sought: &str, pages: &Pages) -> Markup {
         @if pages.are_several() {
             nav.pager aria-label="Pages" {
                 @if page > 1 { a rel="prev" href=(to(page - 1)) { "← Previous" } }
-                span { "Page " (page) " of " (pages.pages) }
-                @if page < pages.pages { a rel="next" href=(to(page + 1)) { "Next →" } }
+                span { "Page " (page) " of " (pages.count) }
+                @if page < pages.count { a rel="next" href=(to(page + 1)) { "Next →" } }
             }
         }
     }
