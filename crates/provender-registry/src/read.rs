@@ -21,6 +21,7 @@ use crate::head::{Extent, FileHead};
 use crate::mirror::Errand;
 use crate::referrers::Asked;
 use crate::resolve::{Entry, Query};
+use crate::signature::Covered;
 use crate::stream::FileStream;
 use crate::{Caller, Registry};
 
@@ -339,7 +340,7 @@ impl Registry {
         if name_origin == Some(Origin::Published) && may_come_to_belong_here(query, &kept) {
             return Ok(None);
         }
-        let verdict = self.own_verdict(query, &kept, name_origin).await?;
+        let verdict = self.own_verdict(query, &kept, name_origin, None).await?;
         if let Some(problem) = refusal(&verdict) {
             return Err(problem);
         }
@@ -354,8 +355,9 @@ impl Registry {
         query: &Query,
         kept: &KeptFile,
         name_origin: Option<Origin>,
+        covered: Option<&Covered>,
     ) -> Result<Verdict, Problem> {
-        let verdict = self.own_verdict(query, kept, name_origin).await?;
+        let verdict = self.own_verdict(query, kept, name_origin, covered).await?;
         if !verdict.is_served() {
             return Ok(verdict);
         }
@@ -371,9 +373,11 @@ impl Registry {
         query: &Query,
         kept: &KeptFile,
         name_origin: Option<Origin>,
+        covered: Option<&Covered>,
     ) -> Result<Verdict, Problem> {
         // Boxed: it goes far, and almost nobody asks for signatures.
-        let (signatures_asked, signers) = Box::pin(self.signature_facts(query, kept)).await?;
+        let (signatures_asked, signers) =
+            Box::pin(self.signature_facts(query, kept, covered)).await?;
         let facts = Facts::of(kept, name_origin);
         Ok(decide(&Facts { signatures_asked, signers, ..facts }))
     }

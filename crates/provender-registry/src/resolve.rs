@@ -190,14 +190,15 @@ impl Registry {
                 return Ok(());
             }
             let kept = self.inner.metadata.files(&query.key()).await;
-            let kept: HashMap<FileName, KeptFile> = kept
-                .map_err(|error| store_problem(&error))?
-                .into_iter()
-                .map(|kept| (kept.file.name.clone(), kept))
-                .collect();
+            let kept = kept.map_err(|error| store_problem(&error))?;
+            let name_origin = self.name_origin(query).await?;
+            let covered = self.covered(query, &kept, name_origin.as_ref()).await?;
+            let kept: HashMap<FileName, KeptFile> =
+                kept.into_iter().map(|kept| (kept.file.name.clone(), kept)).collect();
             for entry in entries.iter_mut().filter(|entry| is_kept(entry)) {
                 if let Some(kept) = kept.get(&entry.file.name) {
-                    let (asked, signers) = self.signature_facts(query, kept).await?;
+                    let (asked, signers) =
+                        self.signature_facts(query, kept, covered.as_ref()).await?;
                     entry.facts.signatures_asked = asked;
                     entry.facts.signers = signers;
                 }

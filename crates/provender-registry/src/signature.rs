@@ -1,5 +1,6 @@
 //! Whose signatures a repository asks for, and who signed.
 
+mod covered;
 mod evidence;
 mod tagged;
 
@@ -15,6 +16,7 @@ use provender_domain::{
 use provender_ecosystem::ReferenceRole;
 use provender_store::{AttestationSource, PackageKey, StoredKey};
 
+pub(crate) use self::covered::Covered;
 pub use self::tagged::TaggedBundle;
 use crate::Registry;
 use crate::admin::packages::FileReport;
@@ -69,13 +71,18 @@ impl Registry {
     /// The signatures that are asked for of a file, and who signed it or what refers to it: the
     /// digest of a layer stands in its manifest, and that one's in its index, so that a signature
     /// over those covers it. A signature itself needs none, nor does what it consists of. Where what
-    /// is here does not do, upstreams are asked for statements about a mirrored file.
+    /// is here does not do, upstreams are asked for statements about a mirrored file. Whoever asks
+    /// for many files of a package finds out before which of them are covered at all.
     pub(crate) async fn signature_facts(
         &self,
         query: &Query,
         kept: &KeptFile,
+        covered: Option<&Covered>,
     ) -> Result<(Vec<SignatureRule>, Vec<Signer>), Problem> {
         let rules: Vec<SignatureRule> = query.signature_rules().cloned().collect();
+        if covered.is_some_and(|covered| !covered.has(&kept.file.name)) {
+            return Ok((rules, Vec::new()));
+        }
         if rules.is_empty() || self.is_signature(query, kept).await? {
             return Ok((Vec::new(), Vec::new()));
         }

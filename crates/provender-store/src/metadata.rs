@@ -282,6 +282,13 @@ impl Metadata {
         evidence::attestations_of_file(&mut *self.reader().await?, key, name).await
     }
 
+    /// The files of a package about which somebody may have said something: what is about them is
+    /// kept beside them, or something but this server's own word is kept about their bytes,
+    /// wherever. In no order.
+    pub async fn files_spoken_of(&self, key: &PackageKey) -> Result<Vec<FileName>, StoreError> {
+        evidence::files_spoken_of(&mut *self.reader().await?, key).await
+    }
+
     /// Which files of a package have attestations, and from whom: each pair once, sorted.
     pub async fn attested_files(
         &self,

@@ -115,9 +115,11 @@ impl Registry {
         }
         let origin = bound_origin(is_owned, row.as_ref());
         let kept = self.inner.metadata.files(&key).await.map_err(|error| store_problem(&error))?;
+        let covered = self.covered(&query, &kept, origin.as_ref()).await?;
         let mut files = Vec::with_capacity(kept.len());
         for kept in kept {
-            files.push(self.report_on(&query, kept, origin.clone()).await?);
+            let verdict = self.verdict_on(&query, &kept, origin.clone(), covered.as_ref()).await?;
+            files.push(file_report(&key, kept, verdict));
         }
         Ok(PackageReport {
             repository: key.repository.clone(),
@@ -162,7 +164,7 @@ impl Registry {
         kept: KeptFile,
         name_origin: Option<Origin>,
     ) -> Result<FileReport, Problem> {
-        let verdict = self.verdict_on(query, &kept, name_origin).await?;
+        let verdict = self.verdict_on(query, &kept, name_origin, None).await?;
         Ok(file_report(&query.key(), kept, verdict))
     }
 

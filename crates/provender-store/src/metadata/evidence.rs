@@ -84,6 +84,37 @@ pub(super) async fn attested_files(
     Ok(files)
 }
 
+pub(super) async fn files_spoken_of(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+) -> Result<Vec<FileName>, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(
+        "SELECT files.name FROM files
+         WHERE files.repository = $1 AND files.ecosystem = $2 AND files.package = $3
+         AND (EXISTS (SELECT 1 FROM file_references AS about
+         WHERE about.repository = files.repository AND about.ecosystem = files.ecosystem
+         AND about.package = files.package AND about.target = files.name
+         AND about.role = 'subject')
+         OR EXISTS (SELECT 1 FROM files AS same JOIN attestations
+         ON attestations.repository = same.repository
+         AND attestations.ecosystem = same.ecosystem AND attestations.package = same.package
+         AND attestations.file = same.name
+         WHERE same.blob = files.blob AND attestations.file IS NOT NULL
+         AND (attestations.source <> $4 OR same.name <> files.name
+         OR same.package <> files.package OR same.repository <> files.repository))
+         OR EXISTS (SELECT 1 FROM attestations
+         WHERE attestations.blob = files.blob AND attestations.file IS NULL))",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .bind(AttestationSource::Ours.as_str())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| name(row, 0)).collect()
+}
+
 pub(super) async fn signing_tasks_due(
     connection: &mut AnyConnection,
     now: Timestamp,

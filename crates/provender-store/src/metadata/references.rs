@@ -61,6 +61,15 @@ impl Metadata {
         rows.iter().map(|row| kept_file(row, 0)).collect()
     }
 
+    /// Which files of a package, not deleted, need or may have which others, in no order: the one
+    /// that names and the one that is named.
+    pub async fn references_within(
+        &self,
+        key: &PackageKey,
+    ) -> Result<Vec<(FileName, FileName)>, StoreError> {
+        within(&mut *self.reader().await?, key).await
+    }
+
     /// What this file names; nothing, once it is deleted. Sorted.
     pub async fn references_of(
         &self,
@@ -123,6 +132,24 @@ async fn naming(
     files.sort_unstable();
     files.dedup();
     Ok(files)
+}
+
+async fn within(
+    connection: &mut AnyConnection,
+    key: &PackageKey,
+) -> Result<Vec<(FileName, FileName)>, StoreError> {
+    let (repository, ecosystem, package) = key.columns();
+    let rows = sqlx::query(
+        "SELECT file, target FROM file_references
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3
+         AND role IN ('required', 'optional')",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((name(row, 0)?, name(row, 1)?))).collect()
 }
 
 /// When a file was recorded stands among its facts, which each database reads in its own way. Among

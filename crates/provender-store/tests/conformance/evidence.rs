@@ -1,16 +1,19 @@
 //! Attestations, and what is still to be signed.
 
-use provender_domain::{FileState, KeptFile};
+use provender_domain::{FileState, KeptFile, ReferenceRole};
 use provender_store::{
     Attestation, AttestationSource, Blobs, FileKey, Metadata, PackageKey, PackedAttestation,
     SigningKind, SigningTask, StoreError, Write,
 };
 
-use crate::support::{bind, blob, file_name, kept, key, moment, record, repository, staged};
+use crate::support::{
+    bind, blob, file_name, kept, key, moment, record, refer, reference, repository, staged,
+};
 
 pub(crate) async fn all(metadata: &Metadata) {
     metadata.commit(vec![Write::CreateRepository(repository("evidence"))], vec![]).await.unwrap();
     attestations(metadata).await;
+    files_that_are_spoken_of(metadata).await;
     needs_its_file(metadata).await;
     a_bundle_is_kept_once(metadata).await;
     queue(metadata).await;
@@ -65,6 +68,38 @@ async fn attestations(metadata: &Metadata) {
     let expected = [("a", Ours), ("a", Publisher), ("b", Upstream)];
     assert_eq!(attested, expected.map(|(name, source)| (file_name(name), source)));
     assert_eq!(metadata.attested_files(&key("evidence", "other")).await.unwrap(), []);
+}
+
+/// What may be signed is found for a whole package: what this server said itself of the file alone
+/// does not count.
+async fn files_that_are_spoken_of(metadata: &Metadata) {
+    use AttestationSource::{Ours, Publisher};
+    let (package, other) = (key("evidence", "spoken"), key("evidence", "spoken-elsewhere"));
+    let mut writes = vec![bind(&package), bind(&other)];
+    let names = ["none", "ours", "publishers", "bytes", "copied", "one", "two", "subject", "about"];
+    let files = names.iter().zip(110..).map(|(name, number)| kept(name, blob(number)));
+    writes.extend(files.map(|file| record(&package, file)));
+    // The same bytes: elsewhere, and under another name.
+    writes.push(record(&other, kept("copy", blob(114))));
+    writes.push(record(&package, kept("two-again", blob(116))));
+    let refer_to =
+        [reference("subject", ReferenceRole::Subject), reference("one", ReferenceRole::Required)];
+    writes.push(refer(&package, "about", &refer_to));
+    let attested = [
+        about(111, Some(file(&package, "ours")), Ours, 1),
+        about(112, Some(file(&package, "publishers")), Publisher, 2),
+        about(113, None, Ours, 3),
+        about(114, Some(file(&other, "copy")), Ours, 4),
+        about(116, Some(file(&package, "two-again")), Ours, 5),
+    ];
+    writes.extend(attested.iter().map(|attested| Write::RecordAttestation(attested.into())));
+    metadata.commit(writes, vec![]).await.unwrap();
+    let mut spoken_of = metadata.files_spoken_of(&package).await.unwrap();
+    spoken_of.sort_unstable();
+    let expected = ["bytes", "copied", "publishers", "subject", "two"].map(file_name);
+    assert_eq!(spoken_of, expected);
+    let references = metadata.references_within(&package).await.unwrap();
+    assert_eq!(references, [(file_name("about"), file_name("one"))]);
 }
 
 /// Where its bytes are kept as a blob, and its file is that blob's file for whoever asks.
