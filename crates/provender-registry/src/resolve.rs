@@ -376,7 +376,10 @@ impl Registry {
         Box::pin(async move {
             let inner = self.nested(query, name)?;
             let resolution = self.resolve_to_list(&inner).await?;
-            let (attributes, tags) = (resolution.attributes, resolution.tags);
+            let (attributes, mut tags) = (resolution.attributes, resolution.tags);
+            if resolution.is_known && inner.ecosystem.has_tags() {
+                tags.extend(self.kept_tags(&inner).await?);
+            }
             let quarantined = resolution
                 .entries
                 .iter()

@@ -387,6 +387,16 @@ impl Registry {
         event
     }
 
+    /// The tags that are kept here, as far as the client means them.
+    pub(crate) async fn kept_tags(&self, query: &Query) -> Result<Vec<Tag>, Problem> {
+        let bound = self.name_origin(query).await?;
+        if !self.is_meant(query, bound.as_ref()).await? {
+            return Ok(Vec::new());
+        }
+        let tags = self.inner.metadata.tags(&query.key(), None, u32::MAX).await;
+        Ok(tags.map_err(|error| store_problem(&error))?.into_iter().map(|row| row.tag).collect())
+    }
+
     /// A part of a package's tags: those kept here and those that its upstream lists.
     pub(crate) async fn render_tags(
         &self,

@@ -551,10 +551,13 @@ async fn a_repository_in_front_passes_images_on() {
     let (behind, front) = (registry.shelf(), registry.shelf_for("front", registry.anonymous()));
     let (ours, later) = (Image::new("ours"), Image::new("later"));
     behind.push("team/ours", "latest", &ours).await.unwrap();
+    behind.push("team/ours", "v1", &ours).await.unwrap();
+    assert_eq!(front.tags("team/ours").await.unwrap(), ["latest", "v1"]);
     front.pull("team/ours", "latest", &ours).await;
     front.pull("team/theirs", "latest", &image).await;
     behind.push("team/ours", "latest", &later).await.unwrap();
     front.pull("team/ours", "latest", &later).await;
+    behind.remove("team/ours", "manifests/v1").await.unwrap();
     assert_eq!(front.tags("team/ours").await.unwrap(), ["latest"]);
     let asked = upstream.fake.hits(&manifest_path("team/theirs", &image.digest()));
     assert_eq!(asked, 1);
