@@ -59,7 +59,9 @@ mod tests {
             let mut chosen: Vec<&NamePattern> = chosen.map(|place| &patterns[place]).collect();
             for _ in 0..2 {
                 let mut owned = OwnedNames::default();
-                chosen.iter().for_each(|pattern| owned.add(pattern));
+                for pattern in &chosen {
+                    owned.add(pattern);
+                }
                 for name in names {
                     let package = PackageName::new(name).unwrap();
                     let expected = chosen.iter().any(|pattern| pattern.matches(&package));
