@@ -113,6 +113,7 @@ use provender_ecosystem::Ecosystem;
 use provender_store::{Blobs, DatabaseUrl, Metadata, PackageKey, StoredKey, Write};
 
 use provender_upstream::SingleFlight;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cache::{IndexCache, IndexKey, Stamp};
@@ -173,6 +174,8 @@ struct Inner {
     attempts: admin::accounts::Attempts,
     hashing: admin::accounts::Hashing,
     searches: Arc<discovery::Searches>,
+    /// Who makes a report on a package.
+    reports: Semaphore,
     started_at: Timestamp,
     is_new: bool,
     /// Since when there has been no room to write.
@@ -258,6 +261,7 @@ impl Registry {
             attempts: admin::accounts::Attempts::default(),
             hashing: admin::accounts::Hashing::default(),
             searches: Arc::default(),
+            reports: Semaphore::new(admin::packages::REPORTS_AT_ONCE),
             started_at: now,
             is_new,
             fullness: space::Fullness::default(),

@@ -63,6 +63,10 @@ pub struct FileReport {
     pub verdict: Verdict,
 }
 
+/// How many reports on packages are made at once: one on ten thousand files keeps a connection to the
+/// database, of which there are few more, and a core for a second.
+pub(crate) const REPORTS_AT_ONCE: usize = 2;
+
 impl Registry {
     /// The packages that a repository knows: published here, or with a file mirrored. A token for some
     /// names is told of those.
@@ -114,6 +118,7 @@ impl Registry {
             return Err(Problem::not_found(message));
         }
         let origin = bound_origin(is_owned, row.as_ref());
+        let _turn = self.inner.reports.acquire().await.expect("it is never closed");
         let kept = self.inner.metadata.files(&key).await.map_err(|error| store_problem(&error))?;
         let covered = self.covered(&query, &kept, origin.as_ref()).await?;
         let mut files = Vec::with_capacity(kept.len());
