@@ -138,10 +138,8 @@ impl Registry {
                 }
             }
             if !marks.is_empty() {
-                metadata
-                    .commit_from_room(marks, Vec::new())
-                    .await
-                    .map_err(|error| store_problem(&error))?;
+                let marked = metadata.commit_from_room(marks, Vec::new()).await;
+                marked.map_err(|error| store_problem(&error))?;
             }
             is_at_the_end = step.next.is_none();
             after = step.next;

@@ -378,7 +378,8 @@ impl Registry {
             let resolution = self.resolve_to_list(&inner).await?;
             let (attributes, mut tags) = (resolution.attributes, resolution.tags);
             if resolution.is_known && inner.ecosystem.has_tags() {
-                tags.extend(self.kept_tags(&inner).await?);
+                let bound = self.name_origin(&inner).await?;
+                tags.extend(self.kept_tags(&inner, bound.as_ref(), None, u32::MAX).await?);
             }
             let quarantined = resolution
                 .entries

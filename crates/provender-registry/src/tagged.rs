@@ -387,13 +387,18 @@ impl Registry {
         event
     }
 
-    /// The tags that are kept here, as far as the client means them.
-    pub(crate) async fn kept_tags(&self, query: &Query) -> Result<Vec<Tag>, Problem> {
-        let bound = self.name_origin(query).await?;
-        if !self.is_meant(query, bound.as_ref()).await? {
+    /// The first of the tags that are kept here behind `after`, as far as the client means them.
+    pub(crate) async fn kept_tags(
+        &self,
+        query: &Query,
+        bound: Option<&Origin>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Tag>, Problem> {
+        if !self.is_meant(query, bound).await? {
             return Ok(Vec::new());
         }
-        let tags = self.inner.metadata.tags(&query.key(), None, u32::MAX).await;
+        let tags = self.inner.metadata.tags(&query.key(), after, limit).await;
         Ok(tags.map_err(|error| store_problem(&error))?.into_iter().map(|row| row.tag).collect())
     }
 
@@ -412,12 +417,7 @@ impl Registry {
         let bound = bound_origin(query.owns(), row.as_ref());
         let is_here = bound == Some(Origin::Published);
         let take = if is_here { limit + 1 } else { u32::MAX };
-        let kept = match self.is_meant(&query, bound.as_ref()).await? {
-            true => self.inner.metadata.tags(&key, after, take).await,
-            false => Ok(Vec::new()),
-        };
-        let kept = kept.map_err(|error| store_problem(&error))?;
-        let mut tags: Vec<Tag> = kept.into_iter().map(|row| row.tag).collect();
+        let mut tags = self.kept_tags(&query, bound.as_ref(), after, take).await?;
         let mut fresh_until = Timestamp::from_microseconds(i64::MAX);
         let mut stale = None;
         if is_here {

@@ -52,8 +52,8 @@ impl TrustedProxy {
 pub(crate) fn client(proxies: &[TrustedProxy], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let is_proxy = |address: IpAddr| proxies.iter().any(|proxy| proxy.is(address));
     let mut client = peer;
-    let values: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
-    let said = values.iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+    let values = headers.get_all(FORWARDED_FOR).iter().rev();
+    let said = values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
     for said in said {
         if !is_proxy(client) {
             break;

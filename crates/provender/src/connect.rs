@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use crate::exit::Failure;
 
 /// How long a connection may take to come about, and how long TLS on it.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection, whatever it is made of.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -25,10 +25,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 /// Connects to a host as a URL writes it. With TLS the system's certificate authorities decide whom
 /// to believe.
 pub(crate) async fn connect(host: &str, port: u16, is_tls: bool) -> Result<Box<dyn Stream>> {
-    let address = format!("{host}:{port}");
+    let whom = format!("the server at {host}:{port}");
     // An IPv6 address stands in brackets in a URL, and without them everywhere else.
     let name = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = within(TcpStream::connect((name, port)), &address).await?;
+    let stream = within(TcpStream::connect((name, port)), &whom).await?;
     if !is_tls {
         return Ok(Box::new(stream));
     }
@@ -38,15 +38,15 @@ pub(crate) async fn connect(host: &str, port: u16, is_tls: bool) -> Result<Box<d
         let connected = connector.connect(server_name, stream).await;
         connected.map_err(with_help)
     };
-    Ok(Box::new(within(connecting, &address).await?))
+    Ok(Box::new(within(connecting, &whom).await?))
 }
 
-async fn within<T>(
+/// Waits for a connection, but no longer than [`CONNECT_TIMEOUT`].
+pub(crate) async fn within<T>(
     connecting: impl Future<Output = io::Result<T>>,
-    address: &str,
+    whom: &str,
 ) -> Result<T, Failure> {
-    let unreachable =
-        |why: &str| Failure::Unreachable(format!("cannot reach the server at {address}: {why}"));
+    let unreachable = |why: &str| Failure::Unreachable(format!("cannot reach {whom}: {why}"));
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(|error| unreachable(&error.to_string())),
         Err(_) => Err(unreachable("it does not answer")),

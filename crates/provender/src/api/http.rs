@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use url::Url;
 
 use super::Refusal;
-use crate::connect::{CONNECT_TIMEOUT, Stream, connect};
+use crate::connect::{Stream, connect, within};
 use crate::exit::Failure;
 
 /// How long an answer may take; the longest is a long poll for events, or a large collection.
@@ -103,7 +103,7 @@ impl Client {
         let (response, whom) = match &self.0 {
             Peer::Control(socket) => {
                 let whom = format!("the server at {}", socket.display());
-                let stream = within(CONNECT_TIMEOUT, UnixStream::connect(socket), &whom).await?;
+                let stream = within(UnixStream::connect(socket), &whom).await?;
                 (exchange(stream, request, &whom).await?, whom)
             }
             Peer::Remote(Remote { is_tls, host, port, .. }) => {
@@ -160,18 +160,6 @@ fn target(path: &[&str], query: &[(String, String)]) -> String {
         target.extend(utf8_percent_encode(value, RESERVED));
     }
     target
-}
-
-async fn within<T>(
-    limit: Duration,
-    connecting: impl Future<Output = std::io::Result<T>>,
-    whom: &str,
-) -> Result<T, Failure> {
-    let failed = |why: String| Failure::Unreachable(format!("cannot reach {whom}: {why}"));
-    match tokio::time::timeout(limit, connecting).await {
-        Ok(connected) => connected.map_err(|error| failed(error.to_string())),
-        Err(_) => Err(failed("it does not answer".to_owned())),
-    }
 }
 
 async fn exchange(

@@ -344,12 +344,17 @@ async fn whoever_gets_a_removed_accounts_name_is_somebody_else() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn guesses_through_a_trusted_proxy_shut_out_nobody_else() {
-    let server = TestServer::start_with(|options| {
+/// A server that believes what comes from this machine about who its client is.
+async fn behind_a_trusted_proxy() -> TestServer {
+    TestServer::start_with(|options| {
         options.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn guesses_through_a_trusted_proxy_shut_out_nobody_else() {
+    let server = behind_a_trusted_proxy().await;
     server.account("ada", PASSWORD).await;
     let sign_in = async |forwarded_for: &str, password: &str| {
         let form =
@@ -379,10 +384,7 @@ async fn guesses_through_a_trusted_proxy_shut_out_nobody_else() {
 
 #[tokio::test]
 async fn devices_of_one_client_of_a_trusted_proxy_end_those_of_no_other() {
-    let server = TestServer::start_with(|options| {
-        options.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
-    })
-    .await;
+    let server = behind_a_trusted_proxy().await;
     let begin = async |forwarded_for: &str| {
         let form = encoded(&[("client_id", "sigstore")]);
         let fields = [("X-Forwarded-For", forwarded_for)];
