@@ -10,6 +10,7 @@ pub use request::{REQUEST_BYTES_MAX, TimestampRequest, TimestampRequestError};
 use std::path::Path;
 
 use const_oid::ObjectIdentifier;
+use der::{Encode as _, Header, Tag};
 use jiff::Timestamp;
 
 use self::token::TokenSigner;
@@ -168,7 +169,7 @@ impl TimestampAuthority {
             return Err(TimestampError::OutsideValidity(now));
         }
         let token = self.signer.token(request, now, self.promise)?;
-        Ok(TimestampResponse { der: status::granted(token), refusal: None })
+        Ok(TimestampResponse { der: status::granted(&token), refusal: None })
     }
 
     /// The authority's certificate and its root, in DER.
@@ -211,6 +212,18 @@ impl TimestampAuthority {
             .and_then(|request| self.timestamp(&request, clock));
         response.unwrap_or_else(|error| TimestampResponse::refused(&error))
     }
+}
+
+/// Parts in DER as the content of one more tag.
+fn wrap(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    let header = Header::new(tag, length).expect("a few thousand bytes at most");
+    let mut der = Vec::with_capacity(length + 8);
+    header.encode_to_vec(&mut der).expect("a header has a form");
+    for part in parts {
+        der.extend_from_slice(part);
+    }
+    der
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What an answer says first: granted, or not and why (RFC 3161 section 2.4.2).
 
-use cms::content_info::ContentInfo;
-use der::Sequence;
 use der::asn1::BitString;
+use der::{Sequence, Tag};
 
+use super::wrap;
 use crate::ca::certificate::to_der;
 
 /// `PKIFailureInfo`: the number of the bit that is set.
@@ -21,14 +21,6 @@ pub(super) enum Failure {
 const GRANTED: u8 = 0;
 const REJECTION: u8 = 2;
 
-/// `TimeStampResp`.
-#[derive(Sequence)]
-struct Response {
-    status: Status,
-    #[asn1(optional = "true")]
-    token: Option<ContentInfo>,
-}
-
 /// `PKIStatusInfo`.
 #[derive(Sequence)]
 struct Status {
@@ -39,10 +31,10 @@ struct Status {
     failure: Option<BitString>,
 }
 
-/// An answer with this timestamp.
-pub(super) fn granted(token: ContentInfo) -> Vec<u8> {
+/// An answer with this timestamp: a `TimeStampResp`.
+pub(super) fn granted(token: &[u8]) -> Vec<u8> {
     let status = Status { code: GRANTED, text: None, failure: None };
-    to_der(&Response { status, token: Some(token) })
+    wrap(Tag::Sequence, &[&to_der(&status), token])
 }
 
 /// An answer without.
@@ -52,7 +44,7 @@ pub(super) fn rejection(failure: Failure, text: &str) -> Vec<u8> {
         text: Some(vec![text.to_owned()]),
         failure: Some(failure.bits()),
     };
-    to_der(&Response { status, token: None })
+    wrap(Tag::Sequence, &[&to_der(&status)])
 }
 
 impl Failure {
