@@ -5,9 +5,11 @@
 
 mod json;
 mod library;
+mod write;
 
-pub(crate) use json::LogEntryJson;
 pub(crate) use library::Unfit;
+
+use provender_domain::EncodedText as _;
 
 use crate::envelope::Envelope;
 
@@ -145,6 +147,13 @@ pub enum BundleError {
     OutOfRange(&'static str),
 }
 
+impl BundleVersion {
+    /// Whether a certificate stands alone, or all that are between it and the root come along.
+    const fn has_one_certificate(self) -> bool {
+        matches!(self, Self::V03)
+    }
+}
+
 impl Bundle {
     /// Reads a bundle.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
@@ -158,8 +167,7 @@ impl Bundle {
 
     /// The bundle's text, on one line. The same bundle gives the same text.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(&json::BundleJson::from(self))
-            .expect("keys are text, so it can be written")
+        self.to_text()
     }
 
     /// The signature's bytes: what timestamps and log entries speak of.
@@ -193,13 +201,9 @@ impl Bundle {
 impl LogEntry {
     /// Reads a log's answer: Rekor's `TransparencyLogEntry` in protobuf's JSON.
     pub fn from_value(value: serde_json::Value) -> Result<Self, BundleError> {
-        let json: LogEntryJson = serde_json::from_value(value).map_err(BundleError::Malformed)?;
+        let json: json::LogEntryJson =
+            serde_json::from_value(value).map_err(BundleError::Malformed)?;
         json.try_into()
-    }
-
-    /// The same as JSON.
-    pub fn to_value(&self) -> serde_json::Value {
-        serde_json::to_value(LogEntryJson::from(self)).expect("keys are text, so it can be written")
     }
 }
 

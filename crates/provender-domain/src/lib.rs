@@ -5,6 +5,7 @@
 
 mod access;
 mod digest;
+mod encoded;
 mod event;
 mod file;
 mod name;
@@ -19,6 +20,7 @@ mod verdict;
 
 pub use access::{Actor, NamePattern, NamePatternError, Scope, TokenId};
 pub use digest::{Algorithm, BlobId, Digest, DigestError};
+pub use encoded::{EncodedText, TextPieces};
 pub use event::{Event, EventKind, NewEvent, Severity};
 pub use file::{Attributes, Companion, File, FileState, KeptFile, Listing, Origin, Yank};
 pub use name::{

@@ -1,6 +1,6 @@
 //! What is signed about a file, on its way to clients that look for it beside that file.
 
-use provender_domain::{Attributes, File, FileName};
+use provender_domain::{Attributes, EncodedText, File, FileName};
 
 use crate::Reference;
 
@@ -12,7 +12,7 @@ pub struct Signed<'a> {
     /// The statement's predicate type, a URI.
     pub predicate_type: &'a str,
     /// The Sigstore bundle (version 0.3, JSON) that holds it.
-    pub bundle: &'a str,
+    pub bundle: &'a dyn EncodedText,
     /// When it was signed: RFC 3339, in seconds.
     pub at: &'a str,
 }

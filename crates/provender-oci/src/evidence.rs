@@ -102,8 +102,8 @@ fn is_statement_type(artifact_type: &str) -> bool {
 /// subject, as cosign 3 writes them and looks for them.
 pub(crate) fn render(signed: &Signed<'_>) -> Vec<MadeFile> {
     let Some(subject) = subject(signed.file) else { return Vec::new() };
-    let bundle = signed.bundle.as_bytes();
-    let (bundle_digest, empty_digest) = (sha256(bundle), sha256(EMPTY));
+    let bundle = signed.bundle.to_text().into_bytes();
+    let (bundle_digest, empty_digest) = (sha256(&bundle), sha256(EMPTY));
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_MANIFEST,
@@ -134,7 +134,7 @@ pub(crate) fn render(signed: &Signed<'_>) -> Vec<MadeFile> {
     let Ok(read) = manifest::read(&manifest, None, Depth::Full) else { return Vec::new() };
     vec![
         made(Kind::Blob, EMPTY.to_vec()),
-        made(Kind::Blob, bundle.to_vec()),
+        made(Kind::Blob, bundle),
         MadeFile {
             attributes: read.attributes,
             references: read.references,

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use provender_domain::{
-    Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem, ProblemCode,
-    Scope, TagRule,
+    Digest, EncodedText, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, Problem,
+    ProblemCode, Scope, TagRule,
 };
 use provender_ecosystem::{
     Ecosystem, Evidence, MadeFile, Operation, Publication, Reference, ReferenceRole, Signed,
@@ -196,13 +196,14 @@ impl Registry {
         key: &PackageKey,
         kept: &KeptFile,
         attestation: &Attestation,
+        bundle: &dyn EncodedText,
     ) -> Result<Vec<Write>, Problem> {
         let Some(ecosystem) = self.ecosystem(key.ecosystem.as_str()) else { return Ok(Vec::new()) };
         let at = attestation.recorded_at.to_seconds();
         let signed = Signed {
             file: &kept.file,
             predicate_type: &attestation.predicate_type,
-            bundle: &attestation.bundle,
+            bundle,
             at: &at,
         };
         let made = ecosystem.render_evidence(&signed);

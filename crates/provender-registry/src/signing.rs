@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use provender_attest::Statement;
+use provender_attest::{Bundle, Statement};
 use provender_authority::Authority;
 use provender_domain::{
     Actor, EventKind, FileState, KeptFile, NewEvent, Problem, ProblemCode, Timestamp,
@@ -83,19 +83,19 @@ impl Task {
 
 /// An attestation whose entry has its place in the log, and may not be in it yet.
 struct Signed {
+    /// All but the bundle, which is empty here.
     attestation: Attestation,
+    bundle: Bundle,
     settlement: Settlement,
 }
 
-/// Keeps an attestation, with its evidence before it, if its entry is in the log.
-fn recording(
-    attestation: &Attestation,
-    settlement: Settlement,
-    mut evidence: Vec<Write>,
-) -> Vec<Write> {
-    let attestation = PackedAttestation::beside(attestation, &evidence);
-    evidence.extend([Write::Follow(settlement), Write::RecordAttestation(attestation)]);
-    evidence
+impl Signed {
+    /// Keeps it, with its evidence before it, if its entry is in the log.
+    fn recording(self, mut evidence: Vec<Write>) -> Vec<Write> {
+        let attestation = PackedAttestation::of(&self.attestation, &self.bundle, &evidence);
+        evidence.extend([Write::Follow(self.settlement), Write::RecordAttestation(attestation)]);
+        evidence
+    }
 }
 
 /// What signing needs, and how it is doing.
@@ -164,10 +164,10 @@ impl Registry {
         let mut signings = 1;
         loop {
             let _gate = self.inner.garbage_gate.clone().read_owned().await;
-            let Signed { attestation, settlement } = self.attest(task, kept).await?;
+            let signed = self.attest(task, kept).await?;
             let mut writes = vec![task.end()];
-            let evidence = self.evidence_of(task, kept, &attestation).await?;
-            writes.extend(recording(&attestation, settlement, evidence));
+            let evidence = self.evidence_of(task, kept, &signed).await?;
+            writes.extend(signed.recording(evidence));
             let outcome = self.inner.metadata.commit(writes, Vec::new()).await;
             if let Some(ecosystem) = self.ecosystem(&task.file.package.ecosystem) {
                 self.package_changed(ecosystem.id(), &task.file.package.package);
@@ -186,7 +186,7 @@ impl Registry {
         &self,
         task: &Task,
         kept: &KeptFile,
-        attestation: &Attestation,
+        signed: &Signed,
     ) -> Result<Vec<Write>, SigningFailure> {
         let key = self.key_of(&task.file.package).ok_or(SigningFailure::UnknownEcosystem)?;
         // What was deleted meanwhile needs no evidence beside it.
@@ -194,7 +194,7 @@ impl Registry {
         if now.is_none_or(|now| now.state != FileState::Present) {
             return Ok(Vec::new());
         }
-        let made = self.made_evidence(&key, kept, attestation).await;
+        let made = self.made_evidence(&key, kept, &signed.attestation, &signed.bundle).await;
         made.map_err(SigningFailure::Evidence)
     }
 
@@ -207,10 +207,9 @@ impl Registry {
         task: &Task,
         kept: &KeptFile,
     ) -> Result<Vec<Write>, SigningFailure> {
-        let Signed { attestation, settlement } = self.attest(task, kept).await?;
-        let evidence = self.made_evidence(key, kept, &attestation).await;
-        let evidence = evidence.map_err(SigningFailure::Evidence)?;
-        Ok(recording(&attestation, settlement, evidence))
+        let signed = self.attest(task, kept).await?;
+        let evidence = self.made_evidence(key, kept, &signed.attestation, &signed.bundle).await;
+        Ok(signed.recording(evidence.map_err(SigningFailure::Evidence)?))
     }
 
     /// Signs; what is returned has its place in the log, and is to be kept in a commit that follows
@@ -229,10 +228,10 @@ impl Registry {
             source: AttestationSource::Ours,
             predicate_type,
             log_index: bundle.log_entries.first().map(|entry| entry.index),
-            bundle: bundle.to_json(),
+            bundle: String::new(),
             recorded_at: self.now(),
         };
-        Ok(Signed { attestation, settlement })
+        Ok(Signed { attestation, bundle, settlement })
     }
 
     async fn statement(

@@ -1,6 +1,6 @@
-//! The bundle's JSON, field by field, as protobuf-specs names them.
+//! The bundle's JSON, read: field by field, as protobuf-specs names them.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, de};
 
 use super::{
     BUNDLE_MEDIA_TYPE, Bundle, BundleError, BundleVersion, CERTIFICATES_LIMIT, Content,
@@ -15,83 +15,92 @@ const MEDIA_TYPE_V02: &str = "application/vnd.dev.sigstore.bundle+json;version=0
 /// How early clients wrote v0.3.
 const MEDIA_TYPE_V03_EARLY: &str = "application/vnd.dev.sigstore.bundle+json;version=0.3";
 
+/// What the type of a bundle is called.
+pub(super) const fn media_type(version: BundleVersion) -> &'static str {
+    match version {
+        BundleVersion::V01 => MEDIA_TYPE_V01,
+        BundleVersion::V02 => MEDIA_TYPE_V02,
+        BundleVersion::V03 => BUNDLE_MEDIA_TYPE,
+    }
+}
+
 /// Bytes of every hash of the tree.
 const TREE_HASH_BYTES: usize = 32;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct BundleJson {
     media_type: String,
     verification_material: MaterialJson,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     message_signature: Option<MessageSignatureJson>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     dsse_envelope: Option<EnvelopeJson>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MaterialJson {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     certificate: Option<RawBytesJson>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     x509_certificate_chain: Option<ChainJson>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     public_key: Option<PublicKeyJson>,
     #[serde(default)]
     tlog_entries: Option<Vec<LogEntryJson>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     timestamp_verification_data: Option<TimestampsJson>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawBytesJson {
     raw_bytes: Base64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ChainJson {
     certificates: Vec<RawBytesJson>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PublicKeyJson {
     #[serde(default)]
     hint: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TimestampsJson {
     #[serde(default)]
     rfc3161_timestamps: Option<Vec<TimestampJson>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TimestampJson {
     signed_timestamp: Base64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MessageSignatureJson {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     message_digest: Option<MessageDigestJson>,
     signature: Base64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MessageDigestJson {
     algorithm: String,
     digest: Base64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EnvelopeJson {
     payload: Base64,
@@ -99,51 +108,52 @@ struct EnvelopeJson {
     signatures: Vec<SignatureJson>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignatureJson {
     sig: Base64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    keyid: Option<String>,
+    /// Nobody vouches for it.
+    #[serde(default, rename = "keyid")]
+    _key_id: Option<String>,
 }
 
 /// Rekor's `TransparencyLogEntry`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct LogEntryJson {
     #[serde(default)]
     log_index: Integer,
     log_id: LogIdJson,
     kind_version: KindVersionJson,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     integrated_time: Option<Integer>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     inclusion_promise: Option<InclusionPromiseJson>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     inclusion_proof: Option<InclusionProofJson>,
     canonicalized_body: Base64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LogIdJson {
     key_id: Base64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KindVersionJson {
     kind: String,
     version: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct InclusionPromiseJson {
     signed_entry_timestamp: Base64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct InclusionProofJson {
     #[serde(default)]
@@ -158,21 +168,15 @@ struct InclusionProofJson {
     checkpoint: Option<CheckpointJson>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CheckpointJson {
     envelope: String,
 }
 
-/// A 64-bit number: written as text, read as text or number.
+/// A 64-bit number: text, as it is to be written, or a number.
 #[derive(Debug, Clone, Copy, Default)]
 struct Integer(i64);
-
-impl Serialize for Integer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
 
 impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -203,11 +207,6 @@ impl<'de> Deserialize<'de> for Integer {
 impl Integer {
     fn unsigned(self, what: &'static str) -> Result<u64, BundleError> {
         u64::try_from(self.0).map_err(|_| BundleError::OutOfRange(what))
-    }
-
-    /// Indexes and sizes of a tree that can exist fit.
-    fn from_unsigned(value: u64) -> Self {
-        Self(i64::try_from(value).unwrap_or(i64::MAX))
     }
 }
 
@@ -322,108 +321,5 @@ impl TryFrom<InclusionProofJson> for InclusionProof {
             hashes,
             checkpoint: json.checkpoint.map(|json| json.envelope).unwrap_or_default(),
         })
-    }
-}
-
-impl From<&Bundle> for BundleJson {
-    fn from(bundle: &Bundle) -> Self {
-        let media_type = match bundle.version {
-            BundleVersion::V01 => MEDIA_TYPE_V01,
-            BundleVersion::V02 => MEDIA_TYPE_V02,
-            BundleVersion::V03 => BUNDLE_MEDIA_TYPE,
-        };
-        let (message_signature, dsse_envelope) = match &bundle.content {
-            Content::Message(message) => (Some(message.into()), None),
-            Content::Envelope(envelope) => (None, Some(envelope.into())),
-        };
-        Self {
-            media_type: media_type.to_owned(),
-            verification_material: bundle.into(),
-            message_signature,
-            dsse_envelope,
-        }
-    }
-}
-
-impl From<&Bundle> for MaterialJson {
-    fn from(bundle: &Bundle) -> Self {
-        let raw = |bytes: &Vec<u8>| RawBytesJson { raw_bytes: Base64(bytes.clone()) };
-        let (mut certificate, mut x509_certificate_chain, mut public_key) = (None, None, None);
-        match &bundle.key {
-            KeyMaterial::Certificates(certificates) => match certificates.as_slice() {
-                [only] if bundle.version == BundleVersion::V03 => certificate = Some(raw(only)),
-                many => {
-                    let certificates = many.iter().map(raw).collect();
-                    x509_certificate_chain = Some(ChainJson { certificates });
-                }
-            },
-            KeyMaterial::PublicKeyHint(hint) => {
-                public_key = Some(PublicKeyJson { hint: hint.clone() });
-            }
-        }
-        let timestamps = bundle.timestamps.iter();
-        let timestamps =
-            timestamps.map(|der| TimestampJson { signed_timestamp: Base64(der.clone()) });
-        Self {
-            certificate,
-            x509_certificate_chain,
-            public_key,
-            tlog_entries: Some(bundle.log_entries.iter().map(LogEntryJson::from).collect()),
-            timestamp_verification_data: (!bundle.timestamps.is_empty())
-                .then(|| TimestampsJson { rfc3161_timestamps: Some(timestamps.collect()) }),
-        }
-    }
-}
-
-impl From<&MessageSignature> for MessageSignatureJson {
-    fn from(message: &MessageSignature) -> Self {
-        let digest = message.digest.as_ref().map(|(algorithm, digest)| MessageDigestJson {
-            algorithm: algorithm.clone(),
-            digest: Base64(digest.clone()),
-        });
-        Self { message_digest: digest, signature: Base64(message.signature.clone()) }
-    }
-}
-
-impl From<&Envelope> for EnvelopeJson {
-    fn from(envelope: &Envelope) -> Self {
-        let signature = SignatureJson { sig: Base64(envelope.signature.clone()), keyid: None };
-        Self {
-            payload: Base64(envelope.payload.clone()),
-            payload_type: envelope.payload_type.clone(),
-            signatures: vec![signature],
-        }
-    }
-}
-
-impl From<&LogEntry> for LogEntryJson {
-    fn from(entry: &LogEntry) -> Self {
-        let promise = entry.inclusion_promise.as_ref();
-        Self {
-            log_index: Integer::from_unsigned(entry.index),
-            log_id: LogIdJson { key_id: Base64(entry.log_id.clone()) },
-            kind_version: KindVersionJson {
-                kind: entry.kind.clone(),
-                version: entry.kind_version.clone(),
-            },
-            integrated_time: entry.integrated_time.map(Integer),
-            inclusion_promise: promise.map(|promise| InclusionPromiseJson {
-                signed_entry_timestamp: Base64(promise.clone()),
-            }),
-            inclusion_proof: entry.inclusion_proof.as_ref().map(InclusionProofJson::from),
-            canonicalized_body: Base64(entry.body.clone()),
-        }
-    }
-}
-
-impl From<&InclusionProof> for InclusionProofJson {
-    fn from(proof: &InclusionProof) -> Self {
-        Self {
-            log_index: Integer::from_unsigned(proof.index),
-            root_hash: Base64(proof.root.clone()),
-            tree_size: Integer::from_unsigned(proof.size),
-            hashes: Some(proof.hashes.iter().cloned().map(Base64).collect()),
-            checkpoint: Some(CheckpointJson { envelope: proof.checkpoint.clone() }),
-        }
     }
 }

@@ -10,7 +10,8 @@ use super::{Samples, hostile_texts};
 use crate::{Depth, Ecosystem, Expected, MadeFile, Signed};
 
 pub(super) fn check(ecosystem: &dyn Ecosystem, samples: &Samples) {
-    let bundle = "{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\"}";
+    let bundle = "{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\"}".to_owned();
+    let bundle = &bundle;
     let at = "2026-01-31T12:00:00Z";
     if let Some(file) = &samples.signed {
         let signed = Signed { file, predicate_type: "https://server.example/p/v1", bundle, at };

@@ -154,15 +154,15 @@ fn signed_file(kind: &str, artifact_type: &str) -> File {
     }
 }
 
-fn signed(file: &File) -> Signed<'_> {
+fn signed<'a>(file: &'a File, bundle: &'a String) -> Signed<'a> {
     let predicate_type = "https://server.example/attestation/release/v0.2";
-    Signed { file, predicate_type, bundle: "{\"a\":1}", at: "2026-01-31T12:00:00Z" }
+    Signed { file, predicate_type, bundle, at: "2026-01-31T12:00:00Z" }
 }
 
 #[test]
 fn statements_are_written_as_cosign_looks_for_them() {
     let file = signed_file("manifest", "application/vnd.oci.image.config.v1+json");
-    let made = render(&signed(&file));
+    let made = render(&signed(&file, &"{\"a\":1}".to_owned()));
     let bodies: Vec<_> = made.iter().map(|file| String::from_utf8_lossy(&file.bytes)).collect();
     assert_eq!(bodies[..2], ["{}", "{\"a\":1}"]);
     let manifest: Value = serde_json::from_slice(&made[2].bytes).unwrap();
@@ -205,8 +205,11 @@ fn statements_are_written_as_cosign_looks_for_them() {
 fn nothing_is_written_about_blobs_and_statements() {
     for (kind, artifact_type) in [("blob", "x/y"), ("manifest", BUNDLE), ("manifest", NOTATION)] {
         let file = signed_file(kind, artifact_type);
-        assert!(render(&signed(&file)).is_empty(), "{kind} of type {artifact_type}");
+        assert!(
+            render(&signed(&file, &"{\"a\":1}".to_owned())).is_empty(),
+            "{kind} of type {artifact_type}"
+        );
     }
     let unknown = File { size_bytes: None, ..signed_file("manifest", "x/y") };
-    assert!(render(&signed(&unknown)).is_empty());
+    assert!(render(&signed(&unknown, &"{\"a\":1}".to_owned())).is_empty());
 }

@@ -213,7 +213,7 @@ impl Registry {
         identity: &str,
     ) -> Result<(), Problem> {
         let gate = self.inner.garbage_gate.clone().read_owned().await;
-        let mut writes = self.made_evidence(key, kept, attestation).await?;
+        let mut writes = self.made_evidence(key, kept, attestation, &attestation.bundle).await?;
         let attestation_row = PackedAttestation::beside(attestation, &writes);
         writes.push(Write::RecordAttestation(attestation_row));
         let name = &kept.file.name;

@@ -1,6 +1,6 @@
 //! Attestations as they are kept.
 
-use provender_domain::BlobId;
+use provender_domain::{BlobId, EncodedText};
 use sha2::{Digest as _, Sha256};
 
 use super::codec::corrupt;
@@ -38,13 +38,15 @@ impl PackedAttestation {
     /// The same, but that the bundle is not kept twice where one of these writes keeps its bytes.
     /// They have to stand before it in the same commit.
     pub fn beside(attestation: &Attestation, writes: &[Write]) -> Self {
-        let bytes = attestation.bundle.as_bytes();
-        let kept = writes.iter().find_map(|write| match write {
-            Write::KeepBytes(blob) if blob.bytes == bytes => Some(blob.id),
-            _ => None,
-        });
-        let bundle =
-            kept.map_or_else(|| PackedBundle::Here(packing::pack(bytes)), PackedBundle::Blob);
+        Self::of(attestation, &attestation.bundle, writes)
+    }
+
+    /// The same of an attestation whose bundle is not with it, but this.
+    pub fn of(attestation: &Attestation, bundle: &dyn EncodedText, writes: &[Write]) -> Self {
+        let bundle = match kept_among(writes, bundle) {
+            Some(kept) => PackedBundle::Blob(kept),
+            None => PackedBundle::Here(packing::pack_apart(bundle)),
+        };
         let facts = Attestation {
             blob: attestation.blob,
             file: attestation.file.clone(),
@@ -55,7 +57,7 @@ impl PackedAttestation {
             recorded_at: attestation.recorded_at,
         };
         let id = match attestation.source {
-            AttestationSource::Ours => id_of_ours(bytes, kept),
+            AttestationSource::Ours => id_of_ours(&bundle),
             AttestationSource::Publisher | AttestationSource::Upstream => id(attestation),
         };
         Self { id, facts, bundle }
@@ -68,11 +70,28 @@ impl From<&Attestation> for PackedAttestation {
     }
 }
 
+/// The small blob that is this text, if one of the writes keeps it.
+fn kept_among(writes: &[Write], bundle: &dyn EncodedText) -> Option<BlobId> {
+    let mut kept = writes
+        .iter()
+        .filter_map(|write| match write {
+            Write::KeepBytes(blob) => Some(blob),
+            _ => None,
+        })
+        .peekable();
+    kept.peek()?;
+    let text = bundle.to_text();
+    kept.find(|blob| blob.bytes == text.as_bytes()).map(|blob| blob.id)
+}
+
 /// No two bundles of ours are the same, whatever they are about: each has its place in the log. So
 /// this need not be long, and is not: it stands in an index, too.
-fn id_of_ours(bundle: &[u8], kept: Option<BlobId>) -> String {
-    let digest = kept.unwrap_or_else(|| BlobId::from_bytes(Sha256::digest(bundle).into()));
-    hex::encode(&digest.as_bytes()[..ID_BYTES])
+fn id_of_ours(bundle: &PackedBundle) -> String {
+    let digest: [u8; 32] = match bundle {
+        PackedBundle::Here(packed) => Sha256::digest(packed).into(),
+        PackedBundle::Blob(blob) => *blob.as_bytes(),
+    };
+    hex::encode(&digest[..ID_BYTES])
 }
 
 fn id(attestation: &Attestation) -> String {

@@ -8,7 +8,9 @@
 use std::io::Read as _;
 
 use flate2::read::ZlibDecoder;
+use provender_domain::EncodedText;
 
+use self::encodings::Pieces;
 use super::codec::corrupt;
 use super::read::Rule;
 use crate::StoreError;
@@ -24,8 +26,18 @@ const PACKED: u8 = 1;
 
 /// The text, packed. The same text may be packed otherwise by another version.
 pub(super) fn pack(text: &[u8]) -> Vec<u8> {
-    let mut packed = vec![PACKED];
-    repeats::point(&encodings::take_out(text), &mut packed);
+    packed(&encodings::take_out(text))
+}
+
+/// The same of one that knows where it is encoded.
+pub(super) fn pack_apart(text: &dyn EncodedText) -> Vec<u8> {
+    packed(&encodings::take_apart(text))
+}
+
+fn packed(pieces: &Pieces) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(pieces.bytes.len());
+    packed.push(PACKED);
+    repeats::point(pieces, &mut packed);
     packed
 }
 

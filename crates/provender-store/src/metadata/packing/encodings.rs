@@ -3,8 +3,11 @@
 //! Plain text and bytes in turn: the text behind its length, the bytes behind a number that tells
 //! their length and what they stand for.
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use provender_domain::{EncodedText, TextPieces};
 
 use super::{pop_number, pop_piece, push_number};
 
@@ -44,27 +47,104 @@ impl Encoding {
     const ALL: [Self; 3] = [Self::Base64, Self::Hexadecimal, Self::TextInBase64];
 }
 
+/// A text taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    pub(super) bytes: Vec<u8>,
+    /// Where among them stand bytes that were encoded and are no text, in order. What is in them
+    /// repeats nothing, as a rule, but for all of another.
+    pub(super) raw: Vec<Range<usize>>,
+}
+
 /// Only what is written in the one right way is taken out, so that putting it back gives the same.
-pub(super) fn take_out(text: &[u8]) -> Vec<u8> {
+pub(super) fn take_out(text: &[u8]) -> Pieces {
     take_out_to(text, 0)
 }
 
-fn take_out_to(text: &[u8], depth: usize) -> Vec<u8> {
-    let mut pieces = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let Some(found) = next(rest, depth) else {
-            push_number(&mut pieces, rest.len());
-            pieces.extend_from_slice(rest);
-            break;
-        };
-        push_number(&mut pieces, found.begin);
-        pieces.extend_from_slice(&rest[..found.begin]);
-        push_number(&mut pieces, found.bytes.len() * Encoding::ALL.len() + found.encoding as usize);
-        pieces.extend_from_slice(&found.bytes);
-        rest = &rest[found.end..];
-    }
+/// The same of a text that knows where it is encoded; what it hands over as text is looked through.
+pub(super) fn take_apart(text: &dyn EncodedText) -> Pieces {
+    let mut taker = Taker::default();
+    text.take_apart(&mut taker);
+    let Taker { mut pieces, plain } = taker;
+    let rest = pieces.take_out_of(&plain, 0);
+    pieces.push_last(rest);
     pieces
+}
+
+fn take_out_to(text: &[u8], depth: usize) -> Pieces {
+    let mut pieces = Pieces { bytes: Vec::with_capacity(text.len()), raw: Vec::new() };
+    let rest = pieces.take_out_of(text, depth);
+    pieces.push_last(rest);
+    pieces
+}
+
+impl Pieces {
+    /// Appends the pieces of a text up to the last that is encoded; gives what stands behind that.
+    fn take_out_of<'a>(&mut self, text: &'a [u8], depth: usize) -> &'a [u8] {
+        let mut rest = text;
+        while let Some(found) = next(rest, depth) {
+            self.push_text(&rest[..found.begin]);
+            match found.encoded {
+                Encoded::Bytes(encoding, bytes) => self.push_bytes(encoding, &bytes),
+                Encoded::Text(inner) => self.push_inner(inner),
+            }
+            rest = &rest[found.end..];
+        }
+        rest
+    }
+
+    fn push_text(&mut self, text: &[u8]) {
+        push_number(&mut self.bytes, text.len());
+        self.bytes.extend_from_slice(text);
+    }
+
+    fn push_last(&mut self, text: &[u8]) {
+        if !text.is_empty() {
+            self.push_text(text);
+        }
+    }
+
+    fn push_bytes(&mut self, encoding: Encoding, bytes: &[u8]) {
+        self.push_length(encoding, bytes.len());
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.raw.push(begin..self.bytes.len());
+    }
+
+    fn push_inner(&mut self, inner: Self) {
+        self.push_length(Encoding::TextInBase64, inner.bytes.len());
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(&inner.bytes);
+        let raw = inner.raw.into_iter().map(|raw| begin + raw.start..begin + raw.end);
+        self.raw.extend(raw);
+    }
+
+    fn push_length(&mut self, encoding: Encoding, bytes: usize) {
+        push_number(&mut self.bytes, bytes * Encoding::ALL.len() + encoding as usize);
+    }
+}
+
+#[derive(Default)]
+struct Taker {
+    pieces: Pieces,
+    /// What came since the last that is encoded.
+    plain: Vec<u8>,
+}
+
+impl TextPieces for Taker {
+    fn text(&mut self, text: &str) {
+        self.plain.extend_from_slice(text.as_bytes());
+    }
+
+    fn base64(&mut self, bytes: &[u8]) {
+        let rest = self.pieces.take_out_of(&self.plain, 0);
+        self.pieces.push_text(rest);
+        self.plain.clear();
+        match text_within(bytes, 0) {
+            Some(inner) => self.pieces.push_inner(inner),
+            None => self.pieces.push_bytes(Encoding::Base64, bytes),
+        }
+    }
 }
 
 /// The text again; `None` where it is damaged or longer than that.
@@ -107,12 +187,16 @@ pub(super) fn put_back_base64(mut pieces: &[u8], limit_bytes: usize) -> Option<V
     (text.len() <= limit_bytes).then_some(text)
 }
 
-/// Something encoded in a text: where it is, and the bytes.
+/// Something encoded in a text: where it is, and what it is.
 struct Found {
     begin: usize,
     end: usize,
-    encoding: Encoding,
-    bytes: Vec<u8>,
+    encoded: Encoded,
+}
+
+enum Encoded {
+    Bytes(Encoding, Vec<u8>),
+    Text(Pieces),
 }
 
 /// The next that is worth it.
@@ -130,8 +214,8 @@ fn next(text: &[u8], depth: usize) -> Option<Found> {
                 let end = end + padding;
                 base64(&text[begin..end], depth).map(|found| (found, end))
             });
-            if let Some(((encoding, bytes), end)) = found {
-                return Some(Found { begin, end, encoding, bytes });
+            if let Some((encoded, end)) = found {
+                return Some(Found { begin, end, encoded });
             }
         }
         begin = end + 1;
@@ -139,15 +223,20 @@ fn next(text: &[u8], depth: usize) -> Option<Found> {
     None
 }
 
-fn hexadecimal(letters: &[u8]) -> Option<(Encoding, Vec<u8>)> {
+fn hexadecimal(letters: &[u8]) -> Option<Encoded> {
     let is_small = letters.iter().all(|letter| matches!(letter, b'0'..=b'9' | b'a'..=b'f'));
-    Some((Encoding::Hexadecimal, is_small.then(|| hex::decode(letters).ok()).flatten()?))
+    let bytes = is_small.then(|| hex::decode(letters).ok()).flatten()?;
+    Some(Encoded::Bytes(Encoding::Hexadecimal, bytes))
 }
 
-fn base64(letters: &[u8], depth: usize) -> Option<(Encoding, Vec<u8>)> {
+fn base64(letters: &[u8], depth: usize) -> Option<Encoded> {
     let bytes = STANDARD.decode(letters).ok()?;
-    Some(match bytes.first() {
-        Some(b'{') if depth < DEPTH_MAX => (Encoding::TextInBase64, take_out_to(&bytes, depth + 1)),
-        _ => (Encoding::Base64, bytes),
-    })
+    let inner = text_within(&bytes, depth).map(Encoded::Text);
+    Some(inner.unwrap_or(Encoded::Bytes(Encoding::Base64, bytes)))
+}
+
+/// What is in bytes that stand in base64, if they are a text of the kind that is packed.
+fn text_within(bytes: &[u8], depth: usize) -> Option<Pieces> {
+    let is_text = bytes.first() == Some(&b'{') && depth < DEPTH_MAX;
+    is_text.then(|| take_out_to(bytes, depth + 1))
 }

@@ -4,8 +4,11 @@
 //! Plain bytes and pointers in turn: bytes behind their length; how many bytes more than
 //! [`REPEAT_MIN`] to repeat, and how far back they begin.
 
+use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::encodings::Pieces;
 use super::{pop_number, pop_piece, push_number};
 
 /// Texts such as are kept, and nothing more than that: what is in them is of no consequence but for
@@ -21,6 +24,9 @@ const STEP_MAX: usize = 16;
 /// How many places are remembered, by the bytes that stand there.
 const PLACES: usize = 1 << 12;
 
+/// How much of a thread's memory is kept for its next text.
+const KEPT_MAX_BYTES: usize = 64 << 10;
+
 /// Where the shared text has which bytes.
 static SHARED_PLACES: LazyLock<Places> = LazyLock::new(|| {
     let mut places = Places(vec![0; PLACES]);
@@ -29,6 +35,20 @@ static SHARED_PLACES: LazyLock<Places> = LazyLock::new(|| {
     }
     places
 });
+
+thread_local! {
+    /// What is needed for a text, kept for the next: it is larger than the text.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        window: SHARED.to_vec(),
+        places: SHARED_PLACES.clone(),
+    });
+}
+
+struct Scratch {
+    /// The shared text, and the one behind it.
+    window: Vec<u8>,
+    places: Places,
+}
 
 /// The places that were seen last, each behind one more so that 0 is none. Copied for every text, so
 /// it is no longer than it has to be.
@@ -46,15 +66,37 @@ impl Places {
 }
 
 /// Appends the text, pointing to what it repeats.
-pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
-    let window = [SHARED, text].concat();
-    let mut places = SHARED_PLACES.clone();
+pub(super) fn point(pieces: &Pieces, into: &mut Vec<u8>) {
+    SCRATCH.with_borrow_mut(|Scratch { window, places }| {
+        window.truncate(SHARED.len());
+        window.extend_from_slice(&pieces.bytes);
+        places.0.copy_from_slice(&SHARED_PLACES.0);
+        point_back(window, &pieces.raw, places, into);
+        window.truncate(SHARED.len());
+        window.shrink_to(KEPT_MAX_BYTES);
+    });
+}
+
+/// The same of what stands behind the shared text. What is raw is looked for as a whole alone.
+fn point_back(window: &[u8], raw: &[Range<usize>], places: &mut Places, into: &mut Vec<u8>) {
+    let mut raw = raw.iter().map(|raw| SHARED.len() + raw.start..SHARED.len() + raw.end).peekable();
     let (mut plain, mut place) = (SHARED.len(), SHARED.len());
-    while place + REPEAT_MIN <= window.len() {
-        let before = places.replace(&window, place);
-        let length = before.map_or(0, |before| common(&window, before, place));
+    loop {
+        while raw.next_if(|raw| raw.end <= place).is_some() {}
+        let next = raw.peek().map_or(window.len()..window.len(), Range::clone);
+        if next.start < place {
+            place = next.end;
+        }
+        if place + REPEAT_MIN > window.len() {
+            break;
+        }
+        let is_raw = next.start == place;
+        let before = places.replace(window, place);
+        let length = before.map_or(0, |before| common(window, before, place));
         let Some(before) = before.filter(|_| length >= REPEAT_MIN) else {
-            place += (1 + (place - plain) / PATIENCE).min(STEP_MAX);
+            let step = (1 + (place - plain) / PATIENCE).min(STEP_MAX);
+            // What is raw is passed over from its beginning on.
+            place = if is_raw { next.end } else { (place + step).min(next.start.max(place + 1)) };
             continue;
         };
         push_number(into, place - plain);
@@ -62,8 +104,10 @@ pub(super) fn point(text: &[u8], into: &mut Vec<u8>) {
         push_number(into, length - REPEAT_MIN);
         push_number(into, place - before);
         let end = place + length;
-        for place in place + 1..end.min(window.len() + 1 - REPEAT_MIN) {
-            places.replace(&window, place);
+        if !is_raw {
+            for place in place + 1..end.min(window.len() + 1 - REPEAT_MIN) {
+                places.replace(window, place);
+            }
         }
         (plain, place) = (end, end);
     }

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use proptest::prelude::*;
+use provender_domain::{EncodedText, TextPieces};
 
-use super::{pack, pack_if_worth_it, unpack};
+use super::{pack, pack_apart, pack_if_worth_it, unpack};
 
 const LIMIT_BYTES: usize = 1 << 20;
 /// 48 characters of base64, which are 36 bytes.
@@ -53,6 +54,58 @@ fn what_is_packed_is_read_back() {
     check(&format!("{{\"body\":\"{}\"}}", STANDARD.encode(&outermost)), 400);
 }
 
+/// A text whose odd pieces are bytes in base64.
+#[derive(Debug)]
+struct InPieces(Vec<Vec<u8>>);
+
+impl EncodedText for InPieces {
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        self.take_apart(&mut Joined(&mut text));
+        text
+    }
+
+    fn take_apart(&self, into: &mut dyn TextPieces) {
+        for pair in self.0.chunks(2) {
+            into.text(str::from_utf8(&pair[0]).unwrap());
+            if let Some(bytes) = pair.get(1) {
+                into.base64(bytes);
+            }
+        }
+    }
+}
+
+struct Joined<'a>(&'a mut String);
+
+impl TextPieces for Joined<'_> {
+    fn text(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    fn base64(&mut self, bytes: &[u8]) {
+        STANDARD.encode_string(bytes, self.0);
+    }
+}
+
+#[test]
+fn what_is_packed_apart_is_read_back() {
+    let check = |pieces: &[&str], packed_bytes_max: usize| {
+        let text = InPieces(pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect());
+        let packed = pack_apart(&text);
+        assert_eq!(read(&packed).unwrap(), text.to_text().as_bytes(), "{text:?}");
+        assert!(packed.len() <= packed_bytes_max, "{}: {text:?}", packed.len());
+    };
+    check(&[], 1);
+    check(&[""], 1);
+    check(&["", ""], 4);
+    check(&["", "a"], 5);
+    check(&["é", "a", "", "b", "", ""], 20);
+    // What looks encoded in its text is, also where the text comes in parts.
+    check(&[LONG, "a", HEX, "", HEX, "b"], 100);
+    let inner = format!("{{\"digest\":\"{HEX}\",\"proof\":\"{LONG}\"}}");
+    check(&["{\"body\":\"", &inner, "\",\"proof\":\"", "abc", "\"}"], 125);
+}
+
 #[test]
 fn it_is_packed_where_that_is_worth_it() {
     let check = |text: &[u8], expected: bool| {
@@ -71,6 +124,15 @@ proptest! {
         prop_assert_eq!(read(&pack(text.as_bytes())).unwrap(), text.as_bytes());
         let inner = STANDARD.encode(format!("{{{text}"));
         prop_assert_eq!(read(&pack(inner.as_bytes())).unwrap(), inner.as_bytes());
+    }
+
+    #[test]
+    fn any_pieces_are_read_back(
+        pieces in prop::collection::vec("[A-Za-z0-9+/=]{0,40}|[a-f0-9]{60,70}|\\{[\"a-z]{0,9}", 0..9),
+    ) {
+        let text = InPieces(pieces.into_iter().map(String::into_bytes).collect());
+        let expected = text.to_text();
+        prop_assert_eq!(read(&pack_apart(&text)).unwrap(), expected.as_bytes());
     }
 
     #[test]
