@@ -1,5 +1,6 @@
 //! The body of an entry: `hashedrekord` 0.0.2, in the one spelling that every client rebuilds.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -76,12 +77,26 @@ pub fn keys(body: &[u8]) -> Vec<SearchKey> {
     let mut keys = vec![digest_key(&entry.digest)];
     match &entry.verifier.material {
         Material::PublicKey(der) => keys.push(public_key_key(der)),
-        Material::Certificate(_) => {
-            let identities = entry.verifier.identities().unwrap_or_default();
-            keys.extend(identities.iter().map(|identity| identity_key(identity)));
-        }
+        Material::Certificate(der) => keys.extend(identity_keys(der, &entry.verifier)),
     }
     keys
+}
+
+thread_local! {
+    /// The certificate that was read last, and what it is found by: most entries have the one that
+    /// the entry before them has.
+    static READ_LAST: RefCell<(Bytes, Vec<SearchKey>)> = RefCell::default();
+}
+
+fn identity_keys(der: &Bytes, verifier: &Verifier) -> Vec<SearchKey> {
+    READ_LAST.with_borrow_mut(|(read, keys)| {
+        if read != der {
+            let identities = verifier.identities().unwrap_or_default();
+            *keys = identities.iter().map(|identity| identity_key(identity)).collect();
+            read.clone_from(der);
+        }
+        keys.clone()
+    })
 }
 
 #[derive(Deserialize)]
