@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::audit::{self, Audit};
@@ -183,6 +183,7 @@ pub enum LogError {
 #[derive(Clone)]
 pub struct Log {
     shared: Arc<Shared>,
+    sequencer: Arc<AsyncMutex<Sequencer>>,
     queue: mpsc::Sender<Request>,
 }
 
@@ -199,6 +200,10 @@ pub(crate) struct Shared {
     closing: Notify,
     /// Told when there may be batches that the flusher was not given.
     unflushed: Notify,
+    /// Told when nothing more will be appended.
+    sequenced: Notify,
+    /// Told when something is under way of which the sequencer's task does not know.
+    flown: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -222,23 +227,26 @@ impl Log {
             room: Arc::new(Semaphore::new(held)),
             closing: Notify::new(),
             unflushed: Notify::new(),
+            sequenced: Notify::new(),
+            flown: Notify::new(),
             tasks: Mutex::default(),
         });
-        let mut sequencer = Sequencer::new(Arc::clone(&shared), signer);
+        let (swapped, batches) = mpsc::unbounded_channel();
+        let mut sequencer = Sequencer::new(Arc::clone(&shared), signer, swapped);
         sequencer.begin().await?;
         let mut flusher = Flusher::new(Arc::clone(&shared));
         flusher.recover().await?;
         sequencer.remember().await?;
         let (queue, requests) = mpsc::channel(limits.queue_max.max(1));
-        let (swapped, batches) = mpsc::unbounded_channel();
+        let sequencer = Arc::new(AsyncMutex::new(sequencer));
         let (grown, sizes) = tokio::sync::watch::channel(shared.publication.size());
         let tasks = vec![
-            tokio::spawn(sequencer.run(requests, swapped)),
+            tokio::spawn(Sequencer::run(Arc::clone(&sequencer), requests)),
             tokio::spawn(flusher.run(batches, grown)),
             tokio::spawn(indexer(Arc::clone(&shared), sizes)),
         ];
         *shared.tasks() = tasks;
-        Ok(Self { shared, queue })
+        Ok(Self { shared, sequencer, queue })
     }
 
     /// Appends an entry. When this returns, the entry is durable and in the tree for ever. An
@@ -274,18 +282,32 @@ impl Log {
         let (answer, outcome) = oneshot::channel();
         let leaf = Hash::leaf(&body);
         let request = Request { body, leaf, room, wants, answer };
-        self.queue.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => busy(),
-            mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
-        })?;
-        match outcome.await {
-            Ok(Outcome::Placed(placed)) => Ok(placed),
-            Ok(Outcome::Known(index)) => {
+        let outcome = match self.at_once(request) {
+            Ok(outcome) => outcome,
+            Err(request) => {
+                self.queue.try_send(request).map_err(|error| match error {
+                    mpsc::error::TrySendError::Full(_) => busy(),
+                    mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
+                })?;
+                outcome.await.map_err(|_| AppendError::Closed)?
+            }
+        };
+        match outcome {
+            Outcome::Placed(placed) => Ok(placed),
+            Outcome::Known(index) => {
                 let appended = self.shared.known(index).await?;
                 Ok(Placed { appended, settlement: Settlement::durable() })
             }
-            Ok(Outcome::Failed(error)) => Err(AppendError::Storage(error)),
-            Err(_) => Err(AppendError::Closed),
+            Outcome::Failed(error) => Err(AppendError::Storage(error)),
+        }
+    }
+
+    /// A place, if that is wanted and can be given without waiting for anybody.
+    fn at_once(&self, request: Request) -> Result<Outcome, Request> {
+        let may_be = request.wants == Wants::Place && !self.queue.is_closed();
+        match self.sequencer.try_lock() {
+            Ok(mut sequencer) if may_be => sequencer.place_at_once(request),
+            _ => Err(request),
         }
     }
 

@@ -107,25 +107,17 @@ impl Flusher {
             };
             grown.send_replace(self.shared.publication.size());
             if open {
-                self.pause(begun + pause, &mut swapped).await;
+                self.pause(begun + pause).await;
             }
         }
         self.shared.publication.end();
     }
 
-    /// Waits, but for the end of the log.
-    async fn pause(&mut self, until: Instant, swapped: &mut mpsc::UnboundedReceiver<Swapped>) {
-        let deadline = tokio::time::sleep_until(until);
-        tokio::pin!(deadline);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut deadline => return,
-                batch = swapped.recv() => match batch {
-                    Some(batch) => self.waiting.push(batch),
-                    None => return,
-                }
-            }
+    /// Waits, but for the end of the log. What comes meanwhile need not wake anybody.
+    async fn pause(&self, until: Instant) {
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            () = self.shared.sequenced.notified() => {}
         }
     }
 

@@ -1,9 +1,13 @@
-//! Gives entries their places: the one task that swaps the state.
+//! Gives entries their places: the one that swaps the state.
 //!
 //! A batch is handed to the store the moment an entry comes, with all that came by then, on top of
 //! the one before it, which need not be durable yet: the store makes swaps in their order, and each
 //! fails if the one before it did. Up to [`FLIGHTS_MAX`] are under way at once; then entries
 //! gather. So batches are small when little happens and large when much does, without a timer.
+//!
+//! Who wants a place alone takes it by itself, as a batch of one, where nothing speaks against it
+//! ([`Sequencer::place_at_once`]): to wake a task, and be woken by it, takes longer than the place.
+//! All else is the task's, which looks now and then what became of those.
 //!
 //! If one fails, those under way are waited for, the state is asked for anew, and whoever waits for
 //! durability gets another place; who was given a place already is told by its settlement. While
@@ -11,11 +15,13 @@
 
 use std::collections::hash_map::Entry::Vacant;
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::flusher::Swapped;
 use super::recent::Recent;
@@ -41,6 +47,8 @@ const CONFLICTS_MAX: u32 = 200;
 const FLIGHTS_MAX: usize = 8;
 /// For how many batches after such a conflict nobody is given a place before it is durable.
 const WARY_BATCHES: u32 = 64;
+/// How often the task looks what became of batches that nobody waits for: their tiles may be begun.
+const LOOKING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// An entry that waits for its place.
 pub(crate) struct Request {
@@ -82,6 +90,18 @@ pub(crate) struct Sequencer {
     recent: Recent,
     /// Up to where entries are known again.
     remembered: u64,
+    /// Takes the batches that are durable; `None` when the log is closed.
+    swapped: Option<mpsc::UnboundedSender<Swapped>>,
+    /// Whether the task knows that something is under way.
+    is_watched: bool,
+}
+
+/// Why the task does something.
+enum Cause {
+    Closing,
+    /// Something that is under way may be settled.
+    Settled,
+    Requests(usize),
 }
 
 struct Tip {
@@ -110,10 +130,23 @@ struct Flight {
 }
 
 impl Sequencer {
-    pub(crate) fn new(shared: Arc<Shared>, signer: NoteSigner) -> Self {
-        let recent = Recent::new(shared.limits.recent_max);
-        let (flights, left) = (VecDeque::new(), Vec::new());
-        Self { shared, signer, tip: None, flights, left, wary: 0, recent, remembered: 0 }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        signer: NoteSigner,
+        swapped: mpsc::UnboundedSender<Swapped>,
+    ) -> Self {
+        Self {
+            recent: Recent::new(shared.limits.recent_max),
+            shared,
+            signer,
+            tip: None,
+            flights: VecDeque::new(),
+            left: Vec::new(),
+            wary: 0,
+            remembered: 0,
+            swapped: Some(swapped),
+            is_watched: false,
+        }
     }
 
     /// Loads the state; begins the log where there is none.
@@ -147,44 +180,110 @@ impl Sequencer {
     }
 
     /// Appends until nobody asks any more, or the log is closed.
-    pub(crate) async fn run(
-        mut self,
-        mut requests: mpsc::Receiver<Request>,
-        swapped: mpsc::UnboundedSender<Swapped>,
-    ) {
+    pub(crate) async fn run(sequencer: Arc<Mutex<Self>>, mut requests: mpsc::Receiver<Request>) {
         let mut drawn = Vec::with_capacity(BATCH_MAX);
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&sequencer.lock().await.shared);
         let mut closed = false;
         loop {
-            let first = self.flights.front().map(|flight| flight.settlement.clone());
-            tokio::select! {
+            let (settled, is_full) = {
+                let mut sequencer = sequencer.lock().await;
+                (sequencer.watch(), sequencer.flights.len() >= FLIGHTS_MAX)
+            };
+            let cause = tokio::select! {
                 biased;
-                () = shared.closing(), if !closed => {
+                () = shared.closing(), if !closed => Cause::Closing,
+                () = settled.wait(&shared) => Cause::Settled,
+                count = requests.recv_many(&mut drawn, BATCH_MAX), if !is_full => {
+                    Cause::Requests(count)
+                }
+            };
+            let mut sequencer = sequencer.lock().await;
+            match cause {
+                Cause::Closing => {
                     closed = true;
                     requests.close();
                 }
-                outcome = outcome(first) => self.land(outcome, &swapped).await,
-                count = requests.recv_many(&mut drawn, BATCH_MAX),
-                    if self.flights.len() < FLIGHTS_MAX =>
-                {
-                    if count == 0 {
-                        return self.land_all(&swapped).await;
-                    }
+                Cause::Settled => sequencer.land_settled().await,
+                Cause::Requests(0) => return sequencer.end().await,
+                Cause::Requests(_) => {
+                    sequencer.land_settled().await;
                     while !drawn.is_empty() {
                         let batch = bounded(&mut drawn);
-                        self.take(batch, &swapped).await;
+                        sequencer.take(batch).await;
                     }
                 }
             }
         }
     }
 
+    /// What the task is to wait for, beside requests.
+    fn watch(&mut self) -> Watched {
+        self.is_watched = !self.flights.is_empty();
+        let is_awaited = self.flights.iter().any(|flight| !flight.waiting.is_empty());
+        match self.flights.front() {
+            None => Watched::Nothing,
+            Some(first) if is_awaited || self.flights.len() >= FLIGHTS_MAX => {
+                Watched::Settlement(first.settlement.clone())
+            }
+            Some(_) => Watched::Clock,
+        }
+    }
+
+    async fn end(&mut self) {
+        self.land_all().await;
+        // From here on nobody is given a place.
+        self.swapped = None;
+        self.shared.sequenced.notify_one();
+    }
+
+    /// Gives an entry its place, for somebody who wants no more; the request comes back where that
+    /// is the task's to do.
+    pub(crate) fn place_at_once(&mut self, request: Request) -> Result<Outcome, Request> {
+        while self.front_outcome().is_some_and(|outcome| matches!(outcome, Ok(true))) {
+            let first = self.flights.pop_front().expect("its outcome was just seen");
+            self.accept(first);
+        }
+        let is_calm = self.swapped.is_some() && self.tip.is_some() && self.wary == 0;
+        if !is_calm
+            || self.front_outcome().is_some()
+            || self.flights.len() >= FLIGHTS_MAX
+            || self.is_under_way(&request.leaf)
+        {
+            return Err(request);
+        }
+        if let Some(index) = self.recent.find(&request.leaf) {
+            return Ok(Outcome::Known(index));
+        }
+        let Ok((draft, next)) = self.draft(std::slice::from_ref(&request)) else {
+            return Err(request);
+        };
+        // Where the store has no room for it just now, nothing was handed in.
+        let Some(settlement) = ready(self.begin_swap(&draft, &next, Haste::WithFollower)) else {
+            return Err(request);
+        };
+        let placed =
+            Placed { appended: draft.appended(&request.leaf), settlement: settlement.clone() };
+        self.tip = Some(next);
+        let (waiting, room) = (Vec::new(), vec![request.room]);
+        self.flights.push_back(Flight { draft, waiting, room, settlement });
+        if !self.is_watched {
+            self.is_watched = true;
+            self.shared.flown.notify_one();
+        }
+        Ok(Outcome::Placed(placed))
+    }
+
+    /// What became of the first that is under way, if that is known.
+    fn front_outcome(&self) -> Option<Result<bool, StorageError>> {
+        self.flights.front().and_then(|first| first.settlement.settled())
+    }
+
     /// Hands a batch in, and gives places to those who want no more, if nothing speaks against it.
-    async fn take(&mut self, requests: Vec<Request>, swapped: &mpsc::UnboundedSender<Swapped>) {
+    async fn take(&mut self, requests: Vec<Request>) {
         let is_under_way = requests.iter().any(|request| self.is_under_way(&request.leaf));
         if is_under_way || self.wary > 0 || self.tip.is_none() {
-            self.land_all(swapped).await;
-            return self.append(requests, swapped).await;
+            self.land_all().await;
+            return self.append(requests).await;
         }
         let requests = self.answer_known(requests);
         if requests.is_empty() {
@@ -196,13 +295,17 @@ impl Sequencer {
         }
     }
 
-    async fn hand_in(&mut self, draft: Draft, next: Tip, requests: Vec<Request>) {
+    async fn begin_swap(&self, draft: &Draft, next: &Tip, haste: Haste) -> Settlement {
         let (expected, batch) = (Some(&self.tip().state), Some(&draft.batch));
         let (origin, state) = (&self.shared.origin, &self.shared.state);
+        state.begin_swap(origin, expected, &next.state, batch, haste).await
+    }
+
+    async fn hand_in(&mut self, draft: Draft, next: Tip, requests: Vec<Request>) {
         // Who wants a place alone is about to commit what follows.
         let is_awaited = requests.iter().any(|request| request.wants == Wants::Durability);
         let haste = if is_awaited { Haste::AtOnce } else { Haste::WithFollower };
-        let settlement = state.begin_swap(origin, expected, &next.state, batch, haste).await;
+        let settlement = self.begin_swap(&draft, &next, haste).await;
         self.tip = Some(next);
         let (mut waiting, mut room) = (Vec::new(), Vec::new());
         for request in requests {
@@ -218,14 +321,10 @@ impl Sequencer {
     }
 
     /// The first of those under way is settled.
-    async fn land(
-        &mut self,
-        outcome: Result<bool, StorageError>,
-        swapped: &mpsc::UnboundedSender<Swapped>,
-    ) {
+    async fn land(&mut self, outcome: Result<bool, StorageError>) {
         let Some(flight) = self.flights.pop_front() else { return };
         match outcome {
-            Ok(true) => self.accept(flight, swapped),
+            Ok(true) => self.accept(flight),
             Ok(false) => {
                 self.wary = WARY_BATCHES;
                 self.lose(flight);
@@ -239,14 +338,20 @@ impl Sequencer {
         }
         while self.flights.is_empty() && !self.left.is_empty() {
             let batch = bounded(&mut self.left);
-            self.append(batch, swapped).await;
+            self.append(batch).await;
         }
     }
 
-    async fn land_all(&mut self, swapped: &mpsc::UnboundedSender<Swapped>) {
+    async fn land_settled(&mut self) {
+        while let Some(outcome) = self.front_outcome() {
+            self.land(outcome).await;
+        }
+    }
+
+    async fn land_all(&mut self) {
         while let Some(first) = self.flights.front() {
             let settlement = first.settlement.clone();
-            self.land(settlement.outcome().await, swapped).await;
+            self.land(settlement.outcome().await).await;
         }
     }
 
@@ -262,11 +367,7 @@ impl Sequencer {
 
     /// Gives every request its answer, when that is durable. To be called while nothing is under
     /// way.
-    async fn append(
-        &mut self,
-        mut requests: Vec<Request>,
-        swapped: &mpsc::UnboundedSender<Swapped>,
-    ) {
+    async fn append(&mut self, mut requests: Vec<Request>) {
         let (mut failures, mut conflicts) = (0, 0);
         loop {
             requests = self.answer_known(requests);
@@ -277,7 +378,7 @@ impl Sequencer {
                 Ok(Some(draft)) => {
                     let (room, settlement) = (Vec::new(), Settlement::durable());
                     let flight = Flight { draft, waiting: requests, room, settlement };
-                    return self.accept(flight, swapped);
+                    return self.accept(flight);
                 }
                 Ok(None) if conflicts == CONFLICTS_MAX => {
                     return fail(requests, LogError::Contended);
@@ -354,7 +455,7 @@ impl Sequencer {
     }
 
     /// A batch is durable: everybody is told, and the tiles are begun.
-    fn accept(&mut self, flight: Flight, swapped: &mpsc::UnboundedSender<Swapped>) {
+    fn accept(&mut self, flight: Flight) {
         let Flight { draft, waiting, mut room, .. } = flight;
         for (leaf, index) in draft.leaves.iter().zip(draft.batch.first_index..) {
             self.recent.insert(*leaf, index);
@@ -370,8 +471,10 @@ impl Sequencer {
             room.push(request.room);
         }
         let Draft { batch, leaves, .. } = draft;
-        // The flusher ends after this task, unless it died, and then close() says so.
-        let _ = swapped.send(Swapped { batch, leaves, room });
+        // The flusher ends after this, unless it died, and then close() says so.
+        if let Some(swapped) = &self.swapped {
+            let _ = swapped.send(Swapped { batch, leaves, room });
+        }
         for (answer, placed) in answers {
             let _ = answer.send(Outcome::Placed(placed));
         }
@@ -447,11 +550,31 @@ impl Draft {
     }
 }
 
-/// What becomes of a swap; waits for ever where there is none.
-async fn outcome(settlement: Option<Settlement>) -> Result<bool, StorageError> {
-    match settlement {
-        Some(settlement) => settlement.outcome().await,
-        None => std::future::pending().await,
+/// What the task waits for, beside requests.
+enum Watched {
+    Nothing,
+    /// This one, for which somebody waits.
+    Settlement(Settlement),
+    /// Nobody waits.
+    Clock,
+}
+
+impl Watched {
+    /// Returns when it is time to look.
+    async fn wait(self, shared: &Shared) {
+        match self {
+            Self::Nothing => shared.flown.notified().await,
+            Self::Settlement(settlement) => drop(settlement.outcome().await),
+            Self::Clock => tokio::time::sleep(LOOKING_INTERVAL).await,
+        }
+    }
+}
+
+/// What a future gives without being waited for.
+fn ready<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }
 

@@ -36,6 +36,12 @@ impl Settlement {
         outcome.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(|| Err(unsettled()))
     }
 
+    /// What became of it, if that is known by now.
+    pub fn settled(&self) -> Option<Result<bool, StorageError>> {
+        let settled = self.0.borrow().clone();
+        settled.or_else(|| self.0.has_changed().is_err().then(|| Err(unsettled())))
+    }
+
     /// Whether it is durable by now.
     pub fn is_durable(&self) -> bool {
         matches!(*self.0.borrow(), Some(Ok(true)))

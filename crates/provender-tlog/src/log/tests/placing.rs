@@ -1,11 +1,12 @@
 //! Places that are given before they are durable.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ORIGIN, append, check, check_proof, entry, open};
 use crate::testing::{Fault, MemoryStore};
-use crate::{Log, Placed, StateStore};
+use crate::{AppendError, Log, Placed, StateStore};
 
 /// Gives so many entries a place, one after another.
 async fn place(log: &Log, numbers: std::ops::Range<usize>) -> Vec<Placed> {
@@ -202,4 +203,51 @@ fn a_server_may_be_killed_before_what_it_gave_is_durable() {
             check(&store).await;
         });
     }
+}
+
+/// Some take their places by themselves on several threads, others wait for durability, and some
+/// writes fail between: every place is another one, and nothing that was durable is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_take_their_places_at_once() {
+    let store = Arc::new(MemoryStore::new());
+    let log = open(&store).await;
+    let callers = (0..6_usize).map(|caller| {
+        let (log, store) = (log.clone(), Arc::clone(&store));
+        tokio::spawn(async move {
+            let mut indexes = Vec::new();
+            for round in 0..40 {
+                let own = entry(caller * 1000 + round);
+                if (caller, round % 10) == (0, 5) {
+                    store.fail_write(1, Fault::Unpersisted);
+                }
+                if caller < 2 {
+                    let appended = log.append(own.clone()).await.unwrap();
+                    check_proof(&own, &appended);
+                    indexes.push((own, appended.index));
+                    continue;
+                }
+                let placed = log.place(own.clone()).await.unwrap();
+                check_proof(&own, &placed.appended);
+                if placed.settlement.outcome().await.is_ok_and(|made| made) {
+                    indexes.push((own, placed.appended.index));
+                }
+            }
+            indexes
+        })
+    });
+    let mut durable = Vec::new();
+    for caller in callers.collect::<Vec<_>>() {
+        durable.extend(caller.await.unwrap());
+    }
+    log.close().await.unwrap();
+    assert!(matches!(log.place(entry(0)).await, Err(AppendError::Closed)));
+    let entries = check(&store).await.entries;
+    let places: HashSet<u64> = durable.iter().map(|(_, index)| *index).collect();
+    assert_eq!(places.len(), durable.len(), "a place was given twice");
+    assert!(durable.len() as u64 <= entries && durable.len() >= 2 * 40, "{}", durable.len());
+    let log = open(&store).await;
+    for (own, index) in durable {
+        assert_eq!(log.entry(index).await.unwrap(), own.body);
+    }
+    log.close().await.unwrap();
 }
