@@ -8,6 +8,17 @@ use http::HeaderMap;
 /// In it each proxy writes whom it had the request from, behind what was there before.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// In it a proxy writes how its client came. It is believed for no answer, but tells of a mistake.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+
+/// Whether a proxy says that a client came by `https://` who is sent to this origin in answers, which
+/// is none.
+pub(crate) fn is_misled(origin: &str, headers: &HeaderMap) -> bool {
+    let came_by = headers.get(FORWARDED_PROTO).and_then(|scheme| scheme.to_str().ok());
+    came_by.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+        && !origin.starts_with("https:")
+}
+
 /// A proxy in front, or a network of them, that is believed about who its clients are: whatever comes
 /// from there has passed through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +102,7 @@ fn leading(address: IpAddr, bits: u8) -> u128 {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::{TrustedProxy, client};
+    use super::{TrustedProxy, client, is_misled};
 
     #[test]
     fn proxies() {
@@ -115,6 +126,23 @@ mod tests {
             assert!(refused.contains("is wanted"), "{wrong}: {refused}");
         }
         assert!("0.0.0.0/0".parse::<TrustedProxy>().unwrap_err().contains("everybody"));
+    }
+
+    #[test]
+    fn who_is_misled() {
+        let check = |origin: &str, scheme: Option<&str>, expected: bool| {
+            let mut headers = HeaderMap::new();
+            if let Some(scheme) = scheme {
+                headers.insert("x-forwarded-proto", HeaderValue::from_str(scheme).unwrap());
+            }
+            assert_eq!(is_misled(origin, &headers), expected, "{origin} {scheme:?}");
+        };
+        check("http://localhost:8080", None, false);
+        check("http://localhost:8080", Some("http"), false);
+        check("http://localhost:8080", Some("https"), true);
+        check("http://localhost:8080", Some(" HTTPS "), true);
+        check("https://packages.example", Some("https"), false);
+        check("https://packages.example", Some("http"), false);
     }
 
     #[test]

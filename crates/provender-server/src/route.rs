@@ -35,6 +35,7 @@ pub(crate) async fn answer(
     let _in_flight = server.metrics().in_flight();
     let (mut parts, body) = request.into_parts();
     connection.exchange.begin(!body.is_end_stream());
+    server.look_for_misled(&parts.headers);
     let answered = match make_plain(&mut parts) {
         Ok(()) => route(server, connection, &parts, body).await,
         Err(problem) => Err(protocol::unreadable(server.registry(), &parts, problem)),

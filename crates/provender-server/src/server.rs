@@ -3,8 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use http::HeaderMap;
 use provender_authority::Authority;
 use provender_authority::oidc::code::CodeGrants;
 use provender_authority::oidc::device::DeviceGrants;
@@ -13,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::accept;
 use crate::control::ControlSocket;
-use crate::forwarded::TrustedProxy;
+use crate::forwarded::{self, TrustedProxy};
 use crate::health::Health;
 use crate::lane::Lanes;
 use crate::limits;
@@ -92,6 +94,8 @@ struct Inner {
     local_addr: SocketAddr,
     public_origin: Option<String>,
     trusted_proxies: Vec<TrustedProxy>,
+    /// Whether it was said that a proxy's clients are sent elsewhere.
+    told_of_misled: AtomicBool,
     connections: usize,
     metrics: Arc<Metrics>,
     replays: Replays,
@@ -130,6 +134,7 @@ impl Server {
             local_addr,
             public_origin: options.public_origin,
             trusted_proxies: options.trusted_proxies,
+            told_of_misled: AtomicBool::new(false),
             connections: options.connections,
             metrics: Arc::default(),
             replays: Replays::default(),
@@ -222,6 +227,23 @@ impl Server {
     /// People in the middle of signing in.
     pub(crate) fn tickets(&self) -> &Tickets<SignedIn> {
         &self.inner.tickets
+    }
+
+    /// Says once in the log if a proxy's clients are sent to another address than they came by: they
+    /// end with errors that do not name the cause.
+    pub(crate) fn look_for_misled(&self, headers: &HeaderMap) {
+        let told = &self.inner.told_of_misled;
+        if told.load(Ordering::Relaxed)
+            || !forwarded::is_misled(self.public_origin().unwrap_or_default(), headers)
+            || told.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        tracing::warn!(
+            origin = self.origin(),
+            "a proxy says that a client came by https://, but clients are sent to this address for \
+             tokens and to sign in: start with --public-url https://… as clients write it"
+        );
     }
 
     /// What the operator said clients reach it by.
