@@ -19,7 +19,7 @@ use provender_store::{AttestationSource, PackageKey, StoredKey};
 pub(crate) use self::covered::Covered;
 pub use self::tagged::TaggedBundle;
 use crate::Registry;
-use crate::admin::packages::FileReport;
+use crate::admin::packages::KeptPackage;
 use crate::admin::repositories::invalid;
 use crate::error::{blob_problem, store_problem};
 use crate::resolve::Query;
@@ -142,17 +142,13 @@ impl Registry {
 
     /// Who signed what is kept of a file, each once, but for this server itself: what is verified
     /// now.
-    pub async fn signers(&self, report: &FileReport) -> Result<Vec<Signer>, Problem> {
-        let Some(ecosystem) = self.ecosystem(&report.ecosystem) else { return Ok(Vec::new()) };
-        let key = PackageKey {
-            repository: report.repository.clone(),
-            ecosystem: ecosystem.id(),
-            package: report.package.clone(),
-        };
-        let state = self.state();
-        let repository = state.repository(report.repository.as_str());
-        let rules = repository.map_or(&[][..], |found| &found.repository.policy.signatures);
-        let mut signers = self.signers_of(&key, &report.kept, rules).await?;
+    pub async fn signers(
+        &self,
+        package: &KeptPackage,
+        kept: &KeptFile,
+    ) -> Result<Vec<Signer>, Problem> {
+        let rules = &package.query().repository.repository.policy.signatures;
+        let mut signers = self.signers_of(&package.query().key(), kept, rules).await?;
         signers.sort_by(|a, b| (&a.identity, &a.issuer).cmp(&(&b.identity, &b.issuer)));
         signers.dedup_by(|a, b| (&a.identity, &a.issuer) == (&b.identity, &b.issuer));
         Ok(signers)

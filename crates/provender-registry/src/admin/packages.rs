@@ -4,6 +4,7 @@ use provender_domain::{
     Facts, FileState, KeptFile, Origin, PackageName, Problem, Repository, RepositoryName, Scope,
     Timestamp, Verdict, Visibility,
 };
+use provender_ecosystem::Ecosystem;
 use provender_store::PackageKey;
 use serde::Serialize;
 
@@ -44,6 +45,39 @@ pub struct PackageReport {
     pub files: Vec<FileReport>,
 }
 
+/// One package and what is kept of it. What policy says of a file is asked of those that are looked at
+/// ([`Registry::reports_on`]): it may take a while to find out who signed one.
+pub struct KeptPackage {
+    query: Query,
+    /// What the name is bound to.
+    pub origin: Option<Origin>,
+    /// Whether the name is owned here.
+    pub is_owned: bool,
+    /// Its kept files, tombstones and quarantined ones too.
+    pub files: Vec<KeptFile>,
+}
+
+impl KeptPackage {
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// In which repository.
+    pub fn repository(&self) -> &RepositoryName {
+        &self.query.repository.repository.name
+    }
+
+    /// Of which ecosystem.
+    pub fn ecosystem(&self) -> &dyn Ecosystem {
+        &*self.query.ecosystem
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &PackageName {
+        &self.query.package
+    }
+}
+
 /// One kept file and what policy says of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FileReport {
@@ -66,6 +100,9 @@ pub struct FileReport {
 /// How many reports on packages are made at once: one on ten thousand files keeps a connection to the
 /// database, of which there are few more, and a core for a second.
 pub(crate) const REPORTS_AT_ONCE: usize = 2;
+
+/// Of so many files it is asked one by one who signed them; of more, what all of them have in common.
+const FEW: usize = 200;
 
 impl Registry {
     /// The packages that a repository knows: published here, or with a file mirrored. A token for some
@@ -97,7 +134,7 @@ impl Registry {
         Ok(summaries.collect())
     }
 
-    /// One package with its kept files.
+    /// One package with its kept files and what policy says of each.
     pub async fn package(
         &self,
         caller: &Caller,
@@ -105,6 +142,27 @@ impl Registry {
         ecosystem: &str,
         package: &str,
     ) -> Result<PackageReport, Problem> {
+        let kept = self.kept_package(caller, repository, ecosystem, package).await?;
+        let files: Vec<&KeptFile> = kept.files.iter().collect();
+        let files = self.reports_on(&kept, &files).await?;
+        Ok(PackageReport {
+            repository: kept.repository().clone(),
+            ecosystem: kept.ecosystem().id().to_string(),
+            package: kept.name().clone(),
+            origin: kept.origin,
+            is_owned: kept.is_owned,
+            files,
+        })
+    }
+
+    /// One package with its kept files.
+    pub async fn kept_package(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        ecosystem: &str,
+        package: &str,
+    ) -> Result<KeptPackage, Problem> {
         let ecosystem = self.known_ecosystem(ecosystem)?;
         let package = ecosystem.package_name(package).map_err(|error| invalid(&error))?;
         let repository = self.readable(caller, repository, Some(&package))?;
@@ -119,21 +177,29 @@ impl Registry {
         }
         let origin = bound_origin(is_owned, row.as_ref());
         let _turn = self.inner.reports.acquire().await.expect("it is never closed");
-        let kept = self.inner.metadata.files(&key).await.map_err(|error| store_problem(&error))?;
-        let covered = self.covered(&query, &kept, origin.as_ref()).await?;
-        let mut files = Vec::with_capacity(kept.len());
-        for kept in kept {
-            let verdict = self.verdict_on(&query, &kept, origin.clone(), covered.as_ref()).await?;
-            files.push(file_report(&key, kept, verdict));
+        let files = self.inner.metadata.files(&key).await.map_err(|error| store_problem(&error))?;
+        Ok(KeptPackage { query, origin, is_owned, files })
+    }
+
+    /// What policy says of these files of a package, in their order.
+    pub async fn reports_on(
+        &self,
+        package: &KeptPackage,
+        files: &[&KeptFile],
+    ) -> Result<Vec<FileReport>, Problem> {
+        let KeptPackage { query, origin, .. } = package;
+        let _turn = self.inner.reports.acquire().await.expect("it is never closed");
+        let covered = match files.len() {
+            ..=FEW => None,
+            _ => self.covered(query, &package.files, origin.as_ref()).await?,
+        };
+        let key = query.key();
+        let mut reports = Vec::with_capacity(files.len());
+        for kept in files {
+            let verdict = self.verdict_on(query, kept, origin.clone(), covered.as_ref()).await?;
+            reports.push(file_report(&key, (*kept).clone(), verdict));
         }
-        Ok(PackageReport {
-            repository: key.repository.clone(),
-            ecosystem: key.ecosystem.to_string(),
-            package: key.package.clone(),
-            is_owned,
-            files,
-            origin,
-        })
+        Ok(reports)
     }
 
     /// Files in quarantine, in one repository or in all that the caller administers.
@@ -186,6 +252,11 @@ impl Registry {
         }
         Err(self.denied(caller, &repository.name, Scope::Read))
     }
+}
+
+/// Whether a kept file is a statement about another one, such as a signature.
+pub fn is_statement(kept: &KeptFile) -> bool {
+    is_evidence(kept)
 }
 
 fn file_report(key: &PackageKey, kept: KeptFile, verdict: Verdict) -> FileReport {

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 
 use maud::{Markup, html};
-use provender_domain::FileState;
-use provender_ecosystem::{Delivery, Ecosystem};
-use provender_registry::FileReport;
+use provender_domain::{FileState, KeptFile, Problem};
+use provender_ecosystem::Delivery;
+use provender_registry::{KeptPackage, is_statement};
 
 use super::Visit;
 use super::package::file_entry;
@@ -16,64 +16,69 @@ use super::tags::details;
 const DOCUMENTS_SHOWN: usize = 50;
 
 /// Whether names of these files are digests, so that they say nothing to people.
-pub(super) fn is_by_digest(ecosystem: &dyn Ecosystem, files: &[FileReport]) -> bool {
-    files.iter().any(|file| ecosystem.digest_of_file(&file.kept.file.name).is_some())
+pub(super) fn is_by_digest(package: &KeptPackage) -> bool {
+    let ecosystem = package.ecosystem();
+    package.files.iter().any(|kept| ecosystem.digest_of_file(&kept.file.name).is_some())
 }
 
 /// The sections: what can be asked for by name or tag, what is said about that, and the rest.
-pub(super) fn sections(
-    visit: &Visit<'_>,
-    ecosystem: &dyn Ecosystem,
-    files: &[FileReport],
-) -> Markup {
+pub(super) async fn sections(visit: &Visit<'_>, package: &KeptPackage) -> Result<Markup, Problem> {
     let is_document =
-        |file: &&FileReport| ecosystem.delivery(&file.kept.file.name) == Delivery::FromMemory;
-    let (mut documents, contents): (Vec<&FileReport>, Vec<&FileReport>) =
-        files.iter().partition(is_document);
-    documents.sort_by_key(|file| Reverse(file.kept.recorded_at));
-    let (statements, documents): (Vec<&FileReport>, Vec<&FileReport>) =
-        documents.into_iter().partition(|file| file.is_statement);
-    html! {
+        |kept: &&KeptFile| package.ecosystem().delivery(&kept.file.name) == Delivery::FromMemory;
+    let (mut documents, contents): (Vec<&KeptFile>, Vec<&KeptFile>) =
+        package.files.iter().partition(is_document);
+    documents.sort_by_key(|kept| Reverse(kept.recorded_at));
+    let (statements, documents): (Vec<&KeptFile>, Vec<&KeptFile>) =
+        documents.into_iter().partition(|kept| is_statement(kept));
+    let statements_listed = list(visit, package, &statements).await?;
+    let documents_listed = list(visit, package, &documents).await?;
+    Ok(html! {
         section {
             h2 { "Manifests " span.count { (documents.len()) } }
             @if documents.is_empty() { p.empty { "None is kept." } }
-            (list(visit, ecosystem, &documents))
+            (documents_listed)
         }
         @if !statements.is_empty() {
             section {
                 h2 { "Signatures and other statements " span.count { (statements.len()) } }
                 details {
                     summary { "Show them" }
-                    (list(visit, ecosystem, &statements))
+                    (statements_listed)
                 }
             }
         }
         (sum(&contents))
-    }
+    })
 }
 
-fn list(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, files: &[&FileReport]) -> Markup {
-    html! {
-        @for file in files.iter().take(DOCUMENTS_SHOWN) {
+async fn list(
+    visit: &Visit<'_>,
+    package: &KeptPackage,
+    files: &[&KeptFile],
+) -> Result<Markup, Problem> {
+    let shown = &files[..files.len().min(DOCUMENTS_SHOWN)];
+    let reports = visit.registry.reports_on(package, shown).await?;
+    Ok(html! {
+        @for file in &reports {
             article.card.version {
                 (file_entry(visit, file))
-                (details(ecosystem, file))
+                (details(package.ecosystem(), &file.kept))
             }
         }
-        @if files.len() > DOCUMENTS_SHOWN {
+        @if files.len() > shown.len() {
             p.empty {
-                "And " (files.len() - DOCUMENTS_SHOWN) " recorded before: "
+                "And " (files.len() - shown.len()) " recorded before: "
                 code { "provender package show" } " shows all."
             }
         }
-    }
+    })
 }
 
 /// What manifests consist of: a count and a sum, and whatever of it is not served.
-fn sum(contents: &[&FileReport]) -> Markup {
-    let present = || contents.iter().filter(|file| file.kept.state == FileState::Present);
-    let bytes: u64 = present().filter_map(|file| file.kept.file.size_bytes).sum();
-    let count_of = |state| contents.iter().filter(|file| file.kept.state == state).count();
+fn sum(contents: &[&KeptFile]) -> Markup {
+    let present = || contents.iter().filter(|file| file.state == FileState::Present);
+    let bytes: u64 = present().filter_map(|file| file.file.size_bytes).sum();
+    let count_of = |state| contents.iter().filter(|file| file.state == state).count();
     let quarantined = count_of(FileState::Quarantined);
     let deleted = count_of(FileState::Deleted);
     html! {

@@ -34,7 +34,7 @@ pub(super) async fn page(visit: &Visit<'_>, named: FileNamed<'_>) -> Result<Mark
         p.lead { (whence(&evidence)) }
         article.card {
             (file_entry(visit, report))
-            (details(&**known, report))
+            (details(&**known, &report.kept))
             p.details { "Package URL: " code { (evidence.purl) } }
         }
         section {

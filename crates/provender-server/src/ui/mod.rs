@@ -100,9 +100,9 @@ async fn page_of(visit: &Visit<'_>, repository: &str, name: &str) -> Result<Stri
     };
     for ecosystem in visit.registry.ecosystems() {
         let id = ecosystem.id();
-        let found = visit.registry.package(visit.caller, repository, id.as_str(), untagged).await;
-        if let Ok(found) = found {
-            return Ok(page::package_path(repository, id.as_str(), found.package.as_str()));
+        let found = visit.registry.kept_package(visit.caller, repository, id.as_str(), untagged);
+        if let Ok(found) = found.await {
+            return Ok(page::package_path(repository, id.as_str(), found.name().as_str()));
         }
     }
     Err(Problem::not_found(format!("nothing in {repository} is called {untagged:?}")))

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use maud::{Markup, html};
-use provender_domain::{FileState, Origin, Problem, Version};
-use provender_ecosystem::{Ecosystem, Endpoint};
-use provender_registry::{FileReport, PackageReport};
+use provender_domain::{FileState, KeptFile, Origin, Problem, Version};
+use provender_ecosystem::Endpoint;
+use provender_registry::{FileReport, KeptPackage};
 
 use super::page::{
     Pages, Step, file_path, layout, moment, origin_badge, package_path, pager, repository_path,
@@ -23,31 +23,28 @@ pub(super) async fn page(
     package: &str,
 ) -> Result<Markup, Problem> {
     visit.registry.may_read(visit.caller, repository)?;
-    let report = visit.registry.package(visit.caller, repository, ecosystem, package).await?;
-    let known = visit.registry.ecosystem(&report.ecosystem);
-    let known = known.ok_or_else(|| Problem::not_found("there is no such ecosystem"))?;
-    let tags = tags::section(visit, &**known, &report).await?;
-    let name = report.package.as_str();
+    let kept = visit.registry.kept_package(visit.caller, repository, ecosystem, package).await?;
+    let tags = tags::section(visit, &kept).await?;
+    let name = kept.name().as_str();
     let steps = [
         Step { name: repository.to_owned(), path: repository_path(repository) },
         Step { name: name.to_owned(), path: package_path(repository, ecosystem, name) },
     ];
+    let files = match contents::is_by_digest(&kept) {
+        true => contents::sections(visit, &kept).await?,
+        false => by_version(visit, &kept).await?,
+    };
     let content = html! {
         section.title {
             h1 { (name) }
-            (origin_badge(report.origin.as_ref()))
-            @if report.is_owned {
+            (origin_badge(kept.origin.as_ref()))
+            @if kept.is_owned {
                 " " span.badge.owned title="Never asked for upstream" { "owned" }
             }
         }
-        p.lead { (standing(report.origin.as_ref(), report.is_owned)) }
+        p.lead { (standing(kept.origin.as_ref(), kept.is_owned)) }
         (tags)
-        @if contents::is_by_digest(&**known, &report.files) {
-            (contents::sections(visit, &**known, &report.files))
-        } @else {
-            (commands(visit, &**known, &report))
-            (by_version(visit, &**known, &report.files))
-        }
+        (files)
     };
     Ok(layout(visit, &steps, &content))
 }
@@ -74,49 +71,52 @@ fn standing(origin: Option<&Origin>, is_owned: bool) -> Markup {
 }
 
 /// How to get it.
-fn commands(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, report: &PackageReport) -> Markup {
-    let is_served = |file: &FileReport| file.kept.state == FileState::Present;
-    if !report.files.iter().any(is_served) {
+fn commands(visit: &Visit<'_>, package: &KeptPackage) -> Markup {
+    if !package.files.iter().any(|file| file.state == FileState::Present) {
         return html! {};
     }
-    let endpoint = Endpoint { origin: visit.origin, repository: report.repository.as_str() };
-    setup_list(&ecosystem.client_fetch(&endpoint, &report.package, None))
+    let endpoint = Endpoint { origin: visit.origin, repository: package.repository().as_str() };
+    setup_list(&package.ecosystem().client_fetch(&endpoint, package.name(), None))
 }
 
-fn by_version(visit: &Visit<'_>, ecosystem: &dyn Ecosystem, files: &[FileReport]) -> Markup {
-    let versions = versions(files);
+async fn by_version(visit: &Visit<'_>, package: &KeptPackage) -> Result<Markup, Problem> {
+    let versions = versions(&package.files);
     let pages = Pages::of(visit, versions.len(), PAGE_VERSIONS);
-    html! {
+    let shown = pages.shown(&versions);
+    let files: Vec<&KeptFile> = shown.iter().flat_map(|group| &group.files).copied().collect();
+    let mut reports = visit.registry.reports_on(package, &files).await?.into_iter();
+    Ok(html! {
+        (commands(visit, package))
         section {
-            h2 { "Files " span.count { (files.len()) } }
-            @if files.is_empty() { p.empty { "No file is kept." } }
-            @for group in pages.shown(&versions) {
+            h2 { "Files " span.count { (package.files.len()) } }
+            @if package.files.is_empty() { p.empty { "No file is kept." } }
+            @for group in shown {
                 article.card.version {
                     header { h3 { (group.version) } }
-                    @for file in &group.files {
-                        (file_entry(visit, file))
-                        (tags::details(ecosystem, file))
+                    @for file in reports.by_ref().take(group.files.len()) {
+                        (file_entry(visit, &file))
+                        (tags::details(package.ecosystem(), &file.kept))
                     }
                 }
             }
             (pager("", &pages))
         }
-    }
+    })
 }
 
 struct VersionFiles<'a> {
     version: &'a str,
-    files: Vec<&'a FileReport>,
+    files: Vec<&'a KeptFile>,
 }
 
 /// Files by version, the latest recorded first.
-fn versions(files: &[FileReport]) -> Vec<VersionFiles<'_>> {
-    let mut sorted: Vec<&FileReport> = files.iter().collect();
-    sorted.sort_by_key(|report| std::cmp::Reverse(report.kept.recorded_at));
+fn versions(files: &[KeptFile]) -> Vec<VersionFiles<'_>> {
+    let mut sorted: Vec<&KeptFile> = files.iter().collect();
+    sorted.sort_by_key(|kept| std::cmp::Reverse(kept.recorded_at));
     let mut groups: Vec<VersionFiles<'_>> = Vec::new();
     let mut group_of = HashMap::new();
     for file in sorted {
-        let version = file.kept.file.version.as_ref();
+        let version = file.file.version.as_ref();
         let version = version.map_or("without a version", Version::as_str);
         let group = *group_of.entry(version).or_insert(groups.len());
         match groups.get_mut(group) {

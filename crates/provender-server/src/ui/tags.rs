@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use maud::{Markup, html};
-use provender_domain::{FileName, Problem, Signer};
+use provender_domain::{FileName, KeptFile, Problem, Signer};
 use provender_ecosystem::{Detail, Ecosystem, Endpoint};
-use provender_registry::{FileReport, PackageReport};
+use provender_registry::{KeptPackage, is_statement};
 use provender_store::{TagChange, TagRow};
 
 use super::Visit;
@@ -22,26 +22,22 @@ const DIGEST_DIGITS: usize = 12;
 /// A tag and what is known of the file that it points to.
 struct Pointed<'a> {
     row: &'a TagRow,
-    file: Option<&'a FileReport>,
+    file: Option<&'a KeptFile>,
 }
 
 /// The section; nothing for a package that has no tag and never had one.
-pub(super) async fn section(
-    visit: &Visit<'_>,
-    ecosystem: &dyn Ecosystem,
-    report: &PackageReport,
-) -> Result<Markup, Problem> {
-    let (registry, caller) = (visit.registry, visit.caller);
-    let (repository, package) = (report.repository.as_str(), report.package.as_str());
-    let mut tags = registry.tags(caller, repository, &report.ecosystem, package, None).await?;
-    let history =
-        registry.tag_history(caller, repository, &report.ecosystem, package, None).await?;
+pub(super) async fn section(visit: &Visit<'_>, package: &KeptPackage) -> Result<Markup, Problem> {
+    let (registry, caller, ecosystem) = (visit.registry, visit.caller, package.ecosystem());
+    let (repository, name) = (package.repository().as_str(), package.name().as_str());
+    let id = ecosystem.id();
+    let mut tags = registry.tags(caller, repository, id.as_str(), name, None).await?;
+    let history = registry.tag_history(caller, repository, id.as_str(), name, None).await?;
     if tags.is_empty() && history.is_empty() {
         return Ok(html! {});
     }
-    let files: HashMap<&FileName, &FileReport> =
-        report.files.iter().map(|file| (&file.kept.file.name, file)).collect();
-    let is_statement = |row: &TagRow| files.get(&row.file).is_some_and(|file| file.is_statement);
+    let files: HashMap<&FileName, &KeptFile> =
+        package.files.iter().map(|kept| (&kept.file.name, kept)).collect();
+    let is_statement = |row: &TagRow| files.get(&row.file).is_some_and(|kept| is_statement(kept));
     // Nobody looks for a signature's tag first, nor pulls it to run it.
     tags.sort_by(|a, b| {
         let by_kind = is_statement(a).cmp(&is_statement(b));
@@ -50,10 +46,10 @@ pub(super) async fn section(
     let shown = tags.iter().take(TAGS_SHOWN);
     let shown = shown.map(|row| Pointed { row, file: files.get(&row.file).copied() });
     let shown: Vec<Pointed<'_>> = shown.collect();
-    let signers = signers(visit, &shown).await?;
+    let signers = signers(visit, package, &shown).await?;
     let endpoint = Endpoint { origin: visit.origin, repository };
     let latest = tags.first().filter(|row| !is_statement(row)).map(|row| &row.tag);
-    let commands = ecosystem.client_fetch(&endpoint, &report.package, latest);
+    let commands = ecosystem.client_fetch(&endpoint, package.name(), latest);
     Ok(html! {
         section {
             h2 { "Tags " span.count { (tags.len()) } }
@@ -77,13 +73,14 @@ pub(super) async fn section(
 /// Who signed the files that tags point to, each file looked at once.
 async fn signers<'a>(
     visit: &Visit<'_>,
+    package: &KeptPackage,
     shown: &[Pointed<'a>],
 ) -> Result<HashMap<&'a FileName, Vec<Signer>>, Problem> {
     let mut signers = HashMap::new();
     for file in shown.iter().filter_map(|pointed| pointed.file) {
-        let name = &file.kept.file.name;
+        let name = &file.file.name;
         if !signers.contains_key(name) {
-            signers.insert(name, visit.registry.signers(file).await?);
+            signers.insert(name, visit.registry.signers(package, file).await?);
         }
     }
     Ok(signers)
@@ -132,8 +129,8 @@ fn signed_by(signers: Option<&Vec<Signer>>) -> Markup {
 }
 
 /// What the ecosystem knows of a file, in a line.
-pub(super) fn details(ecosystem: &dyn Ecosystem, file: &FileReport) -> Markup {
-    let details = ecosystem.details(&file.kept.file);
+pub(super) fn details(ecosystem: &dyn Ecosystem, kept: &KeptFile) -> Markup {
+    let details = ecosystem.details(&kept.file);
     html! {
         @if !details.is_empty() {
             p.details {

@@ -78,6 +78,13 @@ async fn an_image_is_served_by_what_is_pushed_under_its_tag() {
     let verdicts = async || {
         let caller = registry.operator();
         let report = registry.registry.package(&caller, "main", "oci", "team/app").await.unwrap();
+        // Who looks at one file is told of it what who looks at all is.
+        let kept = registry.registry.kept_package(&caller, "main", "oci", "team/app").await;
+        let kept = kept.unwrap();
+        for (file, reported) in kept.files.iter().zip(&report.files) {
+            let alone = registry.registry.reports_on(&kept, &[file]).await.unwrap();
+            assert_eq!(alone, [reported.clone()]);
+        }
         let of_image = report
             .files
             .into_iter()
