@@ -16,16 +16,24 @@ use super::{
 use crate::StoreError;
 use crate::metadata::codec::from_json;
 use crate::metadata::direct::{DirectTransaction, NotMade, Written};
+use crate::metadata::file_facts::{self, FileColumns};
+use crate::metadata::read::asking_file;
 use crate::metadata::statement::{Statement, Value};
 use crate::metadata::{Committed, PackageKey, Write, events};
 
 /// All of a commit, in order, and what it expects to be answered.
 pub(in crate::metadata) struct AtOnce<'a> {
-    steps: Vec<(Statement, Expected<'a>)>,
+    steps: Vec<Step<'a>>,
     bound: Option<&'a PackageKey>,
     changed: HashSet<&'a PackageKey>,
     growth: Growth,
     events: i64,
+}
+
+enum Step<'a> {
+    Statement(Statement, Expected<'a>),
+    /// A file that may be there already, as it is.
+    Keep(&'a PackageKey, &'a KeptFile),
 }
 
 enum Expected<'a> {
@@ -41,8 +49,6 @@ enum Expected<'a> {
         file: &'a FileName,
         rule: TagRule,
     },
-    /// The totals, after.
-    Totals,
 }
 
 impl<'a> AtOnce<'a> {
@@ -78,9 +84,6 @@ impl<'a> AtOnce<'a> {
             all.events += 1;
             all.push(events::appending(event, all.events), Expected::One);
         }
-        if all.events > 0 || all.growth != Growth::default() || all.bound.is_some() {
-            all.push(all.totals(), Expected::Totals);
-        }
         Some(all)
     }
 
@@ -89,18 +92,26 @@ impl<'a> AtOnce<'a> {
         &self,
         transaction: &DirectTransaction<'_>,
     ) -> Result<Committed, NotMade> {
+        let mut growth = self.growth;
+        for step in &self.steps {
+            match step {
+                Step::Statement(statement, expected) => {
+                    if !expected.is_met(&transaction.run(statement)?)? {
+                        return Err(NotMade::Unexpected);
+                    }
+                }
+                Step::Keep(key, file) => keep(transaction, key, file, &mut growth)?,
+            }
+        }
         let mut committed = Committed { first_event: None, last_event: None };
-        for (statement, expected) in &self.steps {
-            let written = transaction.run(statement)?;
-            if !expected.is_met(&written)? {
-                return Err(NotMade::Unexpected);
-            }
-            if matches!(expected, Expected::Totals) && self.events > 0 {
-                let last = written.first().and_then(Value::as_number);
-                let last = last.ok_or(NotMade::Unexpected)?;
-                committed.first_event = Some(last - self.events + 1);
-                committed.last_event = Some(last);
-            }
+        if self.events == 0 && growth == Growth::default() && self.bound.is_none() {
+            return Ok(committed);
+        }
+        let totals = transaction.run(&self.totals(growth))?;
+        let last = totals.first().and_then(Value::as_number).ok_or(NotMade::Unexpected)?;
+        if self.events > 0 {
+            committed.first_event = Some(last - self.events + 1);
+            committed.last_event = Some(last);
         }
         Ok(committed)
     }
@@ -118,9 +129,8 @@ impl<'a> AtOnce<'a> {
                 self.changed.insert(key);
                 self.push(packages::binding(key, origin, *at), Expected::Bound(origin));
             }
-            Write::RecordFile { key, file } | Write::KeepFile { key, file } => {
-                self.insert(key, file);
-            }
+            Write::RecordFile { key, file } => self.insert(key, file),
+            Write::KeepFile { key, file } => self.steps.push(Step::Keep(key, file)),
             Write::RecordReferences { key, file, references } => {
                 let needed = references::Needed::of(file, references);
                 self.push(needed.question(key)?, Expected::States(needed));
@@ -143,6 +153,9 @@ impl<'a> AtOnce<'a> {
             }
             Write::QueueSigning { file, kind, at } => {
                 self.push(signing::queueing(file, *kind, *at), Expected::Anything);
+            }
+            Write::EndSigning { file, kind } => {
+                self.push(signing::ending(file, *kind), Expected::One);
             }
             Write::KeepBytes(blob) => self.push(small_blobs::keeping(blob), Expected::One),
             // Whoever commits has looked.
@@ -167,8 +180,8 @@ impl<'a> AtOnce<'a> {
     }
 
     /// Adds to the totals; a package counts that was made just now, as its generation says.
-    fn totals(&self) -> Statement {
-        let Growth { files, bytes, .. } = self.growth;
+    fn totals(&self, growth: Growth) -> Statement {
+        let Growth { files, bytes, .. } = growth;
         let add = match self.bound {
             Some(_) => {
                 "UPDATE totals SET events = events + $1, files = files + $2, bytes = bytes + $3,
@@ -191,8 +204,37 @@ impl<'a> AtOnce<'a> {
     }
 
     fn push(&mut self, statement: Statement, expected: Expected<'a>) {
-        self.steps.push((statement, expected));
+        self.steps.push(Step::Statement(statement, expected));
     }
+}
+
+/// Keeps a file whose name is its digest, if it is not there yet, or there as it is to be.
+fn keep(
+    transaction: &DirectTransaction<'_>,
+    key: &PackageKey,
+    file: &KeptFile,
+    growth: &mut Growth,
+) -> Result<(), NotMade> {
+    if transaction.run(&files::insertion(key, file))?.count == 1 {
+        growth.add(file);
+        for statement in files::companion_insertions(key, file) {
+            transaction.run(&statement)?;
+        }
+        return Ok(());
+    }
+    let name = &file.file.name;
+    let there = transaction.run(&asking_file(key, name))?;
+    let there = there.rows.first().ok_or(NotMade::Unexpected)?;
+    let texts: Option<Vec<_>> = there.iter().map(Value::as_text).collect();
+    let Some([name_there, blob, state, facts]) = texts.as_deref() else {
+        return Err(NotMade::Unexpected);
+    };
+    let there = file_facts::decode(&FileColumns { name: name_there, blob, state }, facts)?;
+    if !files::may_stay(&there, file) {
+        return Err(NotMade::Unexpected);
+    }
+    transaction.run(&orphans::clearing(key, name))?;
+    Ok(())
 }
 
 impl Expected<'_> {
@@ -200,7 +242,6 @@ impl Expected<'_> {
         Ok(match self {
             Self::Anything => true,
             Self::One => written.count == 1,
-            Self::Totals => written.rows.len() == 1,
             Self::Bound(origin) => match written.first().and_then(Value::as_text) {
                 Some(bound) => from_json::<Origin>("origin", bound)? == **origin,
                 None => false,

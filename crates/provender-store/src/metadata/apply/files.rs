@@ -107,10 +107,18 @@ pub(super) async fn keep(
         return Err(StoreError::FileExists { existing: old.blob, state });
     }
     orphans::clear(connection, key, name).await?;
-    if old.state == FileState::Present && old.origin == file.origin {
-        return Ok(());
+    match may_stay(&old, file) {
+        true => Ok(()),
+        false => update(connection, key, file, growth).await,
     }
-    update(connection, key, file, growth).await
+}
+
+/// Whether what is there of a file need not be written anew to keep it.
+pub(super) fn may_stay(there: &KeptFile, file: &KeptFile) -> bool {
+    there.blob == file.blob
+        && there.state == FileState::Present
+        && there.origin == file.origin
+        && !there.is_closed()
 }
 
 /// Removes the row of a file in this state.

@@ -65,8 +65,14 @@ pub(super) async fn end(
     file: &FileKey,
     kind: SigningKind,
 ) -> Result<(), StoreError> {
+    let result = ending(file, kind).execute(connection).await?;
+    hit(&result, "signing task", &file.name)
+}
+
+/// Takes the task away.
+pub(super) fn ending(file: &FileKey, kind: SigningKind) -> Statement {
     let (repository, ecosystem, package) = file.package.columns();
-    let result = sqlx::query(
+    Statement::new(
         "DELETE FROM signing_tasks
          WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND file = $4 AND kind = $5",
     )
@@ -75,9 +81,6 @@ pub(super) async fn end(
     .bind(package)
     .bind(file.name.as_str())
     .bind(kind.as_str())
-    .execute(connection)
-    .await?;
-    hit(&result, "signing task", &file.name)
 }
 
 /// Forgets every task of a file whose row goes away.
