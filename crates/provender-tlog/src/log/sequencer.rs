@@ -239,16 +239,18 @@ impl Sequencer {
     /// Gives an entry its place, for somebody who wants no more; the request comes back where that
     /// is the task's to do.
     pub(crate) fn place_at_once(&mut self, request: Request) -> Result<Outcome, Request> {
-        while self.front_outcome().is_some_and(|outcome| matches!(outcome, Ok(true))) {
+        // Who waits after a failure is the task's, which has to see when nothing is under way.
+        let is_calm = self.tip.is_some() && self.wary == 0 && self.left.is_empty();
+        if self.swapped.is_none() || !is_calm {
+            return Err(request);
+        }
+        while matches!(self.front_outcome(), Some(Ok(true))) {
             let first = self.flights.pop_front().expect("its outcome was just seen");
             self.accept(first);
         }
-        let is_calm = self.swapped.is_some() && self.tip.is_some() && self.wary == 0;
-        if !is_calm
-            || self.front_outcome().is_some()
-            || self.flights.len() >= FLIGHTS_MAX
-            || self.is_under_way(&request.leaf)
-        {
+        let has_failed = self.front_outcome().is_some();
+        let is_full = self.flights.len() >= FLIGHTS_MAX;
+        if has_failed || is_full || self.is_under_way(&request.leaf) {
             return Err(request);
         }
         if let Some(index) = self.recent.find(&request.leaf) {
