@@ -81,7 +81,9 @@ pub use admin::chain::Link;
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
 
-pub use admin::packages::{FileReport, KeptPackage, PackageReport, PackageSummary, is_statement};
+pub use admin::packages::{
+    FileReport, FilesWanted, KeptPackage, PackageReport, PackageSummary, is_statement,
+};
 pub use admin::policy::policy_revision;
 pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
 pub use admin::status::{Status, UpstreamHealth};

@@ -80,6 +80,8 @@ struct Of<'a> {
     ecosystem: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a str>,
 }
 
 /// Packages of one ecosystem.
@@ -97,9 +99,7 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
             output.show(&Items { items: found }, |found| describe_list(&found.items))
         }
         Command::Show { repo, ecosystem, package } => {
-            let query = Of { ecosystem: &ecosystem, name: Some(&package) };
-            let found: Package = api.get(&["repositories", &repo, "package"], &query).await?;
-            output.show(&found, describe)
+            output.show(&show(&repo, &ecosystem, &package, api).await?, describe)
         }
         Command::Yank(chosen) => change(chosen, ("yank", "yanked"), api, output).await,
         Command::Unyank(chosen) => {
@@ -110,6 +110,23 @@ pub(crate) async fn run(command: Command, api: &Api, output: Output) -> Result<(
     }
 }
 
+/// With all files, of which an answer has some.
+async fn show(repo: &str, ecosystem: &str, package: &str, api: &Api) -> Result<Package> {
+    let mut shown: Option<Package> = None;
+    loop {
+        let after = shown.as_ref().and_then(|shown| shown.next.as_deref());
+        let query = Of { ecosystem, name: Some(package), after };
+        let mut page: Package = api.get(&["repositories", repo, "package"], &query).await?;
+        if let Some(before) = shown {
+            page.files.splice(..0, before.files);
+        }
+        if page.next.is_none() {
+            return Ok(page);
+        }
+        shown = Some(page);
+    }
+}
+
 async fn list(repo: &str, ecosystem: Option<String>, api: &Api) -> Result<Vec<Listed>> {
     let ecosystems = match ecosystem {
         Some(ecosystem) => vec![ecosystem],
@@ -117,7 +134,7 @@ async fn list(repo: &str, ecosystem: Option<String>, api: &Api) -> Result<Vec<Li
     };
     let mut listed = Vec::new();
     for ecosystem in ecosystems {
-        let query = Of { ecosystem: &ecosystem, name: None };
+        let query = Of { ecosystem: &ecosystem, name: None, after: None };
         let found: Items<PackageSummary> =
             api.get(&["repositories", repo, "packages"], &query).await?;
         let of_it = |package| Listed { ecosystem: ecosystem.clone(), package };

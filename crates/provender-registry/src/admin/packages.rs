@@ -41,8 +41,24 @@ pub struct PackageReport {
     pub origin: Option<Origin>,
     /// Whether the name is owned here.
     pub is_owned: bool,
-    /// Its kept files, tombstones and quarantined ones too.
+    /// Those of its kept files that were asked for, by name; tombstones and quarantined ones too.
     pub files: Vec<FileReport>,
+    /// Whether there are more behind the last of them.
+    pub has_more: bool,
+}
+
+/// Which files of a package are to be reported on.
+#[derive(Debug, Clone, Copy)]
+pub struct FilesWanted<'a> {
+    /// Those behind this name.
+    pub after: Option<&'a str>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl FilesWanted<'_> {
+    /// All of them.
+    pub const ALL: Self = Self { after: None, limit: usize::MAX };
 }
 
 /// One package and what is kept of it. What policy says of a file is asked of those that are looked at
@@ -134,16 +150,22 @@ impl Registry {
         Ok(summaries.collect())
     }
 
-    /// One package with its kept files and what policy says of each.
+    /// One package with kept files of it and what policy says of each.
     pub async fn package(
         &self,
         caller: &Caller,
         repository: &str,
         ecosystem: &str,
         package: &str,
+        wanted: FilesWanted<'_>,
     ) -> Result<PackageReport, Problem> {
         let kept = self.kept_package(caller, repository, ecosystem, package).await?;
-        let files: Vec<&KeptFile> = kept.files.iter().collect();
+        let mut files: Vec<&KeptFile> = kept.files.iter().collect();
+        files.sort_unstable_by_key(|kept| kept.file.name.as_str());
+        let is_before = |kept: &&KeptFile| wanted.after >= Some(kept.file.name.as_str());
+        files.drain(..files.partition_point(is_before));
+        let has_more = files.len() > wanted.limit;
+        files.truncate(wanted.limit);
         let files = self.reports_on(&kept, &files).await?;
         Ok(PackageReport {
             repository: kept.repository().clone(),
@@ -152,6 +174,7 @@ impl Registry {
             origin: kept.origin,
             is_owned: kept.is_owned,
             files,
+            has_more,
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use provender_domain::{EventKind, FileName, PackageName, Problem, ProblemCode, Scope, Visibility};
 use provender_ecosystem::{Change, Operation, Rendition, Selection, Subject};
-use provender_registry::{Caller, NewToken, NewUpstream};
+use provender_registry::{Caller, FilesWanted, NewToken, NewUpstream};
 use provender_store::EventFilter;
 use provender_testing::python::PythonUpstream;
 
@@ -261,9 +261,16 @@ async fn a_token_for_some_names_reads_no_others_of_a_private_repository() {
     assert_eq!(listed.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["acme-web"]);
     let known = registry.registry.repositories(&caller);
     assert!(known.iter().any(|found| found.name.as_str() == "secret"), "{known:?}");
-    let report = registry.registry.package(&caller, "secret", "pypi", "other").await;
+    let report =
+        registry.registry.package(&caller, "secret", "pypi", "other", FilesWanted::ALL).await;
     assert_eq!(refused(report), NotFound);
-    assert!(registry.registry.package(&caller, "secret", "pypi", "acme-web").await.is_ok());
+    assert!(
+        registry
+            .registry
+            .package(&caller, "secret", "pypi", "acme-web", FilesWanted::ALL)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use provender_domain::{EventKind, Origin, ProblemCode, Visibility};
 use provender_ecosystem::Change;
-use provender_registry::NewUpstream;
+use provender_registry::{FilesWanted, NewUpstream};
 use provender_testing::python::PythonUpstream;
 
 use crate::client::refused;
@@ -124,7 +124,11 @@ async fn what_was_taken_over_is_closed_in_front_while_it_is_behind() {
     let quarantine = Change::Quarantine { reason };
     registry.main().change("demo", "1.0", quarantine.clone()).await.unwrap();
     let caller = registry.operator();
-    let report = registry.registry.package(&caller, "front", "pypi", "demo").await.unwrap();
+    let report = registry
+        .registry
+        .package(&caller, "front", "pypi", "demo", FilesWanted::ALL)
+        .await
+        .unwrap();
     for file in &report.files {
         let codes: Vec<&str> = file.verdict.reasons().iter().map(|reason| reason.code).collect();
         let is_closed = file.kept.file.name.as_str() == demo.file_name;

@@ -14,7 +14,7 @@ use provender_domain::{
 use provender_oci::Oci;
 use provender_pypi::Pypi;
 use provender_registry::{
-    Caller, Clock, NewToken, NewUpstream, Options, Registry, RegistryError, Tuning,
+    Caller, Clock, FilesWanted, NewToken, NewUpstream, Options, Registry, RegistryError, Tuning,
 };
 use provender_store::{AttestationSource, DatabaseUrl, EventFilter, Metadata, Scrub};
 use provender_testing::python::{Distribution, PythonUpstream, WheelBuilder};
@@ -324,8 +324,10 @@ impl TestRegistry {
                 let packages = self.registry.packages(&operator, name, ecosystem).await;
                 for package in packages.unwrap() {
                     let package = package.package;
-                    let report =
-                        self.registry.package(&operator, name, ecosystem, package.as_str()).await;
+                    let report = self
+                        .registry
+                        .package(&operator, name, ecosystem, package.as_str(), FilesWanted::ALL)
+                        .await;
                     kept.extend(report.unwrap().files.into_iter().map(|file| file.kept));
                 }
             }

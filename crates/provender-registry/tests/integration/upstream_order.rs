@@ -1,7 +1,7 @@
 //! Several upstreams: the first that has a name wins, and keeps it.
 
 use provender_domain::{EventKind, Origin, ProblemCode, Visibility};
-use provender_registry::NewUpstream;
+use provender_registry::{FilesWanted, NewUpstream};
 use provender_testing::Answer;
 use provender_testing::python::{Distribution, PythonUpstream, WheelBuilder};
 
@@ -119,7 +119,11 @@ async fn an_administrator_may_give_a_name_another_origin() {
     assert_eq!(refused(rebind(Some("third")).await), ProblemCode::NotFound);
     rebind(Some("first")).await.unwrap();
     assert_eq!(registry.main().files("demo").await, [&*ours.file_name]);
-    let report = registry.registry.package(&operator, "main", "pypi", "demo").await.unwrap();
+    let report = registry
+        .registry
+        .package(&operator, "main", "pypi", "demo", FilesWanted::ALL)
+        .await
+        .unwrap();
     assert!(
         matches!(report.origin, Some(Origin::Mirrored { upstream }) if upstream.as_str() == "first")
     );

@@ -1,12 +1,16 @@
 //! Packages and their files.
 
 use provender_domain::Problem;
+use provender_registry::FilesWanted;
 
 use super::endpoint::{Context, Done, Found, Json, NoBody};
 use super::types::{
     File, InRepository, Items, Package, PackageQuery, PackageSummary, PackagesQuery,
     QuarantineQuery, SetOrigin,
 };
+
+/// Most files of one answer: who signed each may have to be found out.
+const FILES_MAX: u32 = 1000;
 
 pub(super) async fn list(
     Context { registry, caller }: Context,
@@ -18,11 +22,14 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     Context { registry, caller }: Context,
-    PackageQuery { repository, ecosystem, name }: PackageQuery,
+    PackageQuery { repository, ecosystem, name, after, limit }: PackageQuery,
     NoBody: NoBody,
 ) -> Result<Found<Package>, Problem> {
+    let limit = limit.unwrap_or(FILES_MAX).clamp(1, FILES_MAX);
+    let limit = usize::try_from(limit).expect("a small number");
+    let wanted = FilesWanted { after: after.as_deref(), limit };
     let mut found: Package =
-        registry.package(&caller, &repository, &ecosystem, &name).await?.into();
+        registry.package(&caller, &repository, &ecosystem, &name, wanted).await?.into();
     if caller.is_anonymous() {
         // Who publishes is for those who are known here.
         found.files.iter_mut().for_each(|file| file.publisher = None);

@@ -227,6 +227,28 @@ async fn a_quarantined_file_is_refused_however_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_package_is_reported_on_in_parts() {
+    let server = with_files().await;
+    let mut client = server.connect().await;
+    let path = "/-/api/v1/repositories/main/package?ecosystem=demo&name=pkg";
+    let mut check = async |more: &str, files: &[&str], next: Option<&str>| {
+        let answer = client.request("GET", &format!("{path}{more}"), &[]).await;
+        let report: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let found = report["files"].as_array().unwrap().iter();
+        let found: Vec<_> = found.map(|file| file["name"].as_str().unwrap()).collect();
+        assert_eq!((&*found, report["next"].as_str()), (files, next), "{more}");
+    };
+    check("", &["large", "small"], None).await;
+    check("&limit=2", &["large", "small"], None).await;
+    check("&limit=1", &["large"], Some("large")).await;
+    check("&limit=0", &["large"], Some("large")).await;
+    check("&limit=1&after=large", &["small"], None).await;
+    check("&after=m", &["small"], None).await;
+    check("&after=small", &[], None).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn one_connection_serves_files_and_indexes_in_turn_and_in_a_pipeline() {
     let server = with_files().await;
     let large = noise(LARGE_BYTES);

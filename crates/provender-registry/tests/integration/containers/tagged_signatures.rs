@@ -4,7 +4,7 @@ use provender_attest::{Bundle, Policy, SignedBy, TrustRoot, Verifier, VerifyErro
 use provender_authority::oidc::San;
 use provender_authority::testing::{PromisingLog, simple_signing};
 use provender_domain::{ProblemCode, Visibility};
-use provender_registry::{FileNamed, Link, TaggedBundle};
+use provender_registry::{FileNamed, FilesWanted, Link, TaggedBundle};
 use provender_store::AttestationSource;
 use serde_json::{Value, json};
 
@@ -77,7 +77,11 @@ async fn an_image_is_served_by_what_is_pushed_under_its_tag() {
     assert_eq!(refusals(&reader, "v1", &image).await, DENIED);
     let verdicts = async || {
         let caller = registry.operator();
-        let report = registry.registry.package(&caller, "main", "oci", "team/app").await.unwrap();
+        let report = registry
+            .registry
+            .package(&caller, "main", "oci", "team/app", FilesWanted::ALL)
+            .await
+            .unwrap();
         // Who looks at one file is told of it what who looks at all is.
         let kept = registry.registry.kept_package(&caller, "main", "oci", "team/app").await;
         let kept = kept.unwrap();

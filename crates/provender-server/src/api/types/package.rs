@@ -84,9 +84,13 @@ pub struct PackageQuery {
     pub ecosystem: String,
     /// The package's name, in any spelling.
     pub name: String,
+    /// Only files behind the one of this name, by the order of their names.
+    pub after: Option<String>,
+    /// At most so many files; 1000 unless told, never more.
+    pub limit: Option<u32>,
 }
 
-/// A package with every file that is kept of it.
+/// A package with files that are kept of it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Package {
     /// In which repository.
@@ -99,13 +103,17 @@ pub struct Package {
     pub origin: Option<Origin>,
     /// Whether the name is owned here, so that it is never asked for upstream.
     pub is_owned: bool,
-    /// Its files, those not served included.
+    /// Its files by their names, those not served included.
     pub files: Vec<File>,
+    /// The last of them where there are more: what to ask with as `after`.
+    pub next: Option<String>,
 }
 
 impl From<provender_registry::PackageReport> for Package {
     fn from(report: provender_registry::PackageReport) -> Self {
+        let last = report.files.last().filter(|_| report.has_more);
         Self {
+            next: last.map(|file| file.kept.file.name.to_string()),
             repository: report.repository.to_string(),
             ecosystem: report.ecosystem,
             name: report.package.to_string(),
