@@ -96,7 +96,8 @@ impl Registry {
         Some((put, moved))
     }
 
-    /// Points the tag to a file that is here already; `false` where it is here no more.
+    /// Points the tag to a file that is here already, unless it did when both were looked at; `false`
+    /// where the file is here no more.
     pub(crate) async fn point(
         &self,
         operation: &Authorized<Operation>,
@@ -104,6 +105,10 @@ impl Registry {
         publication: &Publication,
         row: Option<&TagRow>,
     ) -> Result<bool, Problem> {
+        let is_there = |row: &TagRow| row.file == publication.file && row.checked_at.is_none();
+        if row.is_some_and(is_there) {
+            return Ok(true);
+        }
         let Some((put, moved)) = self.pointing(operation, key, publication, row) else {
             return Ok(true);
         };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use provender_domain::{ProblemCode, Scope, Visibility};
 use provender_ecosystem::{Form, Headers, Method, Operation, Path, RequestHead};
-use provender_registry::{NewToken, NewUpstream};
+use provender_registry::{FilesWanted, NewToken, NewUpstream};
 use provender_testing::python::PythonUpstream;
 
 use crate::client::form;
@@ -129,7 +129,8 @@ async fn administration() {
             for ecosystem in ["pypi", text] {
                 check("own", api.own(&operator, repository, ecosystem, text).await.map(drop));
                 check("disown", api.disown(&operator, repository, ecosystem, text).await);
-                let package = api.package(&operator, repository, ecosystem, text).await;
+                let package =
+                    api.package(&operator, repository, ecosystem, text, FilesWanted::ALL).await;
                 check("package", package.map(drop));
                 let packages = api.packages(&operator, repository, ecosystem).await;
                 check("packages", packages.map(drop));

@@ -87,7 +87,7 @@ async fn an_image_is_served_by_what_is_pushed_under_its_tag() {
         let kept = kept.unwrap();
         for (file, reported) in kept.files.iter().zip(&report.files) {
             let alone = registry.registry.reports_on(&kept, &[file]).await.unwrap();
-            assert_eq!(alone, [reported.clone()]);
+            assert_eq!(alone, std::slice::from_ref(reported));
         }
         let of_image = report
             .files
