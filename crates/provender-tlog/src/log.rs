@@ -24,6 +24,7 @@ mod flusher;
 mod publication;
 mod recent;
 mod sequencer;
+mod watched;
 
 use flusher::Flusher;
 use publication::Publication;

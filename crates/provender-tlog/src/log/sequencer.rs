@@ -25,6 +25,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::flusher::Swapped;
 use super::recent::Recent;
+use super::watched::Watched;
 use super::{Appended, LogError, Placed, Shared};
 use crate::checkpoint::Checkpoint;
 use crate::merkle::{Frontier, Growth};
@@ -47,8 +48,6 @@ const CONFLICTS_MAX: u32 = 200;
 const FLIGHTS_MAX: usize = 8;
 /// For how many batches after such a conflict nobody is given a place before it is durable.
 const WARY_BATCHES: u32 = 64;
-/// How often the task looks what became of batches that nobody waits for: their tiles may be begun.
-const LOOKING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// An entry that waits for its place.
 pub(crate) struct Request {
@@ -548,26 +547,6 @@ impl Draft {
             root: self.root,
             proof: self.growth.inclusion(index),
             checkpoint: Arc::clone(&self.checkpoint),
-        }
-    }
-}
-
-/// What the task waits for, beside requests.
-enum Watched {
-    Nothing,
-    /// This one, for which somebody waits.
-    Settlement(Settlement),
-    /// Nobody waits.
-    Clock,
-}
-
-impl Watched {
-    /// Returns when it is time to look.
-    async fn wait(self, shared: &Shared) {
-        match self {
-            Self::Nothing => shared.flown.notified().await,
-            Self::Settlement(settlement) => drop(settlement.outcome().await),
-            Self::Clock => tokio::time::sleep(LOOKING_INTERVAL).await,
         }
     }
 }
