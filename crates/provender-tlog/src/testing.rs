@@ -230,9 +230,12 @@ impl StateStore for MemoryStore {
         expected: Option<&LogState>,
         next: &LogState,
         batch: Option<&Batch>,
-        _haste: Haste,
+        haste: Haste,
     ) -> Settlement {
-        // Handing in takes no waiting, as with a real store.
+        // Who wants a place hands in without waiting. For others a real store takes its time.
+        if haste == Haste::AtOnce {
+            tokio::task::yield_now().await;
+        }
         let (settler, settlement) = Settlement::pair();
         let (origin, expected) = (origin.to_owned(), expected.cloned());
         let swap = Swap { origin, expected, next: next.clone(), batch: batch.cloned(), settler };
