@@ -3,14 +3,14 @@
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, de};
 
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const WITH_STANDARD_ALPHABET: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 const WITH_URL_SAFE_ALPHABET: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
-/// Bytes that JSON holds as base64; written with the standard alphabet and padding.
+/// Bytes that JSON holds as base64.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Base64(pub(crate) Vec<u8>);
 
@@ -24,12 +24,6 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let engine =
         if text.contains(['-', '_']) { WITH_URL_SAFE_ALPHABET } else { WITH_STANDARD_ALPHABET };
     engine.decode(text).ok()
-}
-
-impl Serialize for Base64 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&encode(&self.0))
-    }
 }
 
 impl<'de> Deserialize<'de> for Base64 {

@@ -147,13 +147,6 @@ pub enum BundleError {
     OutOfRange(&'static str),
 }
 
-impl BundleVersion {
-    /// Whether a certificate stands alone, or all that are between it and the root come along.
-    const fn has_one_certificate(self) -> bool {
-        matches!(self, Self::V03)
-    }
-}
-
 impl Bundle {
     /// Reads a bundle.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {

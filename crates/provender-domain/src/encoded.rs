@@ -2,13 +2,20 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// A text that knows what in it is encoded.
 pub trait EncodedText: fmt::Debug + Send + Sync {
-    /// The whole of it.
-    fn to_text(&self) -> String;
-
-    /// The same piece by piece.
+    /// The text piece by piece.
     fn take_apart(&self, into: &mut dyn TextPieces);
+
+    /// The whole of it.
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        self.take_apart(&mut text);
+        text
+    }
 }
 
 /// Takes the pieces of a text, in their order.
@@ -20,12 +27,19 @@ pub trait TextPieces {
     fn base64(&mut self, bytes: &[u8]);
 }
 
-/// One that knows nothing.
-impl EncodedText for String {
-    fn to_text(&self) -> String {
-        self.clone()
+/// Puts them together.
+impl TextPieces for String {
+    fn text(&mut self, text: &str) {
+        self.push_str(text);
     }
 
+    fn base64(&mut self, bytes: &[u8]) {
+        STANDARD.encode_string(bytes, self);
+    }
+}
+
+/// One that knows nothing.
+impl EncodedText for String {
     fn take_apart(&self, into: &mut dyn TextPieces) {
         into.text(self);
     }

@@ -81,9 +81,7 @@ pub use admin::chain::Link;
 pub use admin::evidence::{FileEvent, FileEvidence};
 pub use admin::issuers::IssuerSummary;
 
-pub use admin::packages::{
-    FileReport, FilesWanted, KeptPackage, PackageReport, PackageSummary, is_statement,
-};
+pub use admin::packages::{FileReport, FilesWanted, KeptPackage, PackageReport, PackageSummary};
 pub use admin::policy::policy_revision;
 pub use admin::sign_ins::{IssuedCertificate, SignInMethod};
 pub use admin::status::{Status, UpstreamHealth};
@@ -100,7 +98,7 @@ pub use options::{Clock, DEFAULT_ORIGIN, Options, SystemClock, Tuning};
 pub use publish::Published;
 pub use read::{Answer, FileAnswer};
 pub use retention::{Expired, ExpiredFile, ExpiredTag};
-pub use signature::TaggedBundle;
+pub use signature::{TaggedBundle, is_evidence};
 pub use stream::{CutOff, FileStream};
 pub use upload::{Begun, Upload};
 

@@ -147,8 +147,8 @@ impl Registry {
         package: &KeptPackage,
         kept: &KeptFile,
     ) -> Result<Vec<Signer>, Problem> {
-        let rules = &package.query().repository.repository.policy.signatures;
-        let mut signers = self.signers_of(&package.query().key(), kept, rules).await?;
+        let rules = &package.query.repository.repository.policy.signatures;
+        let mut signers = self.signers_of(&package.query.key(), kept, rules).await?;
         signers.sort_by(|a, b| (&a.identity, &a.issuer).cmp(&(&b.identity, &b.issuer)));
         signers.dedup_by(|a, b| (&a.identity, &a.issuer) == (&b.identity, &b.issuer));
         Ok(signers)
@@ -418,8 +418,8 @@ fn signer(signed_by: &SignedBy, trust: Option<String>) -> Option<Signer> {
     }
 }
 
-/// Whether a file is a statement.
-pub(crate) fn is_evidence(kept: &KeptFile) -> bool {
+/// Whether a kept file is a statement about another one, such as a signature.
+pub fn is_evidence(kept: &KeptFile) -> bool {
     kept.file.attributes.0.contains_key(EVIDENCE)
 }
 

@@ -14,9 +14,9 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// Whether a proxy says that a client came by `https://` who is sent to this origin in answers, which
 /// is none.
 pub(crate) fn is_misled(origin: &str, headers: &HeaderMap) -> bool {
-    let came_by = headers.get(FORWARDED_PROTO).and_then(|scheme| scheme.to_str().ok());
-    came_by.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
-        && !origin.starts_with("https:")
+    let is_https = |scheme: &str| scheme.trim().eq_ignore_ascii_case("https");
+    let came_by = || headers.get(FORWARDED_PROTO)?.to_str().ok();
+    !origin.starts_with("https:") && came_by().is_some_and(is_https)
 }
 
 /// A proxy in front, or a network of them, that is believed about who its clients are: whatever comes

@@ -305,10 +305,12 @@ impl Log {
 
     /// A place, if that is wanted and can be given without waiting for anybody.
     fn at_once(&self, request: Request) -> Result<Outcome, Request> {
-        let may_be = request.wants == Wants::Place && !self.queue.is_closed();
+        if request.wants != Wants::Place || self.queue.is_closed() {
+            return Err(request);
+        }
         match self.sequencer.try_lock() {
-            Ok(mut sequencer) if may_be => sequencer.place_at_once(request),
-            _ => Err(request),
+            Ok(mut sequencer) => sequencer.place_at_once(request),
+            Err(_) => Err(request),
         }
     }
 

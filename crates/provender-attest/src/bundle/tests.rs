@@ -55,9 +55,11 @@ fn with(pointer: &str, value: Option<Value>) -> Value {
 #[test]
 fn what_is_read_is_written() {
     let read = parse(&bundle()).unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&read.to_json()).unwrap(), bundle());
+    let written: Value = serde_json::from_str(&read.to_json()).unwrap();
+    assert_eq!(written, bundle());
     assert_eq!(read.signature(), [0, 1, 2]);
     assert_eq!(read.certificate(), Some(&[0x30, 0][..]));
+    assert_eq!(written["verificationMaterial"]["tlogEntries"][0], entry());
 }
 
 #[test]

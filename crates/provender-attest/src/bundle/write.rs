@@ -3,44 +3,12 @@
 //! By hand, since each publication is signed: to build the fields' own texts first, and then to look
 //! in the whole for what in it is encoded, took longer than the signature.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use provender_domain::{EncodedText, TextPieces};
 
 use super::json::media_type;
-use super::{Bundle, Content, InclusionProof, KeyMaterial, LogEntry};
-
-/// How much longer a bundle is, at most and nearly, than the bytes in it are in base64.
-const FRAME_BYTES: usize = 2048;
-
-/// Pieces put together.
-struct Text(String);
-
-impl TextPieces for Text {
-    fn text(&mut self, text: &str) {
-        self.0.push_str(text);
-    }
-
-    fn base64(&mut self, bytes: &[u8]) {
-        STANDARD.encode_string(bytes, &mut self.0);
-    }
-}
+use super::{Bundle, BundleVersion, Content, InclusionProof, KeyMaterial, LogEntry};
 
 impl EncodedText for Bundle {
-    fn to_text(&self) -> String {
-        let content = match &self.content {
-            Content::Envelope(envelope) => envelope.payload.len(),
-            Content::Message(_) => 0,
-        };
-        let bodies = self.log_entries.iter().map(|entry| entry.body.len());
-        let certificates = self.certificate().map_or(0, <[u8]>::len);
-        let timestamps = self.timestamps.iter().map(Vec::len);
-        let bytes = content + certificates + bodies.chain(timestamps).sum::<usize>();
-        let mut text = Text(String::with_capacity(bytes / 3 * 4 + FRAME_BYTES));
-        self.take_apart(&mut text);
-        text.0
-    }
-
     fn take_apart(&self, into: &mut dyn TextPieces) {
         into.text("{\"mediaType\":\"");
         into.text(media_type(self.version));
@@ -67,7 +35,7 @@ impl EncodedText for Bundle {
 fn key(bundle: &Bundle, into: &mut dyn TextPieces) {
     match &bundle.key {
         KeyMaterial::Certificates(certificates) => match certificates.as_slice() {
-            [only] if bundle.version.has_one_certificate() => {
+            [only] if bundle.version == BundleVersion::V03 => {
                 into.text("\"certificate\":");
                 raw_bytes(only, into);
             }

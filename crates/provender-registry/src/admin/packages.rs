@@ -64,20 +64,16 @@ impl FilesWanted<'_> {
 /// One package and what is kept of it. What policy says of a file is asked of those that are looked at
 /// ([`Registry::reports_on`]): it may take a while to find out who signed one.
 pub struct KeptPackage {
-    query: Query,
+    pub(crate) query: Query,
     /// What the name is bound to.
     pub origin: Option<Origin>,
     /// Whether the name is owned here.
     pub is_owned: bool,
-    /// Its kept files, tombstones and quarantined ones too.
+    /// Its kept files by their names, tombstones and quarantined ones too.
     pub files: Vec<KeptFile>,
 }
 
 impl KeptPackage {
-    pub(crate) fn query(&self) -> &Query {
-        &self.query
-    }
-
     /// In which repository.
     pub fn repository(&self) -> &RepositoryName {
         &self.query.repository.repository.name
@@ -160,12 +156,10 @@ impl Registry {
         wanted: FilesWanted<'_>,
     ) -> Result<PackageReport, Problem> {
         let kept = self.kept_package(caller, repository, ecosystem, package).await?;
-        let mut files: Vec<&KeptFile> = kept.files.iter().collect();
-        files.sort_unstable_by_key(|kept| kept.file.name.as_str());
-        let is_before = |kept: &&KeptFile| wanted.after >= Some(kept.file.name.as_str());
-        files.drain(..files.partition_point(is_before));
-        let has_more = files.len() > wanted.limit;
-        files.truncate(wanted.limit);
+        let is_before = |kept: &KeptFile| wanted.after >= Some(kept.file.name.as_str());
+        let behind = &kept.files[kept.files.partition_point(is_before)..];
+        let files: Vec<&KeptFile> = behind.iter().take(wanted.limit).collect();
+        let has_more = behind.len() > files.len();
         let files = self.reports_on(&kept, &files).await?;
         Ok(PackageReport {
             repository: kept.repository().clone(),
@@ -275,11 +269,6 @@ impl Registry {
         }
         Err(self.denied(caller, &repository.name, Scope::Read))
     }
-}
-
-/// Whether a kept file is a statement about another one, such as a signature.
-pub fn is_statement(kept: &KeptFile) -> bool {
-    is_evidence(kept)
 }
 
 fn file_report(key: &PackageKey, kept: KeptFile, verdict: Verdict) -> FileReport {

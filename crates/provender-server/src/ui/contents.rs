@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 use provender_domain::{FileState, KeptFile, Problem};
 use provender_ecosystem::Delivery;
-use provender_registry::{KeptPackage, is_statement};
+use provender_registry::{KeptPackage, is_evidence};
 
 use super::Visit;
 use super::package::file_entry;
@@ -29,7 +29,7 @@ pub(super) async fn sections(visit: &Visit<'_>, package: &KeptPackage) -> Result
         package.files.iter().partition(is_document);
     documents.sort_by_key(|kept| Reverse(kept.recorded_at));
     let (statements, documents): (Vec<&KeptFile>, Vec<&KeptFile>) =
-        documents.into_iter().partition(|kept| is_statement(kept));
+        documents.into_iter().partition(|kept| is_evidence(kept));
     let statements_listed = list(visit, package, &statements).await?;
     let documents_listed = list(visit, package, &documents).await?;
     Ok(html! {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 use provender_domain::{FileName, KeptFile, Problem, Signer};
 use provender_ecosystem::{Detail, Ecosystem, Endpoint};
-use provender_registry::{KeptPackage, is_statement};
+use provender_registry::{KeptPackage, is_evidence};
 use provender_store::{TagChange, TagRow};
 
 use super::Visit;
@@ -37,7 +37,7 @@ pub(super) async fn section(visit: &Visit<'_>, package: &KeptPackage) -> Result<
     }
     let files: HashMap<&FileName, &KeptFile> =
         package.files.iter().map(|kept| (&kept.file.name, kept)).collect();
-    let is_statement = |row: &TagRow| files.get(&row.file).is_some_and(|kept| is_statement(kept));
+    let is_statement = |row: &TagRow| files.get(&row.file).is_some_and(|kept| is_evidence(kept));
     // Nobody looks for a signature's tag first, nor pulls it to run it.
     tags.sort_by(|a, b| {
         let by_kind = is_statement(a).cmp(&is_statement(b));

@@ -59,12 +59,6 @@ fn what_is_packed_is_read_back() {
 struct InPieces(Vec<Vec<u8>>);
 
 impl EncodedText for InPieces {
-    fn to_text(&self) -> String {
-        let mut text = String::new();
-        self.take_apart(&mut Joined(&mut text));
-        text
-    }
-
     fn take_apart(&self, into: &mut dyn TextPieces) {
         for pair in self.0.chunks(2) {
             into.text(str::from_utf8(&pair[0]).unwrap());
@@ -72,18 +66,6 @@ impl EncodedText for InPieces {
                 into.base64(bytes);
             }
         }
-    }
-}
-
-struct Joined<'a>(&'a mut String);
-
-impl TextPieces for Joined<'_> {
-    fn text(&mut self, text: &str) {
-        self.0.push_str(text);
-    }
-
-    fn base64(&mut self, bytes: &[u8]) {
-        STANDARD.encode_string(bytes, self.0);
     }
 }
 
