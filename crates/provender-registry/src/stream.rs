@@ -8,12 +8,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use provender_domain::{FileName, KeptFile, Problem, ProblemCode};
 use provender_store::{Tail, TailReader};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::head::Extent;
 use crate::mirror::{Errand, MirrorKey};
@@ -31,6 +33,8 @@ pub struct FileStream {
     pub content_type: Cow<'static, str>,
     /// Further header fields, names in lower case.
     pub fields: Vec<(&'static str, String)>,
+    /// What was read before it was answered at all.
+    first: Option<Bytes>,
     reader: TailReader,
     /// Keeps the fetch going while somebody reads.
     _fetch: Interest,
@@ -43,6 +47,9 @@ pub struct CutOff;
 impl FileStream {
     /// The next bytes, when they are there; `None` at the end, when all were verified and kept.
     pub async fn next(&mut self) -> Option<Result<Bytes, CutOff>> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
         match self.reader.next(PIECE_BYTES).await {
             Ok(Some(bytes)) => Some(Ok(bytes)),
             Ok(None) => None,
@@ -53,6 +60,9 @@ impl FileStream {
 
 /// Most bytes that are handed on at once.
 const PIECE_BYTES: usize = 256 * 1024;
+/// How long first bytes are waited for; then the answer begins without them, as clients do not wait
+/// for ever.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A task that somebody waits for; without them it is not waited for any more.
 struct Interest(JoinHandle<Result<KeptFile, Problem>>);
@@ -210,15 +220,15 @@ impl Registry {
         let mut waiting = Waiting::new(&self.inner.mirrors.streams, errand.key());
         let registry = self.clone();
         let mut fetch = Interest(tokio::spawn(async move { registry.mirror(errand).await }));
-        let open = tokio::select! {
+        let began = tokio::select! {
             biased;
-            open = waiting.open() => open,
+            began = beginning(&mut waiting) => began,
             kept = &mut fetch.0 => {
                 let kept = kept.map_err(|error| Problem::internal(&error))??;
                 return self.open_kept(query, &kept).await.map(Answer::File);
             }
         };
-        let Some(Open { tail, size_bytes }) = open else {
+        let Some(Began { size_bytes, first, reader }) = began else {
             let kept = (&mut fetch.0).await.map_err(|error| Problem::internal(&error))??;
             return self.open_kept(query, &kept).await.map(Answer::File);
         };
@@ -228,8 +238,28 @@ impl Registry {
             name: file.name,
             content_type: presentation.content_type,
             fields: presentation.fields,
-            reader: tail.open(),
+            first,
+            reader,
             _fetch: fetch,
         }))
     }
+}
+
+/// A fetch whose first bytes may be handed on.
+struct Began {
+    size_bytes: Option<u64>,
+    first: Option<Bytes>,
+    reader: TailReader,
+}
+
+/// The first bytes of what is waited for: whatever fails before them is told of in an answer of its
+/// own. `None` where it is over already, or failed before.
+async fn beginning(waiting: &mut Waiting<'_>) -> Option<Began> {
+    let Open { tail, size_bytes } = waiting.open().await?;
+    let mut reader = tail.open();
+    let first = match timeout(FIRST_PATIENCE, reader.next(PIECE_BYTES)).await {
+        Ok(read) => read.ok()?,
+        Err(_) => None,
+    };
+    Some(Began { size_bytes, first, reader })
 }

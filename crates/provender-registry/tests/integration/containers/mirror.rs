@@ -199,6 +199,28 @@ async fn what_breaks_off_is_not_kept_and_is_fetched_anew() {
     }
 }
 
+/// A client that got no byte yet is told what happened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_before_its_first_bytes_is_a_problem_and_no_stream() {
+    let image = large();
+    let layer = image.layers[0].clone();
+    let bent = [
+        ("truncated", Answer::ok(layer.clone()).truncated_after(0), ProblemCode::UpstreamFailed),
+        ("soon", Answer::ok(layer.clone()).truncated_after(1000), ProblemCode::UpstreamFailed),
+        ("reset", Answer::ok(layer).reset_after(0), ProblemCode::UpstreamFailed),
+    ];
+    for (what, answer, code) in bent {
+        let upstream = ImageUpstream::start();
+        upstream.add("team/app", "latest", &image);
+        upstream.fake.on(&layer_path(&image), answer);
+        let registry = TestRegistry::mirroring_images(&upstream).await;
+        let answer = registry.shelf().stream("team/app", &digest(&image.layers[0])).await;
+        let problem = answer.err().unwrap_or_else(|| panic!("{what}: it was answered"));
+        assert_eq!(problem.code, code, "{what}: {problem:?}");
+        assert_eq!(registry.settled().await.kept().await.len(), 0, "{what}");
+    }
+}
+
 /// Where an answer does not say its length, one that was cut off looks whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_in_another_size_than_promised_is_fetched_anew() {
