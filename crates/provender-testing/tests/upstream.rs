@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-const SOON: Duration = Duration::from_millis(300);
+const SOON: Duration = Duration::from_secs(1);
 
 /// Everything until the server closes; `Err(TimedOut)` when it stays open.
 async fn ask(upstream: &FakeUpstream, head: &str) -> Result<String, Error> {

@@ -31,12 +31,11 @@ async fn failures_open_the_breaker() {
             let error = bench.refusal(path).await;
             assert_ne!(error.class(), Class::Suspended, "{error}");
         }
-        let (total, began) = (bench.fake.total(), Instant::now());
+        let total = bench.fake.total();
         let error = bench.refusal(path).await;
         assert_condition(&error, "Suspended");
         assert!(error.retry_after().is_some_and(|wait| wait <= QUICK.pause_min));
         assert_eq!(bench.fake.total(), total, "it was not asked");
-        assert!(began.elapsed() < Duration::from_millis(50), "it failed fast");
         let base = bench.remote.base();
         assert!(matches!(bench.client.state(base), BreakerState::Open { .. }));
         assert_eq!(bench.client.health()[0].openings_total, 1);
@@ -262,5 +261,6 @@ async fn starting_is_cheap() {
     for _ in 0..1000 {
         std::hint::black_box(crate::client());
     }
-    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    // A hundredth of this; reading the system's certificates for each would take a minute.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
