@@ -142,6 +142,10 @@ pub struct KeptFile {
 /// The attribute of a file that was deleted while it was in quarantine. No ecosystem's attributes
 /// begin with a colon.
 const CLOSED: &str = ":closed";
+/// The attribute of a file that was closed or deleted with its whole version.
+const VERSION_CLOSED: &str = ":version-closed";
+/// The attribute of a file that was yanked with its whole version.
+const VERSION_YANKED: &str = ":version-yanked";
 
 impl File {
     /// Whether it was in quarantine when it was deleted.
@@ -165,5 +169,35 @@ impl KeptFile {
     /// Lets the same bytes in again.
     pub fn open(&mut self) {
         self.file.attributes.0.remove(CLOSED);
+    }
+
+    /// Whether it was closed or deleted with all of its version: what else comes of that is closed
+    /// too, for as long as one of its files says so.
+    pub fn closes_version(&self) -> bool {
+        self.state != FileState::Present && self.file.attributes.0.contains_key(VERSION_CLOSED)
+    }
+
+    /// Whether it was yanked with all of its version.
+    pub fn yanks_version(&self) -> bool {
+        self.file.yank.is_some() && self.file.attributes.0.contains_key(VERSION_YANKED)
+    }
+
+    /// Remembers that it was closed or deleted with its version. Answers whether that is new.
+    pub fn close_version(&mut self, is_closed: bool) -> bool {
+        self.set(VERSION_CLOSED, is_closed)
+    }
+
+    /// Remembers that it was yanked with its version. Answers whether that is new.
+    pub fn yank_version(&mut self, is_yanked: bool) -> bool {
+        self.set(VERSION_YANKED, is_yanked)
+    }
+
+    fn set(&mut self, attribute: &str, is_so: bool) -> bool {
+        let attributes = &mut self.file.attributes.0;
+        let before = match is_so {
+            true => attributes.insert(attribute.to_owned(), true.into()),
+            false => attributes.remove(attribute),
+        };
+        before.is_some() != is_so
     }
 }

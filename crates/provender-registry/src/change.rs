@@ -62,7 +62,8 @@ impl Registry {
         let is_about_another = selected.iter().any(is_evidence);
         for kept in selected {
             let before = kept.clone();
-            let Some(mut outcome) = self.apply(change, kept).await? else {
+            let applied = self.apply(change, kept).await?;
+            let Some(mut outcome) = for_version(change, selection, &before, applied) else {
                 continue;
             };
             if let Outcome::Updated(after) = &mut outcome
@@ -251,6 +252,30 @@ impl Registry {
         event.detail.set_text("sha256", before.blob.to_hex());
         event
     }
+}
+
+/// What is decided of a version holds for all of it: also for its files that are not here yet, so
+/// that those that are remember it. `None` where nothing changes.
+fn for_version(
+    change: &Change,
+    selection: &Selection,
+    before: &KeptFile,
+    applied: Option<Outcome>,
+) -> Option<Outcome> {
+    let mut kept = match applied {
+        Some(Outcome::Updated(kept)) => *kept,
+        Some(forgotten) => return Some(forgotten),
+        None => before.clone(),
+    };
+    let is_all = matches!(selection, Selection::Version(_));
+    match change {
+        Change::Quarantine { .. } | Change::Delete { .. } if is_all => kept.close_version(true),
+        Change::Release { .. } if kept.state != FileState::Deleted => kept.close_version(false),
+        Change::Yank { .. } if is_all && kept.file.yank.is_some() => kept.yank_version(true),
+        Change::Unyank { .. } => kept.yank_version(false),
+        _ => false,
+    };
+    (kept != *before).then(|| Outcome::Updated(Box::new(kept)))
 }
 
 fn is_removal(change: &Change) -> bool {

@@ -73,6 +73,7 @@ mod stream;
 mod tagged;
 mod untag;
 mod upload;
+mod whole_version;
 
 pub use access::{Authorized, Caller};
 pub use admin::accounts::{Account, AccountChange, NewAccount, Password};

@@ -27,6 +27,7 @@ use crate::journal::to_the_end;
 use crate::resolve::{bound_origin, without_doubles};
 use crate::signature::EVIDENCE;
 use crate::signing::{SIGNINGS_MAX, SigningFailure, Task, not_signed};
+use crate::whole_version::check_open;
 
 /// What was published.
 #[derive(Debug, Clone, Serialize)]
@@ -138,7 +139,9 @@ impl Registry {
             Some(_) => Some(self.inner.same_file_turns.take(&key, file).await),
             None => None,
         };
-        let standing = self.inner.metadata.standing(&key, file, tag);
+        let has_versions = operation.ecosystem.digest_of_file(file).is_none();
+        let version = publication.version.as_ref().filter(|_| has_versions);
+        let standing = self.inner.metadata.standing(&key, file, tag, version.is_some());
         let (standing, blob) = tokio::join!(standing, blob.verify(&publication.digests));
         let standing = standing.map_err(|error| store_problem(&error))?;
         check_origin_of(operation, &key, standing.package.as_ref())?;
@@ -157,6 +160,7 @@ impl Registry {
             }
             // It was taken away since it was looked for; its bytes are at hand.
         }
+        check_open(&*operation.ecosystem, &key, version, &standing.not_served)?;
         let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
         self.check_references(&key, &inspection.references).await?;
@@ -556,7 +560,7 @@ pub(crate) fn mismatch(error: &VerifyError, code: ProblemCode) -> Problem {
     match error {
         VerifyError::Mismatch { expected, actual, .. } => {
             let message = format!(
-                "the upload arrived with {actual}, its form says {expected}; nothing was stored, try again"
+                "the upload arrived with {actual} where {expected} was said; nothing was stored, try again"
             );
             Problem::new(code, message)
         }

@@ -17,6 +17,7 @@ use crate::decide::decide;
 use crate::error::store_problem;
 use crate::listing::{Listed, Question};
 use crate::state::RepositoryState;
+use crate::whole_version::VersionDecision;
 
 /// How many repositories may stand behind each other as upstreams.
 pub(crate) const UPSTREAM_DEPTH_LIMIT: usize = 8;
@@ -236,7 +237,9 @@ impl Registry {
             .listing
             .as_deref()
             .and_then(|listing| query.ecosystem.withheld(&listing.attributes));
+        let decided = VersionDecision::among(&kept);
         let mut resolution = merge(kept, bound, upstream.as_ref(), offer);
+        VersionDecision::apply(&decided, &*query.ecosystem, &mut resolution.entries);
         if let Some(reason) = withheld {
             resolution.withhold(&reason);
         }

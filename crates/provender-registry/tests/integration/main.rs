@@ -26,6 +26,7 @@ mod signing;
 mod token_realms;
 mod upstream_order;
 mod verification;
+mod whole_versions;
 
 use client::Client;
 use registry::{TestRegistry, hours, minutes, seconds, wheel};

@@ -214,6 +214,18 @@ pub(super) fn asking_file(key: &PackageKey, name: &FileName) -> Statement {
     .bind(name.as_str())
 }
 
+pub(super) fn asking_not_served(key: &PackageKey) -> Statement {
+    let (repository, ecosystem, package) = key.columns();
+    // Written as in the partial index, which serves it.
+    Statement::new(
+        "SELECT name, blob, state, facts FROM files
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND state <> 'present'",
+    )
+    .bind(repository)
+    .bind(ecosystem)
+    .bind(package)
+}
+
 macro_rules! files_in_state {
     ($condition:literal) => {
         concat!(

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0006"),
     migration!("0007"),
     migration!("0008"),
+    migration!("0009"),
 ];
 
 /// Serializes migrations of several servers that start at once; any number will do.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use provender_domain::{FileName, KeptFile, Tag};
 
-use super::read::{asking_file, asking_package, kept_file, package_row};
+use super::read::{asking_file, asking_not_served, asking_package, kept_file, package_row};
 use super::statement::{Statement, ask_all};
 use super::tags::{asking_tag, tag_row};
 use super::{Metadata, PackageKey, PackageRow, TagRow};
@@ -20,6 +20,8 @@ pub struct Standing {
     pub file: Option<KeptFile>,
     /// The tag, if one was asked about.
     pub tag: Option<TagRow>,
+    /// The package's files that are not served, where they were asked for.
+    pub not_served: Vec<KeptFile>,
 }
 
 /// How many files one question is about at most.
@@ -63,16 +65,23 @@ impl Metadata {
         key: &PackageKey,
         file: &FileName,
         tag: Option<&Tag>,
+        with_not_served: bool,
     ) -> Result<Standing, StoreError> {
         let mut questions = vec![asking_package(key), asking_file(key, file)];
         questions.extend(tag.map(|tag| asking_tag(key, tag)));
+        questions.extend(with_not_served.then(|| asking_not_served(key)));
         let mut reader = self.reader().await?;
         let answers = ask_all(&mut reader, self.0.pools.dialect, questions).await?;
         let row = |number: usize| answers.get(number).and_then(|rows| rows.first());
+        let not_served = match with_not_served {
+            true => answers.last().map(Vec::as_slice).unwrap_or_default(),
+            false => &[],
+        };
         Ok(Standing {
             package: row(0).map(package_row).transpose()?,
             file: row(1).map(|row| kept_file(row, 0)).transpose()?,
-            tag: row(2).map(tag_row).transpose()?,
+            tag: row(2).filter(|_| tag.is_some()).map(tag_row).transpose()?,
+            not_served: not_served.iter().map(|row| kept_file(row, 0)).collect::<Result<_, _>>()?,
         })
     }
 

@@ -1,0 +1,128 @@
+//! What is decided of all of a version: it holds for files that are not here yet.
+
+use provender_domain::{EventKind, ProblemCode, Scope};
+use provender_ecosystem::Change;
+use provender_testing::python::{Distribution, PythonUpstream, SdistBuilder, WheelBuilder};
+
+use crate::client::{message, refused};
+use crate::{TestRegistry, minutes, wheel};
+
+/// A wheel, and what clients take where they do not get it.
+fn both(name: &str, version: &str) -> [Distribution; 2] {
+    [wheel(name, version), SdistBuilder::new(name, version).build()]
+}
+
+fn quarantine() -> Change {
+    Change::Quarantine { reason: Some("malware".to_owned()) }
+}
+
+/// An upstream with both of `victim` 1.0 and a wheel of 0.9, of which the wheels were installed.
+async fn mirrored() -> (PythonUpstream, TestRegistry, [Distribution; 3]) {
+    let upstream = PythonUpstream::start();
+    let [new, sdist] = both("victim", "1.0");
+    let all = [new, sdist, wheel("victim", "0.9")];
+    for file in &all {
+        upstream.add(file.clone());
+    }
+    let registry = TestRegistry::mirroring(&upstream).await;
+    registry.main().install(&all[0]).await;
+    registry.main().install(&all[2]).await;
+    (upstream, registry, all)
+}
+
+#[tokio::test]
+async fn nothing_else_of_a_version_in_quarantine_is_served() {
+    let (upstream, registry, [new, sdist, old]) = mirrored().await;
+    let client = registry.main();
+    assert_eq!(client.files("victim").await.len(), 3);
+    client.change("victim", "1.0", quarantine()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(client.files("victim").await, [&*old.file_name]);
+        for file in [&new, &sdist] {
+            let told = message(client.file("victim", &file.file_name).await);
+            assert!(told.contains("quarantine") && told.contains("malware"), "{told}");
+        }
+        // What its upstream has of it later is not served either.
+        let later = WheelBuilder::new("victim", "1.0.0").tag("py3-none-linux_x86_64").build();
+        upstream.add(later.clone());
+        registry.clock.advance(minutes(20));
+        assert_eq!(
+            refused(client.file("victim", &later.file_name).await),
+            ProblemCode::PolicyDenied
+        );
+    }
+    assert_eq!(upstream.fake().hits(&upstream.file_path(&sdist.file_name)), 0);
+    drop(client);
+    let registry = registry.reopened().await;
+    let client = registry.main();
+    assert_eq!(client.files("victim").await, [&*old.file_name]);
+    client.release("victim", "1.0").await;
+    assert_eq!(client.files("victim").await.len(), 4);
+    client.install(&sdist).await;
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn one_file_in_quarantine_closes_no_other() {
+    let (_upstream, registry, [new, sdist, _]) = mirrored().await;
+    let client = registry.main();
+    client.change("victim", &new.file_name, quarantine()).await.unwrap();
+    client.install(&sdist).await;
+    // Until it is said of all of it.
+    client.change("victim", "1.0", quarantine()).await.unwrap();
+    assert_eq!(client.files("victim").await.len(), 1);
+    assert_eq!(refused(client.file("victim", &sdist.file_name).await), ProblemCode::PolicyDenied);
+    // One that is let out is out; the rest stays.
+    client.release("victim", &sdist.file_name).await;
+    client.install(&sdist).await;
+    assert_eq!(refused(client.file("victim", &new.file_name).await), ProblemCode::PolicyDenied);
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn yanks_and_deletions_hold_for_all_of_a_version() {
+    let (_upstream, registry, [_, sdist, old]) = mirrored().await;
+    let client = registry.main();
+    client.yank("victim", "1.0").await;
+    let page = client.index("victim").await.unwrap();
+    assert_eq!(
+        page.file(&sdist.file_name)["yanked"],
+        page.file(page.files()[1].as_str())["yanked"]
+    );
+    assert_ne!(page.file(&sdist.file_name)["yanked"], false);
+    assert_eq!(page.file(&old.file_name)["yanked"], false);
+    client.install(&sdist).await;
+    let page = client.index("victim").await.unwrap();
+    assert_ne!(page.file(&sdist.file_name)["yanked"], false, "also once it is here");
+
+    let (upstream, registry, [_, sdist, old]) = mirrored().await;
+    let client = registry.main();
+    client.delete("victim", "1.0").await;
+    assert_eq!(client.files("victim").await, [&*old.file_name]);
+    assert_eq!(refused(client.file("victim", &sdist.file_name).await), ProblemCode::Gone);
+    assert_eq!(upstream.fake().hits(&upstream.file_path(&sdist.file_name)), 0);
+}
+
+#[tokio::test]
+async fn no_publisher_adds_to_a_version_that_an_administrator_closed() {
+    let registry = TestRegistry::open().await;
+    let publisher = registry.bearer(Some("main"), Scope::Publish, None).await;
+    let (client, publisher) = (registry.main(), registry.main().by(publisher));
+    let [first, sdist] = both("acme", "1.0");
+    publisher.publish(&first).await.unwrap();
+    client.change("acme", "1.0", quarantine()).await.unwrap();
+    let same = WheelBuilder::new("acme", "1.0.0").tag("py3-none-linux_x86_64").build();
+    for added in [&sdist, &same] {
+        let told = message(publisher.publish(added).await);
+        assert!(told.contains("in quarantine: malware"), "{told}");
+    }
+    publisher.publish(&wheel("acme", "1.1")).await.unwrap();
+    assert_eq!(client.files("acme").await.len(), 1);
+    client.release("acme", "1.0").await;
+    publisher.publish(&sdist).await.unwrap();
+    // Whoever deleted a version may publish more of it.
+    client.delete("acme", "1.1").await;
+    publisher.publish(&SdistBuilder::new("acme", "1.1").build()).await.unwrap();
+    registry.assert_sound().await;
+    assert_eq!(registry.events_of(EventKind::PublicationRefused, 2).await.len(), 2);
+}

@@ -1,0 +1,1 @@
+-- Both databases have common words for all of this.
