@@ -28,6 +28,22 @@ pub(crate) fn fetch_problem(upstream: &Upstream, error: &FetchError) -> Problem 
     }
 }
 
+/// Whether this is a web page: what a proxy between that wants a sign-in, or an upstream in trouble,
+/// sends with status 200 in place of anything else.
+pub(crate) fn is_web_page(content_type: Option<&str>) -> bool {
+    let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("text/html")
+}
+
+/// The problem of whoever waited for something else.
+pub(crate) fn web_page_problem(upstream: &Upstream) -> Problem {
+    let message = format!(
+        "upstream {} answered with a web page in place of what it was asked for",
+        upstream.name
+    );
+    Problem::new(ProblemCode::UpstreamFailed, message)
+}
+
 fn what_it_did(error: &FetchError) -> Cow<'static, str> {
     match error {
         FetchError::Resolve { .. } => "cannot be reached: no address is found for it".into(),

@@ -16,6 +16,7 @@ use provender_upstream::{FetchError, SingleFlight, Wanted};
 
 use crate::error::{blob_problem, store_problem};
 use crate::failure::Lately;
+use crate::fetch_problem::{is_web_page, web_page_problem};
 use crate::listing::shared_problem;
 use crate::oversized::Oversized;
 use crate::read::no_such_file;
@@ -243,9 +244,15 @@ impl Registry {
         errand: Errand,
         broadcast: &Broadcast<'_>,
     ) -> Result<KeptFile, Problem> {
-        let staged = self.download(&errand, broadcast).await?;
+        let (staged, is_web_page) = self.download(&errand, broadcast).await?;
         let blob = match staged.verify(&errand.file.digests).await {
             Ok(blob) => blob,
+            // Nobody lies so plainly.
+            Err(VerifyError::Mismatch { .. }) if is_web_page => {
+                let problem = web_page_problem(&errand.upstream);
+                self.tell_of_failed_fetch(&errand, &problem);
+                return Err(problem);
+            }
             Err(error) => match self.came_in_another_size(&errand, &error).await {
                 Some(problem) => return Err(problem),
                 None => return Err(self.refuse_mismatch(&errand, error).await),
@@ -258,11 +265,12 @@ impl Registry {
         }
     }
 
+    /// The bytes, and whether they came as a web page.
     async fn download(
         &self,
         errand: &Errand,
         broadcast: &Broadcast<'_>,
-    ) -> Result<Blob<Unverified>, Problem> {
+    ) -> Result<(Blob<Unverified>, bool), Problem> {
         let upstream = &errand.upstream;
         let remote = self.remote_of(upstream)?.expect("the caller matched a remote target");
         let url = errand
@@ -290,6 +298,7 @@ impl Registry {
             realm_key: request.access.as_deref(),
         });
         let mut download = client.file(&remote, &url, wanted, limit).await.map_err(failed)?;
+        let is_web_page = is_web_page(download.content_type());
         let mut staging = self.inner.blobs.stage().await.map_err(|error| blob_problem(&error))?;
         if errand.is_content() {
             broadcast.open(staging.tail(), download.content_length());
@@ -305,7 +314,8 @@ impl Registry {
         while let Some(chunk) = download.chunk().await.map_err(broken)? {
             staging.write(chunk).await.map_err(|error| blob_problem(&error))?;
         }
-        staging.finish().await.map_err(|error| blob_problem(&error))
+        let staged = staging.finish().await.map_err(|error| blob_problem(&error))?;
+        Ok((staged, is_web_page))
     }
 
     /// Bytes that are not what the index promised: none are kept, and the file is closed until an
@@ -316,7 +326,7 @@ impl Registry {
         };
         let name = &errand.file.name;
         let reason = format!(
-            "upstream {} sent bytes with {actual} where its index promises {expected}",
+            "upstream {} sent bytes with {actual} where {expected} was promised",
             errand.upstream.name
         );
         let kept = KeptFile {

@@ -17,6 +17,7 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::cache::Stale;
 use crate::error::{blob_problem, store_problem};
+use crate::fetch_problem::{is_web_page, web_page_problem};
 use crate::listing::{LINK, next_page};
 use crate::read::DOCUMENT_LIMIT_BYTES;
 use crate::remote::is_nothing_for_nobody;
@@ -227,10 +228,13 @@ impl Registry {
         match client.document(remote, &request.url, wanted, None, limit).await {
             Ok(answer) => {
                 self.upstream_answered(upstream);
-                Ok(match answer {
-                    Answered::Modified(page) => Some(*page),
-                    Answered::Missing { .. } | Answered::NotModified => None,
-                })
+                match answer {
+                    Answered::Modified(page) if is_web_page(page.content_type.as_deref()) => {
+                        Err(web_page_problem(upstream))
+                    }
+                    Answered::Modified(page) => Ok(Some(*page)),
+                    Answered::Missing { .. } | Answered::NotModified => Ok(None),
+                }
             }
             Err(error) if is_nothing_for_nobody(upstream, wanted.realm_key, &error) => {
                 self.upstream_answered(upstream);

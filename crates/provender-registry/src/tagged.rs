@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use provender_domain::{
-    Digest, EventKind, FileName, FileState, KeptFile, NewEvent, Origin, PackageName, Problem,
-    ProblemCode, Tag, TagRule, Timestamp, Upstream, UpstreamTarget,
+    BlobId, Digest, EventKind, File, FileName, FileState, KeptFile, NewEvent, Origin, PackageName,
+    Problem, ProblemCode, Tag, TagRule, Timestamp, Upstream, UpstreamTarget,
 };
 use provender_ecosystem::{Document, Operation, Page, Rendition, TagsView, UpstreamRequest, View};
 use provender_store::{EventFilter, PackageKey, StoreError, TagRow, Write};
@@ -163,7 +163,7 @@ impl Registry {
 
     /// Whether a file does not come for a reason that says nothing about what the tag pointed to:
     /// there is no room for it here or too much else to fetch, or its upstream fails (and limits what is fetched before what
-    /// is asked for by its head), has not what it points to, or sent other bytes.
+    /// is asked for by its head), has not what it points to, or sent other bytes or what nobody can use.
     async fn cannot_be_had(
         &self,
         query: &Query,
@@ -177,9 +177,13 @@ impl Registry {
         }
         let kept = self.inner.metadata.file(&query.key(), file).await;
         let kept = kept.map_err(|error| store_problem(&error))?;
-        // Bytes that are kept have their own digest among those of their file.
-        let is_other = |kept: &KeptFile| !kept.file.digests.contains(&kept.blob.digest());
-        Ok(kept.is_some_and(|kept| kept.state == FileState::Quarantined && is_other(&kept)))
+        // Bytes that are kept have their own digest among those of their file, and what was read of
+        // them among its attributes, whoever closed it later.
+        let is_other = |file: &File, blob: BlobId| !file.digests.contains(&blob.digest());
+        Ok(kept.is_some_and(|KeptFile { file, blob, state, .. }| {
+            let is_unusable = is_other(&file, blob) || file.attributes.0.is_empty();
+            state == FileState::Quarantined && is_unusable
+        }))
     }
 
     /// What an upstream says of a tag; `None` where it has none of that name.
@@ -245,7 +249,7 @@ impl Registry {
         let page = self.upstream_document(package, request, upstream, remote).await?;
         Ok(page.map(|page| {
             let hash: [u8; 32] = sha2::Sha256::digest(&page.body).into();
-            provender_domain::BlobId::from_bytes(hash).digest()
+            BlobId::from_bytes(hash).digest()
         }))
     }
 

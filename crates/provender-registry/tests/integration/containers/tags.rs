@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use provender_domain::{EventKind, ProblemCode, RepositoryPolicy, Scope, TagRule};
+use provender_ecosystem::Change;
 use provender_testing::Answer;
 
 use super::upstream::{manifest_answer, manifest_path};
@@ -259,7 +260,7 @@ async fn a_tag_is_served_stale_while_its_upstream_fails_or_limits() {
     let of_two = manifest_path("team/app", &two.digest());
     let limited = || Answer::status(429);
     #[allow(clippy::type_complexity, reason = "a table says what stands in it")]
-    let failures: [(&str, &dyn Fn(&ImageUpstream)); 6] = [
+    let failures: [(&str, &dyn Fn(&ImageUpstream)); 8] = [
         ("its head is limited", &|upstream| upstream.fake.on(&by_tag, limited())),
         ("its head fails", &|upstream| upstream.fake.on(&by_tag, Answer::status(500))),
         ("its head stalls", &|upstream| upstream.fake.on(&by_tag, Answer::status(200).stalling())),
@@ -275,6 +276,11 @@ async fn a_tag_is_served_stale_while_its_upstream_fails_or_limits() {
         ("it moved, and what it points to is not there", &|upstream| {
             upstream.add("team/app", "latest", &two);
             upstream.fake.on(&of_two, Answer::status(404));
+        }),
+        ("a web page is in its place", &|upstream| upstream.fake.on(&by_tag, web_page())),
+        ("it moved, and a web page is in the place of what it points to", &|upstream| {
+            upstream.add("team/app", "latest", &two);
+            upstream.fake.on(&of_two, web_page());
         }),
     ];
     for (what, fail) in failures {
@@ -301,7 +307,52 @@ async fn a_tag_is_served_stale_while_its_upstream_fails_or_limits() {
         let found = shelf.manifest("team/app", "latest").await.unwrap();
         assert_eq!(found.stale, None, "{what}");
         registry.assert_sound().await;
+        let refused = of_kind(registry.events().await, EventKind::DigestMismatch);
+        assert!(refused.is_empty(), "{what}: {refused:?}");
     }
+}
+
+/// What somebody between sends who wants a sign-in.
+fn web_page() -> Answer {
+    Answer::ok("<html>please sign in").header("Content-Type", "text/html; charset=utf-8")
+}
+
+#[tokio::test]
+async fn a_tag_that_moves_to_what_nobody_can_use_stays() {
+    let upstream = ImageUpstream::start();
+    let (one, two) = (Image::new("one"), Image::new("two"));
+    upstream.add("team/app", "latest", &one);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    let shelf = registry.shelf();
+    shelf.pull("team/app", "latest", &one).await;
+    let damaged = b"{ \"schemaVersion\": 2, ";
+    let path = |reference: &str| manifest_path("team/app", reference);
+    for path in [path("latest"), path(&digest(damaged))] {
+        upstream.fake.on(&path, manifest_answer(damaged));
+    }
+    for _ in 0..3 {
+        registry.clock.advance(minutes(2));
+        upstream.fake.forget();
+        for _ in 0..5 {
+            let found = shelf.manifest("team/app", "latest").await.unwrap();
+            assert_eq!(digest(&found.identity), one.digest());
+            assert!(found.stale.is_some());
+        }
+        let asked = upstream.fake.requests();
+        let asked: Vec<_> = asked.iter().map(provender_testing::Request::path).collect();
+        assert!(asked.len() <= 3, "however many ask: {asked:?}");
+    }
+    assert_eq!(of_kind(registry.events().await, EventKind::ArchiveRefused).len(), 1);
+    // What an administrator closed is refused.
+    upstream.add("team/app", "latest", &two);
+    registry.clock.advance(minutes(2));
+    shelf.pull("team/app", "latest", &two).await;
+    let closing = Change::Quarantine { reason: None };
+    shelf.change("team/app", &format!("manifest@{}", two.digest()), closing).await.unwrap();
+    registry.clock.advance(minutes(2));
+    let closed = shelf.manifest("team/app", "latest").await;
+    assert_eq!(refused(closed), ProblemCode::PolicyDenied);
+    registry.assert_sound().await;
 }
 
 #[tokio::test]
