@@ -37,6 +37,9 @@ const IN_MEMORY_BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes that are hashed at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// How the list of a folder begins.
+const LIST_HEADER: &[u8] = b"provender-tree 1\n";
+
 /// What stays as it is in a path: the unreserved characters and the slash.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -60,6 +63,12 @@ impl Target {
         let kind = if metadata.is_dir() {
             Kind::Tree(list(path)?)
         } else if metadata.is_file() {
+            if begins_as_list(path)? {
+                return Err(usage(&format!(
+                    "{}: begins as the list of a folder does; signed, it would stand for a folder",
+                    path.display()
+                )));
+            }
             Kind::File
         } else {
             bail!("{}: only files and folders can be signed", path.display());
@@ -154,6 +163,14 @@ impl Target {
     }
 }
 
+/// Whether a file could be taken for the list of a folder.
+fn begins_as_list(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| unread(path, error))?;
+    file.take(LIST_HEADER.len() as u64).read_to_end(&mut start).map_err(|e| unread(path, e))?;
+    Ok(start == LIST_HEADER)
+}
+
 fn sha256(path: &Path) -> Result<[u8; 32]> {
     let read = || -> std::io::Result<[u8; 32]> {
         let mut file = std::fs::File::open(path)?;
@@ -175,7 +192,7 @@ fn list(root: &Path) -> Result<Vec<u8>> {
     walk(root, root, 0, &mut lines)?;
     // By path, not by line: the order does not depend on what a file holds.
     lines.sort();
-    let mut text = b"provender-tree 1\n".to_vec();
+    let mut text = LIST_HEADER.to_vec();
     for (_, line) in lines {
         text.extend_from_slice(line.as_bytes());
         text.push(b'\n');
@@ -297,5 +314,7 @@ file e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 - two%0A
         assert!(!sub.holds(&folder.path().join("sub.json")));
         assert!(!sub.holds(Path::new("b.json")));
         assert!(!Target::open(&file).unwrap().holds(&file));
+        std::fs::write(&file, "provender-tree 1\nlink a b\n").unwrap();
+        assert!(Target::open(&file).is_err(), "no file stands for a folder");
     }
 }

@@ -51,7 +51,8 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let named = options.signer.find(&options.files, target).await?;
     let place =
         |target: &Target| place(target, KIND, options.output.as_deref(), options.signer.add);
-    check_places(&named, place)?;
+    let read = options.signer.read(&[&options.predicate]);
+    check_places(&named, &read, options.output.as_deref(), place)?;
     let statement = options.statement(&named)?;
     let instance = Instance::of(target).await?;
     let session = Session::open(&instance, &options.signer).await?;

@@ -1,5 +1,6 @@
 //! `provender sign`.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
@@ -83,6 +84,12 @@ struct SignedOnServer<'a> {
 }
 
 impl SignerOptions {
+    /// The files that are read beside what is signed, and `others`.
+    pub(crate) fn read<'a>(&'a self, others: &[&'a Path]) -> Vec<&'a Path> {
+        let token = self.identity_token.as_deref().map(Path::new);
+        self.key.as_deref().into_iter().chain(token).chain(others.iter().copied()).collect()
+    }
+
     /// What is to be signed; the server is asked about what is not here.
     pub(crate) async fn find(
         &self,
@@ -111,14 +118,17 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     }
     let named = options.signer.find(&options.files, target).await?;
     let place = |target: &Target| place(target, "", options.output.as_deref(), options.signer.add);
-    check_places(&named, place)?;
+    check_places(&named, &options.signer.read(&[]), options.output.as_deref(), place)?;
+    // A certificate is for some minutes, and reading may take longer.
+    let digests: Vec<_> = named.iter().map(Named::here_sha256).collect::<Result<_>>()?;
     let instance = Instance::of(target).await?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
-    for named in &named {
-        let bundle = match named {
-            Named::Here(target) => signer.sign_digest(&target.sha256()?).await,
-            Named::Kept(kept) => signer.sign_statement(&signature_of(kept)).await,
+    for (named, digest) in named.iter().zip(&digests) {
+        let bundle = match (named, digest) {
+            (Named::Kept(kept), _) => signer.sign_statement(&signature_of(kept)).await,
+            (Named::Here(_), Some(digest)) => signer.sign_digest(digest).await,
+            (Named::Here(_), None) => unreachable!("what is here has been read"),
         };
         let bundle = bundle.map_err(unwrapped)?;
         let proof = session.check(&bundle, named)?;
@@ -239,31 +249,58 @@ pub(crate) fn places(target: &Target, kind: &str) -> Result<Vec<PathBuf>> {
     Ok(places)
 }
 
-/// Refuses what would be written into a folder that is signed: it would never verify.
+/// Refuses places where nothing can be written, or not without taking away what is signed or `read`
+/// beside it. Said before anything is logged for ever.
 pub(crate) fn check_places(
     named: &[Named],
+    read: &[&Path],
+    output: Option<&Path>,
     place: impl Fn(&Target) -> Result<PathBuf>,
 ) -> Result<()> {
-    let here = || named.iter().filter_map(Named::here);
-    for target in here() {
-        check_place(here(), &place(target)?)?;
+    let here: Vec<&Target> = named.iter().filter_map(Named::here).collect();
+    for target in &here {
+        check_place(&here, read, &place(target)?)?;
     }
-    Ok(())
+    match output {
+        Some(output) if here.is_empty() => check_place(&here, read, output),
+        _ => Ok(()),
+    }
 }
 
 /// The same for one place.
-pub(crate) fn check_place<'a>(
-    signed: impl IntoIterator<Item = &'a Target>,
-    place: &Path,
-) -> Result<()> {
-    match signed.into_iter().find(|target| target.holds(place)) {
-        None => Ok(()),
-        Some(folder) => Err(usage(&format!(
+pub(crate) fn check_place(signed: &[&Target], read: &[&Path], place: &Path) -> Result<()> {
+    if let Some(folder) = signed.iter().find(|target| target.holds(place)) {
+        return Err(usage(&format!(
             "{} would be in {}, of which it speaks, and never verify: name another place",
             place.display(),
             folder.path().display()
-        ))),
+        )));
     }
+    let all = signed.iter().map(|target| target.path()).chain(read.iter().copied());
+    if let Some(taken) = all.into_iter().find(|path| is_same_file(path, place)) {
+        let (place, taken) = (place.display(), taken.display());
+        return Err(usage(&format!("{place} is {taken}, which is read here: name another place")));
+    }
+    check_writable(place)
+}
+
+/// Whether two paths lead to one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let file =
+        |path: &Path| std::fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    file(one).is_some_and(|one| Some(one) == file(other))
+}
+
+fn check_writable(place: &Path) -> Result<()> {
+    let is_writable = match std::fs::metadata(place) {
+        Ok(there) if there.is_file() || there.is_dir() => {
+            std::fs::OpenOptions::new().write(true).open(place).map(drop)
+        }
+        // Whoever reads a pipe takes its first writer's end for its end.
+        Ok(_) => Ok(()),
+        Err(_) => std::fs::File::create_new(place).and_then(|_| std::fs::remove_file(place)),
+    };
+    is_writable.with_context(|| format!("cannot write {}", place.display()))
 }
 
 /// What a bundle's name ends with.

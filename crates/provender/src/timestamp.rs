@@ -62,13 +62,15 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         Some(path) => Ok(path.clone()),
         None => artifact.beside(ENDING),
     };
+    let all: Vec<&Target> = artifacts.iter().collect();
     for artifact in artifacts.iter().filter(|_| !options.verify) {
-        sign::check_place(&artifacts, &place(artifact)?)?;
+        sign::check_place(&all, &[], &place(artifact)?)?;
     }
     for artifact in &artifacts {
         let file = artifact.path();
         if std::fs::metadata(file)?.len() > FILE_LIMIT_BYTES as u64 {
-            return Err(usage(&format!("{}: too large to be timestamped", file.display())));
+            let file = file.display();
+            return Err(usage(&format!("{file}: files of at most 2 GiB can be timestamped")));
         }
         let bytes = artifact.bytes()?;
         let path = place(artifact)?;

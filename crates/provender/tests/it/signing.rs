@@ -206,6 +206,43 @@ fn statements_and_timestamps() {
 }
 
 #[test]
+fn nothing_is_written_over_what_is_signed_or_read() {
+    let bench = Bench::new();
+    bench.make_key();
+    std::fs::write(bench.at("said.json"), "{}").unwrap();
+    std::os::unix::fs::symlink("firmware.bin", bench.at("link")).unwrap();
+    let before = ["firmware.bin", "key.pem", "said.json"].map(|name| std::fs::read(bench.at(name)));
+    let attest = ["attest", "--predicate-type", "https://a.example/b", "--predicate", "said.json"];
+    let taken: [&[&str]; 5] = [
+        &["sign", "-o", "firmware.bin", "firmware.bin"],
+        &["sign", "-o", "link", "firmware.bin"],
+        &["sign", "--key", "key.pem", "-o", "./key.pem", "firmware.bin"],
+        &[&attest[..], &["-o", "said.json", "firmware.bin"]].concat(),
+        &["timestamp", "-o", "link", "firmware.bin"],
+    ];
+    for arguments in taken {
+        let told = bench.ask(arguments).failed(2);
+        assert!(told.contains("which is read here: name another place"), "{told}");
+    }
+    // Nor is anything logged of what could not be written.
+    std::fs::create_dir(bench.at("firmware.bin.sigstore.json")).unwrap();
+    for arguments in [&["sign", "firmware.bin"][..], &["sign", "-o", "no/where", "firmware.bin"]] {
+        let told = bench.ask(arguments).failed(1);
+        assert!(told.contains("cannot write"), "{told}");
+    }
+    for (name, before) in ["firmware.bin", "key.pem", "said.json"].into_iter().zip(before) {
+        assert_eq!(std::fs::read(bench.at(name)).unwrap(), before.unwrap(), "{name}");
+    }
+    assert!(!bench.at("no").exists());
+    bench.ask(&["sign", "said.json"]).ok();
+    bench.instance.publish();
+    assert!(bench.ask(&["log", "search", "--digest", "firmware.bin"]).ok().contains("No entry."));
+    // What could be taken for a folder's list is none.
+    std::fs::write(bench.at("list"), "provender-tree 1\nlink a b\n").unwrap();
+    assert!(bench.ask(&["sign", "list"]).failed(2).contains("stand for a folder"));
+}
+
+#[test]
 fn with_a_key_of_ones_own() {
     let bench = Bench::new();
     bench.trusting();
