@@ -166,7 +166,7 @@ pub enum RootKeyError {
         directory: PathBuf,
     },
     /// They are there already.
-    #[error("{} is where the root keys are", .directory.display())]
+    #[error("{} is in the data directory, where the root keys are", .directory.display())]
     SameFolder {
         /// The folder.
         directory: PathBuf,

@@ -59,8 +59,8 @@ fn check_copies(entry: &LogEntry, proof: &InclusionProof) -> Result<(), VerifyEr
     }
     let checkpoint = library::Checkpoint::from_text(&proof.checkpoint)
         .map_err(|error| VerifyError::Checkpoint(Cause::new(error.to_string())))?;
-    let same_size = proof.size == 0 || proof.size == checkpoint.tree_size();
-    let same_root = proof.root.is_empty() || proof.root == checkpoint.root_hash().as_slice();
+    let same_size = proof.size == checkpoint.tree_size();
+    let same_root = proof.root == checkpoint.root_hash().as_slice();
     if same_size && same_root {
         return Ok(());
     }

@@ -115,7 +115,7 @@ impl Authority {
         }
         file::private_directory(to)?;
         let copies = KeyRing::existing(to)?;
-        if is_same(ring.directory(), to) {
+        if is_within(ring.directory(), to) {
             return Err(RootKeyError::SameFolder { directory: to.to_owned() });
         }
         let mut files = Vec::with_capacity(names.len());
@@ -188,9 +188,14 @@ fn copy(from: &Path, to: &Path) -> Result<PathBuf, RootKeyError> {
     }
 }
 
-fn is_same(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
+/// Whether this is a folder of the data directory that the root keys are in: whoever has a copy of
+/// that has them then.
+fn is_within(root_keys: &Path, folder: &Path) -> bool {
+    let is_below = |root_keys: &Path, folder: &Path| {
+        root_keys.ancestors().nth(2).is_some_and(|data| folder.starts_with(data))
+    };
+    match (root_keys.canonicalize(), folder.canonicalize()) {
+        (Ok(root_keys), Ok(folder)) => is_below(&root_keys, &folder),
+        _ => is_below(root_keys, folder),
     }
 }

@@ -206,10 +206,9 @@ impl Verifier {
     /// Whether it is a name of the server whose issuer ours is: a URI there, or where it was before.
     fn is_own_name(&self, san: &San) -> bool {
         let San::Uri(uri) = san else { return false };
-        let origin = |text: &str| Url::parse(text).map(|url| url.origin());
         let own = std::iter::once(self.own.url().as_str());
         let mut all = own.chain(self.former_origins.iter().map(String::as_str));
-        all.any(|own| matches!((origin(uri), origin(own)), (Ok(a), Ok(b)) if a == b))
+        place(uri).is_some_and(|theirs| all.any(|own| place(own).as_ref() == Some(&theirs)))
     }
 
     /// Our own tokens name what they are about themselves, and nobody else's rules count.
@@ -311,6 +310,14 @@ impl Facts {
         let expires = Timestamp::from_second(expires).map_err(|_| TokenError::Syntax)?;
         Ok(Self { subject, expires })
     }
+}
+
+/// Host and port of a URI, as people read them: whatever its scheme, and without the dot that ends a
+/// name in full.
+fn place(uri: &str) -> Option<(String, Option<u16>)> {
+    let url = Url::parse(uri).ok()?;
+    let host = url.host_str()?.trim_end_matches('.').to_ascii_lowercase();
+    Some((host, url.port().filter(|port| ![80, 443].contains(port))))
 }
 
 #[cfg(test)]
