@@ -15,9 +15,12 @@ pub enum PathError {
     /// Does not begin with a slash.
     #[error("the path does not begin with '/'")]
     NotAbsolute,
-    /// Over [`PATH_LIMIT_BYTES`] or [`PATH_SEGMENT_LIMIT`].
-    #[error("the path is too long")]
+    /// Over [`PATH_LIMIT_BYTES`].
+    #[error("the path is longer than {PATH_LIMIT_BYTES} bytes")]
     TooLong,
+    /// Over [`PATH_SEGMENT_LIMIT`].
+    #[error("the path has more than {PATH_SEGMENT_LIMIT} segments")]
+    TooDeep,
     /// An empty, `.` or `..` segment, plain or encoded.
     #[error("the path has an empty, '.' or '..' segment")]
     DotSegment,
@@ -59,7 +62,7 @@ impl<'a> Path<'a> {
         let mut segments = Vec::with_capacity(6);
         for segment in relative.split('/') {
             if segments.len() == PATH_SEGMENT_LIMIT {
-                return Err(PathError::TooLong);
+                return Err(PathError::TooDeep);
             }
             segments.push(decode_segment(segment)?);
         }
@@ -124,7 +127,7 @@ mod tests {
         check("/main/%2", Err(PathError::BadEscape));
         check("/main/%ff", Err(PathError::BadEscape));
         check("/main/%C3%A4", Ok((&["main", "ä"], false)));
-        check(&format!("/{}", "a/".repeat(65)), Err(PathError::TooLong));
+        check(&format!("/{}", "a/".repeat(65)), Err(PathError::TooDeep));
         check(&format!("/{}", "a".repeat(PATH_LIMIT_BYTES)), Err(PathError::TooLong));
     }
 }

@@ -124,7 +124,7 @@ pub(crate) fn client_setup(endpoint: &Endpoint<'_>) -> Vec<ClientSetup> {
         setup(
             "uv",
             "publish",
-            format!("uv publish --publish-url {root}/legacy/ --username __token__ dist/*"),
+            format!("uv publish --publish-url {root}/legacy/ --token TOKEN dist/*"),
         ),
     ]
 }

@@ -105,7 +105,11 @@ impl Registry {
         };
         let mut expired = Expired { dry_run, ..Expired::default() };
         for repository in repositories {
-            for rule in &repository.repository.policy.retention {
+            // Tags first, in whatever order the rules were given: files lose their last one by that.
+            let rules = &repository.repository.policy.retention;
+            let (of_tags, of_files): (Vec<_>, Vec<_>) =
+                rules.iter().partition(|rule| rule.tags.is_some());
+            for rule in of_tags.into_iter().chain(of_files) {
                 let Some(ecosystem) = self.ecosystem(&rule.ecosystem).cloned() else { continue };
                 let name = &repository.repository.name;
                 match rule.tags {

@@ -3,6 +3,7 @@
 
 mod http;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -185,6 +186,7 @@ async fn open_here(data: &Path) -> Result<Option<Registry>> {
         ))
         .into());
     }
+    check_owner(data)?;
     match Registry::open(Options::new(data.to_owned(), ecosystems::all())).await {
         Ok(registry) => Ok(Some(registry)),
         Err(RegistryError::InUse { .. }) => Ok(None),
@@ -199,6 +201,19 @@ fn is_data_directory(data: &Path) -> Result<bool> {
             format!("the data directory {} cannot be looked into: {error}", data.display());
         Failure::Unreachable(message).into()
     })
+}
+
+/// Refuses what belongs to somebody else: root may write there, and the server could not read it.
+fn check_owner(data: &Path) -> Result<()> {
+    let lock = std::fs::metadata(data.join("lock")).context("the data directory's lock")?;
+    if lock.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let (data, owner) = (data.display(), lock.uid());
+    let why = format!(
+        "{data} belongs to another user, who could not read what is written now: run this as they, by `sudo -u '#{owner}'`"
+    );
+    Err(Failure::Unreachable(why).into())
 }
 
 fn locked(data: &Path) -> Failure {

@@ -256,16 +256,18 @@ fn interval(text: &str) -> Result<Duration, &'static str> {
 }
 
 fn origin(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let wanted = "only scheme, host and port are wanted, such as https://packages.example";
+    let url = url::Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => wanted.to_owned(),
+        error => error.to_string(),
+    })?;
     let is_origin = url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
     if !is_web(&url) || !is_origin {
-        return Err(
-            "only scheme, host and port are wanted, such as https://packages.example".into()
-        );
+        return Err(wanted.into());
     }
     Ok(url.origin().ascii_serialization())
 }

@@ -265,7 +265,7 @@ fn describe(checked: &Checked) -> String {
         let _ = write!(text, "\n  {:<12} sha256:{}", "digest", printable(sha256));
         let number = count(checked.attestations.unwrap_or_default(), "attestation");
         let expected = checked.signatures.len();
-        let _ = write!(text, "\n  {:<12} {number}; {expected} by whom you expect", "found");
+        let _ = write!(text, "\n  {:<12} {number}; {expected} counted", "found");
     }
     for signature in &checked.signatures {
         text.push('\n');

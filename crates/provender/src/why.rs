@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use provender_attest::{Artifact, Bundle, Policy, Verifier};
 use provender_domain::{Algorithm, Digest, Timestamp};
-use provender_server::api::types::TaggedSignature;
+use provender_server::api::types::{Referenced, TaggedSignature};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -109,12 +109,12 @@ struct Link {
 
 pub(crate) async fn run(options: Options, target: &data::Target, output: Output) -> Result<()> {
     let is_elsewhere = !Path::new(&options.subject).exists() && is_reference(&options.subject);
-    let subject = match is_elsewhere {
+    let (subject, named) = match is_elsewhere {
         true => {
             let kept = Kept::find(&options.subject, target, token_of_environment()).await?;
-            Subject::of(kept.digest().clone())
+            (Subject::of(kept.digest().clone()), Some(kept.file))
         }
-        false => subject(&options.subject)?,
+        false => (subject(&options.subject)?, None),
     };
     let instance = Instance::of(target).await?;
     let root = match options.trust.is_given() {
@@ -124,7 +124,8 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let verifier = Verifier::new(&root)?;
     let token = token_of_environment();
     let query = [("subject", subject.text.as_str())];
-    let evidence: Evidence = instance.read_json(EVIDENCE_PATH, &query, token.as_deref()).await?;
+    let mut evidence: Evidence =
+        instance.read_json(EVIDENCE_PATH, &query, token.as_deref()).await?;
     if evidence.items.is_empty() {
         let message = format!("{} is not known to the server", printable(&options.subject));
         return Err(crate::api::Refusal { code: "not-found".to_owned(), message }.into());
@@ -134,6 +135,10 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         let asked = printable(&options.subject);
         let message = format!("{asked}: the server answered about something else, {found}");
         return Err(Failure::Refused(message).into());
+    }
+    if let Some(named) = named {
+        // The same bytes may be under other names, too.
+        evidence.items.sort_by_key(|item| !item.is_at(&named));
     }
     let mut broken = 0;
     for item in evidence.items {
@@ -163,6 +168,12 @@ impl Subject {
 }
 
 impl FileEvidence {
+    /// Whether it is under the name that was asked about.
+    fn is_at(&self, named: &Referenced) -> bool {
+        let own = ["repository", "ecosystem", "package"].map(|key| self.file[key].as_str());
+        own == [&named.repository, &named.ecosystem, &named.package].map(|text| Some(text.as_str()))
+    }
+
     /// Which bytes it is about, as the server says.
     fn digest(&self) -> Option<Digest> {
         let text = self.file["digest"].as_str().or_else(|| self.file["sha256"].as_str())?;

@@ -227,9 +227,13 @@ fn check_exposure(
 
 fn remote_target(url: &str, request: &NewUpstream) -> Result<UpstreamTarget, Problem> {
     let refuse = |message: &str| Problem::new(ProblemCode::InvalidRequest, message);
-    let mut url = Url::parse(url).map_err(|error| invalid(&error))?;
+    let begins = "an upstream's URL begins with http:// or https:// and names a host";
+    let mut url = Url::parse(url).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => refuse(begins),
+        error => invalid(&error),
+    })?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(refuse("an upstream's URL begins with http:// or https:// and names a host"));
+        return Err(refuse(begins));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("an upstream's URL has no query and no fragment"));

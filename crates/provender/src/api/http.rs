@@ -60,11 +60,15 @@ impl Client {
     /// For a server elsewhere.
     pub(super) fn remote(server: &str, token: Option<String>) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure::Usage(format!("--server {server}: {why}"));
-        let url = Url::parse(server).map_err(|error| wrong(&error.to_string()))?;
+        let begins = "a server's URL begins with http:// or https://";
+        let url = Url::parse(server).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => wrong(begins),
+            error => wrong(&error.to_string()),
+        })?;
         let is_tls = match url.scheme() {
             "http" => false,
             "https" => true,
-            _ => return Err(wrong("a server's URL begins with http:// or https://")),
+            _ => return Err(wrong(begins)),
         };
         if !matches!(url.path(), "" | "/") || url.query().is_some() {
             return Err(wrong("only scheme, host and port are wanted"));
@@ -244,7 +248,8 @@ mod tests {
         check("https://[::1]:8443/", None);
         check("ftp://packages.example", Some("begins with http:// or https://"));
         check("https://packages.example/main", Some("only scheme, host and port"));
-        check("packages.example", Some("relative URL"));
+        check("packages.example", Some("begins with http:// or https://"));
+        check("127.0.0.1:8080", Some("begins with http:// or https://"));
         check("http://packages.example/main", Some("only scheme, host and port"));
         check("http://u:p@packages.example/", Some("PROVENDER_TOKEN"));
     }

@@ -198,7 +198,10 @@ impl Identity {
         }
         let subject = identity.subject().ok_or_else(|| usage("this is no identity token"))?;
         if subject.exp <= now_seconds() {
-            return Err(Failure::Refused("the identity token has ended".to_owned()).into());
+            return Err(Failure::Refused(
+                "the identity token has ended, by the clock of this machine".to_owned(),
+            )
+            .into());
         }
         Ok(identity)
     }

@@ -169,7 +169,7 @@ fn signed_where_it_is_kept() {
     let shown = port.ask(&[&verify[..], &["--json"]].concat()).json();
     assert_eq!((&shown["verified"], &shown["attestations"]), (&json!(true), &json!(2)));
     let text = port.ask(&verify).ok();
-    assert!(text.contains("2 attestations; 1 by whom you expect"), "{text}");
+    assert!(text.contains("2 attestations; 1 counted"), "{text}");
 
     std::fs::create_dir_all(port.house.data().join("../work")).unwrap();
     let said = port.house.data().join("../work/said.json");
