@@ -51,7 +51,12 @@ impl Instance {
 
     /// The server at this address.
     pub(crate) fn at(server: &str) -> Result<Self> {
-        let origin = Url::parse(server).map_err(|error| usage(&format!("{server}: {error}")))?;
+        let origin = Url::parse(server).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                usage(&format!("{server}: a server's URL begins with http:// or https://"))
+            }
+            error => usage(&format!("{server}: {error}")),
+        })?;
         if !matches!(origin.scheme(), "http" | "https") || origin.host_str().is_none() {
             return Err(usage(&format!(
                 "{server}: a server's URL begins with http:// or https://"

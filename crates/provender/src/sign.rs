@@ -278,8 +278,11 @@ pub(crate) fn check_place(signed: &[&Target], read: &[&Path], place: &Path) -> R
     }
     let all = signed.iter().map(|target| target.path()).chain(read.iter().copied());
     if let Some(taken) = all.into_iter().find(|path| is_same_file(path, place)) {
-        let (place, taken) = (place.display(), taken.display());
-        return Err(usage(&format!("{place} is {taken}, which is read here: name another place")));
+        let what = match taken == place {
+            true => place.display().to_string(),
+            false => format!("{} is {}, which", place.display(), taken.display()),
+        };
+        return Err(usage(&format!("{what} is read here: name another place")));
     }
     check_writable(place)
 }
