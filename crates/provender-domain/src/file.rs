@@ -144,13 +144,19 @@ pub struct KeptFile {
 const CLOSED: &str = ":closed";
 /// The attribute of a file that was closed or deleted with its whole version.
 const VERSION_CLOSED: &str = ":version-closed";
-/// The attribute of a file that was yanked with its whole version.
+/// The attribute of a file that was yanked with its whole version; `false` where that was taken back
+/// for this file alone.
 const VERSION_YANKED: &str = ":version-yanked";
 
 impl File {
     /// Whether it was in quarantine when it was deleted.
     pub fn was_closed(&self) -> bool {
         self.attributes.0.contains_key(CLOSED)
+    }
+
+    /// Whether a yank of its version was taken back for this file alone.
+    pub fn was_unyanked(&self) -> bool {
+        self.attributes.0.get(VERSION_YANKED) == Some(&false.into())
     }
 }
 
@@ -179,25 +185,26 @@ impl KeptFile {
 
     /// Whether it was yanked with all of its version.
     pub fn yanks_version(&self) -> bool {
-        self.file.yank.is_some() && self.file.attributes.0.contains_key(VERSION_YANKED)
+        let attribute = self.file.attributes.0.get(VERSION_YANKED);
+        self.file.yank.is_some() && attribute == Some(&true.into())
     }
 
-    /// Remembers that it was closed or deleted with its version. Answers whether that is new.
-    pub fn close_version(&mut self, is_closed: bool) -> bool {
-        self.set(VERSION_CLOSED, is_closed)
+    /// Remembers that it was closed or deleted with its version, or nothing of that any more.
+    pub fn close_version(&mut self, is_closed: bool) {
+        self.set(VERSION_CLOSED, is_closed.then_some(true));
     }
 
-    /// Remembers that it was yanked with its version. Answers whether that is new.
-    pub fn yank_version(&mut self, is_yanked: bool) -> bool {
-        self.set(VERSION_YANKED, is_yanked)
+    /// Remembers that it was yanked with its version, that it alone was not, or (`None`) nothing of
+    /// that.
+    pub fn yank_version(&mut self, is_yanked: Option<bool>) {
+        self.set(VERSION_YANKED, is_yanked);
     }
 
-    fn set(&mut self, attribute: &str, is_so: bool) -> bool {
+    fn set(&mut self, attribute: &str, value: Option<bool>) {
         let attributes = &mut self.file.attributes.0;
-        let before = match is_so {
-            true => attributes.insert(attribute.to_owned(), true.into()),
-            false => attributes.remove(attribute),
+        match value {
+            Some(value) => attributes.insert(attribute.to_owned(), value.into()),
+            None => attributes.remove(attribute),
         };
-        before.is_some() != is_so
     }
 }

@@ -55,6 +55,12 @@ impl Registry {
             self.check_not_needed(&key, &selected).await?;
             selected.extend(self.made_about(&key, &selected).await?);
         }
+        let is_version_yanked = match (change, selection, &selected[..]) {
+            (Change::Unyank { .. }, Selection::File(_), [kept]) => {
+                self.is_version_yanked(&*authorized.ecosystem, &key, kept).await?
+            }
+            _ => false,
+        };
         let mut names = Vec::new();
         let mut writes = Vec::new();
         let mut events = Vec::new();
@@ -63,7 +69,9 @@ impl Registry {
         for kept in selected {
             let before = kept.clone();
             let applied = self.apply(change, kept).await?;
-            let Some(mut outcome) = for_version(change, selection, &before, applied) else {
+            let Some(mut outcome) =
+                for_version(change, selection, &before, applied, is_version_yanked)
+            else {
                 continue;
             };
             if let Outcome::Updated(after) = &mut outcome
@@ -108,6 +116,18 @@ impl Registry {
         outcome.map_err(|error| store_problem(&error))?;
         self.remove_unreferenced(&freed).await?;
         Ok(names)
+    }
+
+    /// Whether a file's version was yanked with all that there was of it.
+    async fn is_version_yanked(
+        &self,
+        ecosystem: &dyn Ecosystem,
+        key: &PackageKey,
+        kept: &KeptFile,
+    ) -> Result<bool, Problem> {
+        let Some(version) = &kept.file.version else { return Ok(false) };
+        let all = self.selected(ecosystem, key, &Selection::Version(version.clone())).await?;
+        Ok(!kept.file.was_unyanked() && all.iter().any(KeptFile::yanks_version))
     }
 
     /// Whoever may publish takes away what an administrator closed no more than they open it.
@@ -261,7 +281,9 @@ fn for_version(
     selection: &Selection,
     before: &KeptFile,
     applied: Option<Outcome>,
+    is_version_yanked: bool,
 ) -> Option<Outcome> {
+    let is_applied = applied.is_some();
     let mut kept = match applied {
         Some(Outcome::Updated(kept)) => *kept,
         Some(forgotten) => return Some(forgotten),
@@ -270,11 +292,13 @@ fn for_version(
     let is_all = matches!(selection, Selection::Version(_));
     match change {
         Change::Quarantine { .. } | Change::Delete { .. } if is_all => kept.close_version(true),
-        Change::Release { .. } if kept.state != FileState::Deleted => kept.close_version(false),
-        Change::Yank { .. } if is_all && kept.file.yank.is_some() => kept.yank_version(true),
-        Change::Unyank { .. } => kept.yank_version(false),
-        _ => false,
-    };
+        Change::Release { .. } if is_applied => kept.close_version(false),
+        Change::Yank { .. } if is_all && kept.file.yank.is_some() => kept.yank_version(Some(true)),
+        Change::Yank { .. } if kept.file.was_unyanked() => kept.yank_version(None),
+        Change::Unyank { .. } if is_all => kept.yank_version(None),
+        Change::Unyank { .. } if is_applied || is_version_yanked => kept.yank_version(Some(false)),
+        _ => {}
+    }
     (kept != *before).then(|| Outcome::Updated(Box::new(kept)))
 }
 

@@ -47,7 +47,9 @@ impl VersionDecision {
                 if let (None, Some((state, reason))) = (facts.state, &decision.closed) {
                     (facts.state, facts.state_reason) = (Some(*state), reason.clone());
                 }
-                file.yank = file.yank.take().or_else(|| decision.yank.clone());
+                if !file.was_unyanked() {
+                    file.yank = file.yank.take().or_else(|| decision.yank.clone());
+                }
             }
         }
     }

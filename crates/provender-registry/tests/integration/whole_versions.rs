@@ -94,6 +94,17 @@ async fn yanks_and_deletions_hold_for_all_of_a_version() {
     client.install(&sdist).await;
     let page = client.index("victim").await.unwrap();
     assert_ne!(page.file(&sdist.file_name)["yanked"], false, "also once it is here");
+    let taking_back = Change::Unyank { reason: None };
+    client.change("victim", &sdist.file_name, taking_back.clone()).await.unwrap();
+    for not_yanked in [&sdist, &old] {
+        let again = client.change("victim", &not_yanked.file_name, taking_back.clone()).await;
+        assert_eq!(refused(again), ProblemCode::Conflict);
+    }
+    let page = client.index("victim").await.unwrap();
+    assert_eq!(page.file(&sdist.file_name)["yanked"], false, "for this one alone");
+    client.change("victim", "1.0", taking_back).await.unwrap();
+    let page = client.index("victim").await.unwrap();
+    assert!(page.files().iter().all(|name| page.file(name)["yanked"] == false));
 
     let (upstream, registry, [_, sdist, old]) = mirrored().await;
     let client = registry.main();
