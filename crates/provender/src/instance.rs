@@ -253,7 +253,7 @@ mod tests {
         };
         check("http://localhost:8080", Ok("http://localhost:8080"));
         check("https://packages.example/", Ok("https://packages.example"));
-        check("packages.example", Err("relative URL"));
+        check("packages.example", Err("begins with http"));
         check("ftp://packages.example", Err("begins with http"));
         check("https://packages.example/main", Err("only scheme"));
         check("https://me:secret@packages.example", Err("only scheme"));
