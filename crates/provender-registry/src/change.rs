@@ -293,10 +293,14 @@ fn for_version(
     match change {
         Change::Quarantine { .. } | Change::Delete { .. } if is_all => kept.close_version(true),
         Change::Release { .. } if is_applied => kept.close_version(false),
-        Change::Yank { .. } if is_all && kept.file.yank.is_some() => kept.yank_version(Some(true)),
-        Change::Yank { .. } if kept.file.was_unyanked() => kept.yank_version(None),
-        Change::Unyank { .. } if is_all => kept.yank_version(None),
-        Change::Unyank { .. } if is_applied || is_version_yanked => kept.yank_version(Some(false)),
+        Change::Yank { .. } if is_all && kept.state != FileState::Deleted => {
+            kept.yank_version(Some(true));
+        }
+        Change::Yank { .. } if is_applied && kept.file.was_unyanked() => kept.yank_version(None),
+        Change::Unyank { .. } if is_all && is_applied => kept.yank_version(None),
+        Change::Unyank { .. } if !is_all && (is_applied || is_version_yanked) => {
+            kept.yank_version(Some(false));
+        }
         _ => {}
     }
     (kept != *before).then(|| Outcome::Updated(Box::new(kept)))

@@ -35,7 +35,7 @@ async fn problems_are_told_in_the_dialect_of_the_url() {
     check("/shelf/main//tags", 422, "text/plain", "shelf: ").await;
     check("/shelf/main/%2e%2e/tags", 422, "text/plain", "shelf: ").await;
     check("/-/api/v1/nothing", 404, json, "\"code\":\"not-found\"").await;
-    check(&format!("/main/demo/{}", "a".repeat(9_000)), 400, json, "too long").await;
+    check(&format!("/main/demo/{}", "a".repeat(9_000)), 400, json, "longer than 8192 bytes").await;
     check(&format!("/main/demo/?{}", "a".repeat(17_000)), 413, json, "at most").await;
     server.stop().await;
 }
