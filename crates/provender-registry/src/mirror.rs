@@ -16,7 +16,7 @@ use provender_upstream::{FetchError, SingleFlight, Wanted};
 
 use crate::error::{blob_problem, store_problem};
 use crate::failure::Lately;
-use crate::fetch_problem::{is_web_page, web_page_problem};
+use crate::fetch_problem::is_web_page;
 use crate::listing::shared_problem;
 use crate::oversized::Oversized;
 use crate::read::no_such_file;
@@ -247,13 +247,7 @@ impl Registry {
         let (staged, is_web_page) = self.download(&errand, broadcast).await?;
         let blob = match staged.verify(&errand.file.digests).await {
             Ok(blob) => blob,
-            // Nobody lies so plainly.
-            Err(VerifyError::Mismatch { .. }) if is_web_page => {
-                let problem = web_page_problem(&errand.upstream);
-                self.tell_of_failed_fetch(&errand, &problem);
-                return Err(problem);
-            }
-            Err(error) => match self.came_in_another_size(&errand, &error).await {
+            Err(error) => match self.did_not_come(&errand, &error, is_web_page).await {
                 Some(problem) => return Err(problem),
                 None => return Err(self.refuse_mismatch(&errand, error).await),
             },

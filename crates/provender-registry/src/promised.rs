@@ -1,11 +1,13 @@
-//! Files whose names are their digests and that came in another size than what refers to them
-//! promises. Where an answer does not say how long it is, one that was cut off looks whole.
+//! Files that did not come, though something did in their place: a web page, or what has another
+//! size than what refers to them promises. Where an answer does not say how long it is, one that was
+//! cut off looks whole.
 
 use provender_domain::{FileState, Problem, ProblemCode, ReferenceRole};
 use provender_store::{StoreError, VerifyError};
 
 use crate::Registry;
 use crate::error::store_problem;
+use crate::fetch_problem::web_page_problem;
 use crate::mirror::Errand;
 use crate::read::DOCUMENT_LIMIT_BYTES;
 
@@ -13,26 +15,37 @@ use crate::read::DOCUMENT_LIMIT_BYTES;
 const REFERRING_LIMIT: u32 = 16;
 
 impl Registry {
-    /// What to tell of bytes that are not what was wanted, and not as many either: they did not
-    /// come right, and may the next time. `None` where their size is as promised, or nothing that
-    /// is kept promises one.
-    pub(crate) async fn came_in_another_size(
+    /// What to tell of bytes that are not what was wanted, and are a web page or not as many: nobody
+    /// lies so plainly, and the file may come right the next time. `None` where their size is as
+    /// promised, or nothing that is kept promises one.
+    pub(crate) async fn did_not_come(
         &self,
         errand: &Errand,
         error: &VerifyError,
+        is_web_page: bool,
     ) -> Option<Problem> {
         let VerifyError::Mismatch { size_bytes, .. } = error else { return None };
+        let problem = match is_web_page {
+            true => web_page_problem(&errand.upstream),
+            false => self.in_another_size(errand, *size_bytes).await?,
+        };
+        // What failed here is no news of the upstream.
+        if problem.code == ProblemCode::UpstreamFailed {
+            self.tell_of_failed_fetch(errand, &problem);
+        }
+        Some(problem)
+    }
+
+    async fn in_another_size(&self, errand: &Errand, size_bytes: u64) -> Option<Problem> {
         let promised = match self.promised_sizes(errand).await {
             Ok(promised) => promised,
             Err(error) => return Some(store_problem(&error)),
         };
-        let expected = promised.first().filter(|_| !promised.contains(size_bytes))?;
+        let expected = promised.first().filter(|_| !promised.contains(&size_bytes))?;
         let (upstream, name) = (&errand.upstream.name, &errand.file.name);
         let message =
             format!("upstream {upstream} sent {size_bytes} bytes of {name}, which has {expected}");
-        let problem = Problem::new(ProblemCode::UpstreamFailed, message);
-        self.tell_of_failed_fetch(errand, &problem);
-        Some(problem)
+        Some(Problem::new(ProblemCode::UpstreamFailed, message))
     }
 
     async fn promised_sizes(&self, errand: &Errand) -> Result<Vec<u64>, StoreError> {

@@ -179,14 +179,14 @@ fn refused(problem: provender_domain::Problem) -> Refusal {
 
 /// Opens the data directory; nothing if another process has it.
 async fn open_here(data: &Path) -> Result<Option<Registry>> {
-    if !is_data_directory(data)? {
+    let Some(owner) = owner(data)? else {
         return Err(Failure::Unreachable(format!(
             "there is no Provender in {data}: start `provender serve --data {data}` first, or name another directory with --data",
             data = data.display(),
         ))
         .into());
-    }
-    check_owner(data)?;
+    };
+    check_owner(data, owner)?;
     match Registry::open(Options::new(data.to_owned(), ecosystems::all())).await {
         Ok(registry) => Ok(Some(registry)),
         Err(RegistryError::InUse { .. }) => Ok(None),
@@ -194,22 +194,26 @@ async fn open_here(data: &Path) -> Result<Option<Registry>> {
     }
 }
 
-/// Whether a server has ever run here: no command but `serve` makes a data directory.
-fn is_data_directory(data: &Path) -> Result<bool> {
-    data.join("lock").try_exists().map_err(|error| {
-        let message =
-            format!("the data directory {} cannot be looked into: {error}", data.display());
-        Failure::Unreachable(message).into()
-    })
+/// The number of the user as whom a server has run here, if one ever has: no command but `serve`
+/// makes a data directory.
+fn owner(data: &Path) -> Result<Option<u32>> {
+    match std::fs::metadata(data.join("lock")) {
+        Ok(lock) => Ok(Some(lock.uid())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let data = data.display();
+            let message = format!("the data directory {data} cannot be looked into: {error}");
+            Err(Failure::Unreachable(message).into())
+        }
+    }
 }
 
 /// Refuses what belongs to somebody else: root may write there, and the server could not read it.
-fn check_owner(data: &Path) -> Result<()> {
-    let lock = std::fs::metadata(data.join("lock")).context("the data directory's lock")?;
-    if lock.uid() == rustix::process::geteuid().as_raw() {
+fn check_owner(data: &Path, owner: u32) -> Result<()> {
+    if owner == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    let (data, owner) = (data.display(), lock.uid());
+    let data = data.display();
     let why = format!(
         "{data} belongs to another user, who could not read what is written now: run this as they, by `sudo -u '#{owner}'`"
     );

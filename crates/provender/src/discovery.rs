@@ -164,6 +164,18 @@ pub(crate) fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
+/// The address of something on the web; `begins` is what to say of what has no such scheme.
+pub(crate) fn web_url(text: &str, begins: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if is_web(&url) => Ok(url),
+        Ok(_) | Err(url::ParseError::RelativeUrlWithoutBase) => Err(begins.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What to say of a server that is named in another way.
+pub(crate) const SERVER_BEGINS: &str = "a server's URL begins with http:// or https://";
+
 /// Whether this upstream is at that URL already, whoever's credentials are sent there.
 pub(crate) fn is_at(upstream: &Upstream, ecosystem: &str, url: &Url) -> bool {
     let at = upstream.url.as_deref().and_then(|url| Url::parse(url).ok());

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::api::{Api, Refusal};
 use crate::data::Target;
+use crate::discovery::{SERVER_BEGINS, web_url};
 use crate::exit::Failure;
 pub(crate) use backend::Backend;
 pub(crate) use identity::{Identity, lifetime_of, logins};
@@ -51,17 +52,8 @@ impl Instance {
 
     /// The server at this address.
     pub(crate) fn at(server: &str) -> Result<Self> {
-        let origin = Url::parse(server).map_err(|error| match error {
-            url::ParseError::RelativeUrlWithoutBase => {
-                usage(&format!("{server}: a server's URL begins with http:// or https://"))
-            }
-            error => usage(&format!("{server}: {error}")),
-        })?;
-        if !matches!(origin.scheme(), "http" | "https") || origin.host_str().is_none() {
-            return Err(usage(&format!(
-                "{server}: a server's URL begins with http:// or https://"
-            )));
-        }
+        let origin = web_url(server, SERVER_BEGINS);
+        let origin = origin.map_err(|why| usage(&format!("{server}: {why}")))?;
         let is_origin = matches!(origin.path(), "" | "/")
             && origin.query().is_none()
             && origin.username().is_empty()

@@ -103,11 +103,6 @@ impl Named {
         }
     }
 
-    /// The SHA-256 of what is here.
-    pub(crate) fn here_sha256(&self) -> Result<Option<[u8; 32]>> {
-        self.here().map(artifact::Target::sha256).transpose()
-    }
-
     /// The SHA-256 of what is signed.
     pub(crate) fn sha256(&self) -> Result<String> {
         match self {

@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::api::Api;
 use crate::data::{Target, control_socket};
-use crate::discovery::is_web;
+use crate::discovery::web_url;
 use crate::ecosystems;
 use crate::exit::Failure;
 use crate::output::Output;
@@ -257,16 +257,13 @@ fn interval(text: &str) -> Result<Duration, &'static str> {
 
 fn origin(text: &str) -> Result<String, String> {
     let wanted = "only scheme, host and port are wanted, such as https://packages.example";
-    let url = url::Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => wanted.to_owned(),
-        error => error.to_string(),
-    })?;
+    let url = web_url(text, wanted)?;
     let is_origin = url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    if !is_web(&url) || !is_origin {
+    if !is_origin {
         return Err(wanted.into());
     }
     Ok(url.origin().ascii_serialization())

@@ -1,5 +1,6 @@
 //! `provender sign`.
 
+use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -120,15 +121,14 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
     let place = |target: &Target| place(target, "", options.output.as_deref(), options.signer.add);
     check_places(&named, &options.signer.read(&[]), options.output.as_deref(), place)?;
     // A certificate is for some minutes, and reading may take longer.
-    let digests: Vec<_> = named.iter().map(Named::here_sha256).collect::<Result<_>>()?;
+    let contents: Vec<Content> = named.iter().map(Content::of).collect::<Result<_>>()?;
     let instance = Instance::of(target).await?;
     let session = Session::open(&instance, &options.signer).await?;
     let signer = session.signer().await?;
-    for (named, digest) in named.iter().zip(&digests) {
-        let bundle = match (named, digest) {
-            (Named::Kept(kept), _) => signer.sign_statement(&signature_of(kept)).await,
-            (Named::Here(_), Some(digest)) => signer.sign_digest(digest).await,
-            (Named::Here(_), None) => unreachable!("what is here has been read"),
+    for (named, content) in named.iter().zip(&contents) {
+        let bundle = match content {
+            Content::Digest(digest) => signer.sign_digest(digest).await,
+            Content::Statement(statement) => signer.sign_statement(statement).await,
         };
         let bundle = bundle.map_err(unwrapped)?;
         let proof = session.check(&bundle, named)?;
@@ -142,6 +142,21 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         }
     }
     Ok(())
+}
+
+/// What is signed.
+enum Content {
+    Digest([u8; 32]),
+    Statement(Statement),
+}
+
+impl Content {
+    fn of(named: &Named) -> Result<Self> {
+        match named {
+            Named::Here(target) => target.sha256().map(Self::Digest),
+            Named::Kept(kept) => Ok(Self::Statement(signature_of(kept))),
+        }
+    }
 }
 
 /// What cosign signs of an image: a statement that says nothing but which one it is.
@@ -258,40 +273,55 @@ pub(crate) fn check_places(
     place: impl Fn(&Target) -> Result<PathBuf>,
 ) -> Result<()> {
     let here: Vec<&Target> = named.iter().filter_map(Named::here).collect();
+    let taken = Taken::new(&here, read);
     for target in &here {
-        check_place(&here, read, &place(target)?)?;
+        taken.check(&place(target)?)?;
     }
     match output {
-        Some(output) if here.is_empty() => check_place(&here, read, output),
+        Some(output) if here.is_empty() => taken.check(output),
         _ => Ok(()),
     }
 }
 
-/// The same for one place.
-pub(crate) fn check_place(signed: &[&Target], read: &[&Path], place: &Path) -> Result<()> {
-    if let Some(folder) = signed.iter().find(|target| target.holds(place)) {
-        return Err(usage(&format!(
-            "{} would be in {}, of which it speaks, and never verify: name another place",
-            place.display(),
-            folder.path().display()
-        )));
-    }
-    let all = signed.iter().map(|target| target.path()).chain(read.iter().copied());
-    if let Some(taken) = all.into_iter().find(|path| is_same_file(path, place)) {
-        let what = match taken == place {
-            true => place.display().to_string(),
-            false => format!("{} is {}, which", place.display(), taken.display()),
-        };
-        return Err(usage(&format!("{what} is read here: name another place")));
-    }
-    check_writable(place)
+/// What nothing may be written over, or into.
+pub(crate) struct Taken<'a> {
+    signed: &'a [&'a Target],
+    files: HashMap<FileId, &'a Path>,
 }
 
-/// Whether two paths lead to one file.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let file =
-        |path: &Path| std::fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
-    file(one).is_some_and(|one| Some(one) == file(other))
+/// Which file a path leads to: its device, and its number there.
+type FileId = (u64, u64);
+
+impl<'a> Taken<'a> {
+    /// What is signed, and what is read beside it.
+    pub(crate) fn new(signed: &'a [&'a Target], read: &[&'a Path]) -> Self {
+        let all = signed.iter().map(|target| target.path()).chain(read.iter().copied());
+        let files = all.filter_map(|path| Some((file_id(path)?, path))).collect();
+        Self { signed, files }
+    }
+
+    /// Refuses a place that is taken, or where nothing can be written.
+    pub(crate) fn check(&self, place: &Path) -> Result<()> {
+        if let Some(folder) = self.signed.iter().find(|target| target.holds(place)) {
+            return Err(usage(&format!(
+                "{} would be in {}, of which it speaks, and never verify: name another place",
+                place.display(),
+                folder.path().display()
+            )));
+        }
+        if let Some(taken) = file_id(place).and_then(|file| self.files.get(&file)) {
+            let what = match *taken == place {
+                true => place.display().to_string(),
+                false => format!("{} is {}, which", place.display(), taken.display()),
+            };
+            return Err(usage(&format!("{what} is read here: name another place")));
+        }
+        check_writable(place)
+    }
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn check_writable(place: &Path) -> Result<()> {

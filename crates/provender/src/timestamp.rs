@@ -62,9 +62,12 @@ pub(crate) async fn run(options: Options, target: &data::Target, output: Output)
         Some(path) => Ok(path.clone()),
         None => artifact.beside(ENDING),
     };
-    let all: Vec<&Target> = artifacts.iter().collect();
-    for artifact in artifacts.iter().filter(|_| !options.verify) {
-        sign::check_place(&all, &[], &place(artifact)?)?;
+    if !options.verify {
+        let all: Vec<&Target> = artifacts.iter().collect();
+        let taken = sign::Taken::new(&all, &[]);
+        for artifact in &artifacts {
+            taken.check(&place(artifact)?)?;
+        }
     }
     for artifact in &artifacts {
         let file = artifact.path();

@@ -38,7 +38,9 @@ async fn a_part_that_is_not_what_was_signed() {
     check(&|bundle| bundle.log_entries[0].integrated_time = Some(1), "bundle");
     check(&|bundle| bundle.log_entries[0].kind_version = "0.0.3".to_owned(), "unsupported");
     check(&|bundle| proof(bundle).size += 1, "checkpoint");
+    check(&|bundle| proof(bundle).size = 0, "checkpoint");
     check(&|bundle| proof(bundle).root[0] ^= 1, "checkpoint");
+    check(&|bundle| proof(bundle).root.clear(), "checkpoint");
     check(&|bundle| proof(bundle).hashes.push(vec![0; 32]), "inclusion-proof");
     check(&|bundle| proof(bundle).checkpoint.clear(), "checkpoint");
     check(&|bundle| proof(bundle).checkpoint.insert(0, 'x'), "checkpoint");

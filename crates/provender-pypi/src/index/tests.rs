@@ -147,6 +147,6 @@ fn ten_thousand_files_take_little_time() {
         let elapsed = start.elapsed();
         assert!(document.body.len() > 2_000_000);
         // Twenty milliseconds when optimized; this is a debug build on a busy machine.
-        assert!(elapsed < Duration::from_secs(20), "{rendition:?} took {elapsed:?}");
+        assert!(elapsed < Duration::from_secs(2), "{rendition:?} took {elapsed:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use provender_testing::Answer;
 use provender_upstream::{Class, FetchError};
 
-use crate::{Bench, LONG, PLENTY_BYTES, SHORT, assert_condition, url};
+use crate::{Bench, PLENTY_BYTES, SHORT, assert_condition, url};
 
 #[tokio::test]
 async fn a_file_is_streamed_as_it_is() {
@@ -83,7 +83,7 @@ async fn ten_gigabytes_stop_at_the_limit() {
         bench.fake.on("/it", answer);
         let began = Instant::now();
         assert_condition(&bench.file("/it").await.expect_err("too large"), "TooLarge");
-        assert!(began.elapsed() < LONG);
+        assert!(began.elapsed() < Duration::from_secs(5));
     }
 }
 
@@ -96,7 +96,7 @@ async fn silence_is_bounded() {
         let error = bench.file("/it").await.expect_err("silence");
         assert_condition(&error, expected);
         assert_eq!(error.class(), Class::Stalled);
-        assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+        assert!(began.elapsed() < 4 * SHORT.stall, "{:?}", began.elapsed());
     };
     check(Answer::ok("hi").stalling(), "Stalled").await;
     check(Answer::ok("hi there").stalling_after(0), "Stalled").await;
@@ -124,7 +124,7 @@ async fn a_document_has_a_deadline_of_its_own() {
     bench.fake.on("/it", Answer::zeros(900_000).dripping(1000, Duration::from_millis(10)));
     let began = Instant::now();
     assert_condition(&bench.refusal("/it").await, "Stalled");
-    assert!(began.elapsed() < LONG);
+    assert!(began.elapsed() < 2 * SHORT.document);
 }
 
 #[tokio::test]

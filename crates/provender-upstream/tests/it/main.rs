@@ -28,8 +28,6 @@ const SHORT: Timeouts = Timeouts {
     rate_window: Duration::from_millis(200),
     rate_bytes_per_second_min: 1024,
 };
-/// Many times the longest of these, also on a busy machine.
-const LONG: Duration = Duration::from_secs(20);
 
 /// A fake upstream whose address the operator named, and a fresh client.
 struct Bench {

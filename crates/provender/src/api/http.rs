@@ -18,6 +18,7 @@ use url::Url;
 
 use super::Refusal;
 use crate::connect::{Stream, connect, within};
+use crate::discovery::{SERVER_BEGINS, web_url};
 use crate::exit::Failure;
 
 /// How long an answer may take; the longest is a long poll for events, or a large collection.
@@ -60,16 +61,8 @@ impl Client {
     /// For a server elsewhere.
     pub(super) fn remote(server: &str, token: Option<String>) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure::Usage(format!("--server {server}: {why}"));
-        let begins = "a server's URL begins with http:// or https://";
-        let url = Url::parse(server).map_err(|error| match error {
-            url::ParseError::RelativeUrlWithoutBase => wrong(begins),
-            error => wrong(&error.to_string()),
-        })?;
-        let is_tls = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(wrong(begins)),
-        };
+        let url = web_url(server, SERVER_BEGINS).map_err(|why| wrong(&why))?;
+        let is_tls = url.scheme() == "https";
         if !matches!(url.path(), "" | "/") || url.query().is_some() {
             return Err(wrong("only scheme, host and port are wanted"));
         }

@@ -145,8 +145,10 @@ async fn root_keys_are_exported() {
     std::fs::write(away.join("tsa-root.pem"), "another").expect("written");
     let refused = authority.export_root_keys(&away, true).expect_err("refused");
     assert!(matches!(refused, RootKeyError::OtherThere { .. }), "{refused}");
-    let refused = authority.export_root_keys(&here, true).expect_err("refused");
-    assert!(matches!(refused, RootKeyError::SameFolder { .. }), "{refused}");
+    for inside in [here.clone(), setup.folder.path().join("data/keys/safe")] {
+        let refused = authority.export_root_keys(&inside, true).expect_err("refused");
+        assert!(matches!(refused, RootKeyError::SameFolder { .. }), "{refused}");
+    }
     assert_eq!(files(&here), all);
     std::fs::remove_file(away.join("tsa-root.pem")).expect("removed");
     assert!(authority.trust_status().expect("known").has_tuf_root_key);

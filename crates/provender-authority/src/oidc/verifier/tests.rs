@@ -272,13 +272,11 @@ fn nobody_elses_word_gives_a_name_of_ours() {
     check(&origin.replace("registry", "ReGistry"), "OwnName");
     check("http://former.example:8080/main", "OwnName");
     check(&format!("{}/main", origin.replace("://", "://ada@")), "OwnName");
-    let host = origin.rsplit_once("://").unwrap().1;
-    let (name, port) = host.split_once(':').map_or((host, ""), |(name, port)| (name, port));
-    let port = if port.is_empty() { String::new() } else { format!(":{port}") };
     // As people read it, and as others look it up.
+    let name = origin.strip_prefix("https://").unwrap();
     for scheme in ["http", "https", "ssh"] {
-        check(&format!("{scheme}://{name}.{port}/main"), "OwnName");
-        check(&format!("{scheme}://{name}{port}/main"), "OwnName");
+        check(&format!("{scheme}://{name}./main"), "OwnName");
+        check(&format!("{scheme}://{name}/main"), "OwnName");
     }
     for other in [format!("{origin}.example/main"), "https://ci.example/main".to_owned()] {
         check(&other, &other);

@@ -207,14 +207,20 @@ async fn however_many_ask_for_a_tag_its_upstream_is_asked_once() {
     assert_eq!(upstream.asked("GET", &manifest_path("team/app", &image.digest())), 1);
 }
 
+/// An upstream whose `latest` points to the first of these images and was pulled.
+async fn pulled_once() -> (ImageUpstream, TestRegistry, [Image; 2]) {
+    let upstream = ImageUpstream::start();
+    let images = ["one", "two"].map(Image::new);
+    upstream.add("team/app", "latest", &images[0]);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    registry.shelf().pull("team/app", "latest", &images[0]).await;
+    (upstream, registry, images)
+}
+
 #[tokio::test]
 async fn a_tag_that_its_upstream_moves_is_followed() {
-    let upstream = ImageUpstream::start();
-    let (one, two) = (Image::new("one"), Image::new("two"));
-    upstream.add("team/app", "latest", &one);
-    let registry = TestRegistry::mirroring_images(&upstream).await;
+    let (upstream, registry, [one, two]) = pulled_once().await;
     let shelf = registry.shelf();
-    shelf.pull("team/app", "latest", &one).await;
     upstream.add("team/app", "latest", &two);
     shelf.pull("team/app", "latest", &one).await;
     registry.clock.advance(minutes(2));
@@ -319,12 +325,8 @@ fn web_page() -> Answer {
 
 #[tokio::test]
 async fn a_tag_that_moves_to_what_nobody_can_use_stays() {
-    let upstream = ImageUpstream::start();
-    let (one, two) = (Image::new("one"), Image::new("two"));
-    upstream.add("team/app", "latest", &one);
-    let registry = TestRegistry::mirroring_images(&upstream).await;
+    let (upstream, registry, [one, two]) = pulled_once().await;
     let shelf = registry.shelf();
-    shelf.pull("team/app", "latest", &one).await;
     let damaged = b"{ \"schemaVersion\": 2, ";
     let path = |reference: &str| manifest_path("team/app", reference);
     for path in [path("latest"), path(&digest(damaged))] {
