@@ -147,6 +147,8 @@ const VERSION_CLOSED: &str = ":version-closed";
 /// The attribute of a file that was yanked with its whole version; `false` where that was taken back
 /// for this file alone.
 const VERSION_YANKED: &str = ":version-yanked";
+/// The attribute of a file that was closed before it was fetched.
+const UNSEEN: &str = ":unseen";
 
 impl File {
     /// Whether it was in quarantine when it was deleted.
@@ -181,6 +183,16 @@ impl KeptFile {
     /// too, for as long as one of its files says so.
     pub fn closes_version(&self) -> bool {
         self.state != FileState::Present && self.file.attributes.0.contains_key(VERSION_CLOSED)
+    }
+
+    /// Whether it was closed before anybody asked for it, so that nothing of it was ever here.
+    pub fn is_unseen(&self) -> bool {
+        self.file.attributes.0.contains_key(UNSEEN)
+    }
+
+    /// Remembers that nothing of it was ever here.
+    pub fn set_unseen(&mut self) {
+        self.set(UNSEEN, Some(true));
     }
 
     /// Whether it was yanked with all of its version.

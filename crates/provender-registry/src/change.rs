@@ -26,38 +26,62 @@ impl Registry {
         authorized: Authorized<Operation>,
     ) -> Result<Vec<FileName>, Problem> {
         let registry = self.clone();
-        to_the_end(async move { registry.change_files(&authorized).await }).await
+        to_the_end(async move {
+            let Operation::Change { package, selection, change } = &authorized.operation else {
+                return Err(Problem::new(ProblemCode::MethodNotAllowed, "this is not a change"));
+            };
+            let key = authorized.key(package);
+            loop {
+                let changed = registry.change_kept(&authorized, &key, selection, change).await?;
+                if let Some(names) = changed {
+                    return Ok(names);
+                }
+                let closed = registry.close_beforehand(&authorized, &key, selection, change);
+                if let Some(names) = closed.await? {
+                    return Ok(names);
+                }
+                // It has come in meanwhile.
+            }
+        })
+        .await
     }
 
-    async fn change_files(
+    /// Changes what is kept; `None` where nothing that is meant is.
+    async fn change_kept(
         &self,
         authorized: &Authorized<Operation>,
-    ) -> Result<Vec<FileName>, Problem> {
-        let Operation::Change { package, selection, change } = &authorized.operation else {
-            return Err(Problem::new(ProblemCode::MethodNotAllowed, "this is not a change"));
-        };
-        let key = authorized.key(package);
+        key: &PackageKey,
+        selection: &Selection,
+        change: &Change,
+    ) -> Result<Option<Vec<FileName>>, Problem> {
         let _gate = self.inner.changes_gate.lock().await;
         if *change == Change::Remove {
-            self.check_removal(authorized, &key)?;
+            self.check_removal(authorized, key)?;
         }
         if let Selection::Tag(tag) = selection {
-            return self.remove_tag(authorized, &key, tag, change).await;
+            return self.remove_tag(authorized, key, tag, change).await.map(Some);
         }
-        // Nobody publishes what needs a file between the look and the commit.
+        // Nobody publishes what needs a file between the look and the commit, nor more of a version
+        // that is closed.
         let alone = match change {
-            Change::Remove => Some(self.inner.garbage_gate.write().await),
-            _ => None,
+            Change::Remove | Change::Delete { .. } | Change::Quarantine { .. } => {
+                Some(self.inner.garbage_gate.write().await)
+            }
+            Change::Yank { .. } | Change::Unyank { .. } | Change::Release { .. } => None,
         };
-        let mut selected = self.selected(&*authorized.ecosystem, &key, selection).await?;
+        let mut selected = self.selected(&*authorized.ecosystem, key, selection).await?;
+        if selected.is_empty() {
+            return Ok(None);
+        }
         if *change == Change::Remove {
-            self.check_not_in_quarantine(authorized, &key, &selected)?;
-            self.check_not_needed(&key, &selected).await?;
-            selected.extend(self.made_about(&key, &selected).await?);
+            self.check_not_in_quarantine(authorized, key, &selected)?;
+            self.check_not_needed(key, &selected).await?;
+            selected.extend(self.made_about(key, &selected).await?);
         }
         let is_version_yanked = match (change, selection, &selected[..]) {
             (Change::Unyank { .. }, Selection::File(_), [kept]) => {
-                self.is_version_yanked(&*authorized.ecosystem, &key, kept).await?
+                let others = self.others_of_version(authorized, key, kept).await?;
+                !kept.file.was_unyanked() && others.iter().any(KeptFile::yanks_version)
             }
             _ => false,
         };
@@ -85,14 +109,17 @@ impl Registry {
             names.push(before.file.name.clone());
             if is_removal(change) {
                 let (removals, told) =
-                    self.tag_removals(authorized, &key, &before.file.name).await?;
+                    self.tag_removals(authorized, key, &before.file.name).await?;
                 writes.extend(removals);
                 events.extend(told);
             }
-            events.push(self.change_event(authorized, &key, change, &before));
+            events.push(self.change_event(authorized, key, change, &before));
             writes.push(match outcome {
                 Outcome::Updated(file) => Write::UpdateFile { key: key.clone(), file: *file },
-                Outcome::Forgotten(name) => Write::RemoveFile { key: key.clone(), name },
+                Outcome::Forgotten(name) => {
+                    self.check_opens(authorized, key, selection, &before).await?;
+                    Write::RemoveFile { key: key.clone(), name }
+                }
             });
             if is_removal(change) {
                 freed.push(before.blob);
@@ -107,6 +134,9 @@ impl Registry {
             return Err(Problem::new(code, nothing_to_do(change)));
         }
         let outcome = self.inner.metadata.commit_from_room(writes, events).await;
+        if alone.is_some() {
+            self.inner.closings.note();
+        }
         drop(alone);
         self.package_changed(key.ecosystem, &key.package);
         if is_about_another {
@@ -115,19 +145,47 @@ impl Registry {
         }
         outcome.map_err(|error| store_problem(&error))?;
         self.remove_unreferenced(&freed).await?;
-        Ok(names)
+        Ok(Some(names))
     }
 
-    /// Whether a file's version was yanked with all that there was of it.
-    async fn is_version_yanked(
+    /// The other kept files of a file's version.
+    async fn others_of_version(
         &self,
-        ecosystem: &dyn Ecosystem,
+        authorized: &Authorized<Operation>,
         key: &PackageKey,
         kept: &KeptFile,
-    ) -> Result<bool, Problem> {
-        let Some(version) = &kept.file.version else { return Ok(false) };
-        let all = self.selected(ecosystem, key, &Selection::Version(version.clone())).await?;
-        Ok(!kept.file.was_unyanked() && all.iter().any(KeptFile::yanks_version))
+    ) -> Result<Vec<KeptFile>, Problem> {
+        let Some(version) = &kept.file.version else { return Ok(Vec::new()) };
+        let selection = Selection::Version(version.clone());
+        let mut all = self.selected(&*authorized.ecosystem, key, &selection).await?;
+        all.retain(|other| other.file.name != kept.file.name);
+        Ok(all)
+    }
+
+    /// What is forgotten by its release would be closed by what is left of its version.
+    async fn check_opens(
+        &self,
+        authorized: &Authorized<Operation>,
+        key: &PackageKey,
+        selection: &Selection,
+        forgotten: &KeptFile,
+    ) -> Result<(), Problem> {
+        let Selection::File(name) = selection else { return Ok(()) };
+        let others = self.others_of_version(authorized, key, forgotten).await?;
+        match forgotten
+            .file
+            .version
+            .as_ref()
+            .filter(|_| others.iter().any(KeptFile::closes_version))
+        {
+            None => Ok(()),
+            Some(version) => {
+                let message = format!(
+                    "{name} is not here, and all of version {version} is in quarantine: release the version"
+                );
+                Err(Problem::new(ProblemCode::Conflict, message))
+            }
+        }
     }
 
     /// Whoever may publish takes away what an administrator closed no more than they open it.
@@ -148,7 +206,8 @@ impl Registry {
         Err(Problem { public, ..self.denied(caller, &key.repository, Scope::Admin) })
     }
 
-    async fn selected(
+    /// The kept files that a selection means.
+    pub(crate) async fn selected(
         &self,
         ecosystem: &dyn Ecosystem,
         key: &PackageKey,
@@ -162,7 +221,7 @@ impl Registry {
             }
             _ => None,
         };
-        let selected: Vec<KeptFile> = files
+        let selected = files
             .into_iter()
             .filter(|kept| match selection {
                 Selection::Version(version) => {
@@ -176,15 +235,6 @@ impl Registry {
                 }
             })
             .collect();
-        if selected.is_empty() {
-            let what = match selection {
-                Selection::Version(version) => format!("version {version}"),
-                Selection::File(name) => format!("file {name}"),
-                Selection::Tag(tag) | Selection::Tagged(tag) => format!("tag {tag}"),
-            };
-            let message = format!("no {what} of {} is kept in {}", key.package, key.repository);
-            return Err(Problem::not_found(message));
-        }
         Ok(selected)
     }
 
@@ -235,14 +285,14 @@ impl Registry {
     /// Whether the quarantined bytes are those that were promised, and are kept. Others never
     /// are for this file's sake, but the same bytes may be here for another's.
     async fn is_evidence(&self, kept: &KeptFile) -> Result<bool, Problem> {
-        if !kept.file.digests.contains(&kept.blob.digest()) {
+        if kept.is_unseen() || !kept.file.digests.contains(&kept.blob.digest()) {
             return Ok(false);
         }
         let open = self.inner.blobs.open_blob(&kept.blob).await;
         Ok(open.map_err(|error| blob_problem(&error))?.is_some())
     }
 
-    fn change_event(
+    pub(crate) fn change_event(
         &self,
         authorized: &Authorized<Operation>,
         key: &PackageKey,

@@ -13,7 +13,7 @@
 //! | `decide` | facts → verdict |
 //! | `listing`, `mirror`, `companion` | what comes in from upstreams |
 //! | `failure`, `fetch_problem`, `oversized`, `refused_address` | what does not, what its clients are told, and what others |
-//! | `publish`, `change` | what comes in from people |
+//! | `publish`, `turns`, `change`, `beforehand` | what comes in from people |
 //! | `refusal` | what of it does not |
 //! | `attestation` | what publishers attest: verified, then kept |
 //! | `signing` | what this server attests of all that comes in |
@@ -30,6 +30,7 @@ mod access;
 mod admin;
 mod attestation;
 mod authority;
+mod beforehand;
 mod beside;
 mod cache;
 mod change;
@@ -71,6 +72,7 @@ mod state;
 mod statements;
 mod stream;
 mod tagged;
+mod turns;
 mod untag;
 mod upload;
 mod whole_version;
@@ -160,12 +162,13 @@ struct Inner {
     remotes: Remotes,
     statements: Statements,
     signing: Signing,
-    same_file_turns: publish::SameFileTurns,
+    same_file_turns: turns::SameFileTurns,
     /// Where the logs' tiles and states are; kept to make them fail in tests.
     #[cfg(feature = "faults")]
     log_stores: Arc<authority::Stores>,
     /// Read-held from a blob's commit to its row's commit; write-held while garbage is removed.
     garbage_gate: Arc<tokio::sync::RwLock<()>>,
+    closings: whole_version::Closings,
     known_kept: garbage::KnownKept,
     background: std::sync::Mutex<Background>,
     denials: access::Denials,
@@ -239,7 +242,7 @@ impl Registry {
             authority::open(data, &origin, log_stores.clone(), client, clock.clone()).await;
         let inner = Inner {
             signing: Signing::new(Arc::new(opening?)),
-            same_file_turns: publish::SameFileTurns::new(),
+            same_file_turns: turns::SameFileTurns::new(),
             #[cfg(feature = "faults")]
             log_stores,
             state: RwLock::new(Arc::new(State::new(settings))),
@@ -254,6 +257,7 @@ impl Registry {
             remotes,
             statements: Statements::default(),
             garbage_gate: Arc::default(),
+            closings: whole_version::Closings::default(),
             known_kept: garbage::KnownKept::default(),
             background: std::sync::Mutex::default(),
             denials: access::Denials::default(),

@@ -477,6 +477,9 @@ impl Registry {
     ) -> Result<KeptFile, Problem> {
         let Found { kept, references, bytes: mut writes } = found;
         let key = errand.query.key();
+        if kept.state == FileState::Present {
+            self.check_open_still(&errand.query, &kept.file).await?;
+        }
         if let Some(event) = &mut event {
             event.detail.set_text("sha256", kept.blob.to_hex());
             if let Some(url) = &kept.file.url {

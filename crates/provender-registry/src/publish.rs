@@ -1,7 +1,5 @@
 //! In from people: publications.
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use provender_attest::PREDICATE_RELEASE;
 use provender_domain::{
     Attributes, BlobId, Companion, EventKind, File, FileName, FileState, KeptFile, NewEvent,
@@ -16,7 +14,6 @@ use provender_store::{
     Unverified, Verified, VerifyError, Write,
 };
 use serde::Serialize;
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Registry;
 use crate::access::Authorized;
@@ -46,30 +43,6 @@ pub struct Published {
     pub subject: Option<FileName>,
     /// Whether the same bytes had been published under this name before.
     pub already_there: bool,
-}
-
-/// How many who publish different files may be under way at once, at most.
-const TURNS: usize = 256;
-
-/// Whoever publishes what others publish at this moment waits for them, and finds it here then: it
-/// is signed and told of once. For files whose name is their digest; of others a second one is refused
-/// by its name.
-pub(crate) struct SameFileTurns {
-    turns: Vec<Mutex<()>>,
-    hashing: RandomState,
-}
-
-impl SameFileTurns {
-    pub(crate) fn new() -> Self {
-        let turns = std::iter::repeat_with(Mutex::default).take(TURNS).collect();
-        Self { turns, hashing: RandomState::new() }
-    }
-
-    async fn take(&self, key: &PackageKey, file: &FileName) -> MutexGuard<'_, ()> {
-        let hash = self.hashing.hash_one((key, file));
-        let place = hash % self.turns.len() as u64;
-        self.turns[usize::try_from(place).expect("one of a few")].lock().await
-    }
 }
 
 impl Registry {
@@ -141,6 +114,7 @@ impl Registry {
         };
         let has_versions = operation.ecosystem.digest_of_file(file).is_none();
         let version = publication.version.as_ref().filter(|_| has_versions);
+        let closings = self.inner.closings.now();
         let standing = self.inner.metadata.standing(&key, file, tag, version.is_some());
         let (standing, blob) = tokio::join!(standing, blob.verify(&publication.digests));
         let standing = standing.map_err(|error| store_problem(&error))?;
@@ -164,7 +138,7 @@ impl Registry {
         let attested = self.verify_attestations(publication, blob.id()).await?;
         let (blob, inspection) = inspect(operation, publication, blob).await?;
         self.check_references(&key, &inspection.references).await?;
-        let checked = Checked { blob, inspection, attested, tag: standing.tag };
+        let checked = Checked { blob, inspection, attested, tag: standing.tag, closings };
         self.record(operation, key, publication, checked).await
     }
 
@@ -229,7 +203,10 @@ impl Registry {
     ) -> Result<Published, Problem> {
         let gate = self.inner.garbage_gate.clone().read_owned().await;
         let now = self.now();
-        let Checked { blob, inspection, attested, tag } = checked;
+        let Checked { blob, inspection, attested, tag, closings } = checked;
+        if closings != self.inner.closings.now() {
+            self.check_publication_still(operation, &key, publication).await?;
+        }
         let Inspection { mut attributes, companions, references, evidence, .. } = inspection;
         let is_evidence = evidence.is_some();
         if let Some(evidence) = &evidence {
@@ -508,6 +485,8 @@ struct Checked {
     attested: Vec<PublisherAttestation>,
     /// Where its tag points.
     tag: Option<TagRow>,
+    /// When its version was open.
+    closings: u64,
 }
 
 fn is_release(attestation: &Attestation) -> bool {

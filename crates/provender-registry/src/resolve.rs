@@ -506,7 +506,7 @@ fn here_alone(kept: Vec<KeptFile>) -> Resolution {
     }
 }
 
-fn kept_entry(
+pub(crate) fn kept_entry(
     kept: KeptFile,
     name_origin: Option<&Origin>,
     upstream: Option<Arc<Upstream>>,

@@ -1,11 +1,33 @@
 //! Decisions about all of a version: those of its files that are kept remember them, and they hold
 //! for whatever else there is of it, at an upstream or on its way in.
 
-use provender_domain::{FileState, KeptFile, Problem, ProblemCode, Version, Yank};
-use provender_ecosystem::Ecosystem;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use provender_domain::{File, FileState, KeptFile, Problem, ProblemCode, Version, Yank};
+use provender_ecosystem::{Ecosystem, Operation, Publication};
 use provender_store::PackageKey;
 
-use crate::resolve::Entry;
+use crate::Registry;
+use crate::access::Authorized;
+use crate::decide::{decide, refusal};
+use crate::error::store_problem;
+use crate::resolve::{Entry, Query, kept_entry};
+
+/// How many times versions were closed since the start: whoever looked whether one is open, and
+/// records a file of it, looks again where this has grown meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Closings(AtomicU64);
+
+impl Closings {
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Called once it is written, by who holds the gate alone that recording waits for.
+    pub(crate) fn note(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
 
 /// What was decided of a version.
 pub(crate) struct VersionDecision {
@@ -63,16 +85,57 @@ pub(crate) fn check_open(
     not_served: &[KeptFile],
 ) -> Result<(), Problem> {
     let Some(version) = version else { return Ok(()) };
-    let closes = |kept: &&KeptFile| {
-        let own = kept.file.version.as_ref();
-        let is_same = own.is_some_and(|own| ecosystem.is_same_version(own, version));
-        is_same && kept.closes_version() && kept.is_closed()
-    };
-    let Some(kept) = not_served.iter().find(closes) else { return Ok(()) };
+    let mut closing = closing(ecosystem, version, not_served);
+    let Some(kept) = closing.find(|kept| kept.is_closed()) else { return Ok(()) };
     let why = kept.state_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let message = format!(
         "version {version} of {} is in quarantine{why}; an administrator has to release it first, or publish another",
         key.package
     );
     Err(Problem::new(ProblemCode::PolicyDenied, message))
+}
+
+/// The files with which all of a version was closed or deleted.
+fn closing<'a>(
+    ecosystem: &'a dyn Ecosystem,
+    version: &'a Version,
+    not_served: &'a [KeptFile],
+) -> impl Iterator<Item = &'a KeptFile> {
+    not_served.iter().filter(move |kept| {
+        let own = kept.file.version.as_ref();
+        kept.closes_version() && own.is_some_and(|own| ecosystem.is_same_version(own, version))
+    })
+}
+
+impl Registry {
+    /// What was decided of a publication's version since it was first looked at.
+    pub(crate) async fn check_publication_still(
+        &self,
+        operation: &Authorized<Operation>,
+        key: &PackageKey,
+        publication: &Publication,
+    ) -> Result<(), Problem> {
+        let (ecosystem, file) = (&*operation.ecosystem, &publication.file);
+        if ecosystem.digest_of_file(file).is_some() {
+            return Ok(());
+        }
+        let standing = self.inner.metadata.standing(key, file, None, true).await;
+        let not_served = standing.map_err(|error| store_problem(&error))?.not_served;
+        check_open(ecosystem, key, publication.version.as_ref(), &not_served)
+    }
+
+    /// What was decided of a file's version while the file was fetched. Whoever asks holds the gate
+    /// that such a decision waits for.
+    pub(crate) async fn check_open_still(&self, query: &Query, file: &File) -> Result<(), Problem> {
+        let Some(version) = &file.version else { return Ok(()) };
+        if query.ecosystem.digest_of_file(&file.name).is_some() {
+            return Ok(());
+        }
+        let standing = self.inner.metadata.standing(&query.key(), &file.name, None, true).await;
+        let not_served = standing.map_err(|error| store_problem(&error))?.not_served;
+        let mut closing = closing(&*query.ecosystem, version, &not_served);
+        let told =
+            closing.find_map(|kept| refusal(&decide(&kept_entry(kept.clone(), None, None).facts)));
+        told.map_or(Ok(()), Err)
+    }
 }

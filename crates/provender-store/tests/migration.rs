@@ -158,3 +158,15 @@ async fn run(path: &Path, scripts: &[&'static str]) {
     }
     raw.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_no_database_is_told_of_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metadata.db");
+    std::fs::write(&path, [b'x'; 8192]).unwrap();
+    let Err(error) = Metadata::open(&DatabaseUrl::sqlite(&path)).await else {
+        panic!("a database was opened that is none");
+    };
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert!(reason.contains("not a database"), "{reason}");
+}

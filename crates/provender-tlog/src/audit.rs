@@ -59,13 +59,17 @@ pub enum Fault {
         /// How.
         reason: TileError,
     },
-    /// An entry is not the one whose hash is in the tree.
-    #[error("entry {index} in {path} is not the one whose hash is in the tree")]
+    /// An entry and a hash differ: either of the two tiles is damaged.
+    #[error(
+        "entry {index} in {path} is not the one whose hash is in {hashes}; one of the two is damaged"
+    )]
     Entry {
         /// Which.
         index: u64,
-        /// Where.
+        /// Where the entry is.
         path: TilePath,
+        /// Where the hash is.
+        hashes: TilePath,
     },
     /// A tile has another hash than the entries below it have.
     #[error("hash {place} of the tile {path} is not that of what is below it")]
@@ -112,6 +116,19 @@ pub async fn audit(
     }
 }
 
+/// What is wrong with the tiles of a log whose edge does not lead to its checkpoint; `None` where
+/// that is not in the tiles.
+pub(crate) async fn fault_of(
+    tiles: &dyn TileStore,
+    checkpoint: &Checkpoint,
+) -> Result<Option<Fault>, StorageError> {
+    match examine(tiles, checkpoint, &mut Audit::default()).await {
+        Ok(()) => Ok(None),
+        Err(Found::Fault(fault)) => Ok(Some(fault)),
+        Err(Found::Failure(error)) => Err(error),
+    }
+}
+
 /// Why an audit ended before its end.
 enum Found {
     Fault(Fault),
@@ -146,11 +163,12 @@ async fn examine(
         let bytes = tree::read(tiles, path).await?.ok_or(ReadError::Lost(path))?;
         let entries = tree::entries(&bytes, path)?;
         let level = TilePath::full(TileKind::Hashes(0), bundle).in_tree(size);
-        let leaves = hashes(tiles, level.expect("there are as many hashes as entries")).await?;
+        let level = level.expect("there are as many hashes as entries");
+        let leaves = hashes(tiles, level).await?;
         let mut full = Vec::new();
         for ((entry, leaf), index) in entries.iter().zip(leaves).zip(audit.entries..) {
             if Hash::leaf(entry) != leaf {
-                return Err(Found::Fault(Fault::Entry { index, path }));
+                return Err(Found::Fault(Fault::Entry { index, path, hashes: level }));
             }
             tower.push(leaf, |filled| full.push(filled));
             audit.entry_bytes += entry.len() as u64;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::audit::{self, Audit};
+use crate::audit::{self, Audit, Fault};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::merkle::{Segment, consistency, inclusion};
 use crate::note::{NoteError, NoteSigner, NoteVerifier};
@@ -172,6 +172,9 @@ pub enum LogError {
     /// The parts of the state contradict one another.
     #[error("the state in the store contradicts itself: {0}")]
     Contradiction(&'static str),
+    /// A tile is lost or damaged.
+    #[error(transparent)]
+    Tile(Fault),
     /// Another server was faster again and again.
     #[error("other servers were faster too often")]
     Contended,

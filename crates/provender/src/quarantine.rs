@@ -15,7 +15,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "REPOSITORY")]
         repo: Option<String>,
     },
-    /// Stop serving a version or file, and keep it; `provender package release` lets it out again.
+    /// Stop serving a version or file, and keep it, or close it before it is fetched; `provender
+    /// package release` lets it out again.
     #[command(
         override_usage = "provender quarantine add [OPTIONS] --reason <REASON> <ECOSYSTEM> <PACKAGE> <VERSION|--file <FILE>>"
     )]

@@ -1,7 +1,10 @@
 //! What is decided of all of a version: it holds for files that are not here yet.
 
+use std::time::Duration;
+
 use provender_domain::{EventKind, ProblemCode, Scope};
 use provender_ecosystem::Change;
+use provender_testing::Answer;
 use provender_testing::python::{Distribution, PythonUpstream, SdistBuilder, WheelBuilder};
 
 use crate::client::{message, refused};
@@ -136,4 +139,119 @@ async fn no_publisher_adds_to_a_version_that_an_administrator_closed() {
     publisher.publish(&SdistBuilder::new("acme", "1.1").build()).await.unwrap();
     registry.assert_sound().await;
     assert_eq!(registry.events_of(EventKind::PublicationRefused, 2).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_closed_before_it_comes_in() {
+    let (upstream, registry, [_, _, old]) = mirrored().await;
+    let client = registry.main();
+    let [bad, sdist] = both("victim", "2.0");
+    let [fresh, other] = both("stranger", "1.0");
+    for file in [&bad, &sdist, &fresh, &other] {
+        upstream.add(file.clone());
+    }
+    registry.clock.advance(minutes(20));
+    for (package, version) in [("victim", "2.0"), ("stranger", "1")] {
+        assert_eq!(client.change(package, version, quarantine()).await.unwrap().len(), 2);
+        let again = client.change(package, version, quarantine()).await;
+        assert_eq!(refused(again), ProblemCode::Conflict);
+    }
+    let later = WheelBuilder::new("victim", "2.0").tag("py3-none-linux_x86_64").build();
+    upstream.add(later.clone());
+    registry.clock.advance(minutes(20));
+    drop(client);
+    let registry = registry.reopened().await;
+    let client = registry.main();
+    assert_eq!(client.files("victim").await.len(), 3, "both of 1.0 and {}", old.file_name);
+    assert_eq!(client.files("stranger").await.len(), 0);
+    for (package, file) in
+        [("victim", &bad), ("victim", &sdist), ("victim", &later), ("stranger", &fresh)]
+    {
+        let told = message(client.file(package, &file.file_name).await);
+        assert!(told.contains("in quarantine: malware"), "{told}");
+        assert_eq!(upstream.fake().hits(&upstream.file_path(&file.file_name)), 0);
+    }
+    let events = registry.events_of(EventKind::Quarantined, 4).await;
+    assert!(
+        events[0].event.message.ends_with(": malware (before anybody fetched it)"),
+        "{events:?}"
+    );
+    // One of them alone would stay closed by the rest.
+    let one = Change::Release { reason: None };
+    let told = message(client.change("victim", &bad.file_name, one).await);
+    assert!(told.ends_with("release the version"), "{told}");
+    client.release("victim", "2.0").await;
+    assert_eq!(client.files("victim").await.len(), 6);
+    for file in [&bad, &sdist, &later] {
+        client.install(file).await;
+    }
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn one_file_is_closed_before_it_comes_in() {
+    let (upstream, registry, _) = mirrored().await;
+    let client = registry.main();
+    let [bad, sdist] = both("stranger", "1.0");
+    upstream.add(bad.clone());
+    upstream.add(sdist.clone());
+    client.change("stranger", &bad.file_name, quarantine()).await.unwrap();
+    assert_eq!(client.files("stranger").await, [&*sdist.file_name]);
+    assert_eq!(refused(client.file("stranger", &bad.file_name).await), ProblemCode::PolicyDenied);
+    client.install(&sdist).await;
+    client.release("stranger", &bad.file_name).await;
+    client.install(&bad).await;
+    // What nobody has cannot be meant, and only quarantine is for what is not here.
+    for (version, change) in [("3.0", quarantine()), ("3.0", Change::Yank { reason: None })] {
+        let told = message(client.change("stranger", version, change).await);
+        assert!(told.starts_with("no version 3.0 of stranger is kept in main"), "{told}");
+    }
+    registry.assert_sound().await;
+}
+
+/// Files are on their way in while their version is closed.
+#[tokio::test]
+async fn what_is_under_way_while_its_version_is_closed_does_not_come_in() {
+    let (upstream, registry, [new, sdist, _]) = mirrored().await;
+    let client = registry.main();
+    let path = upstream.file_path(&sdist.file_name);
+    let slowly = Answer::ok(sdist.bytes.clone())
+        .dripping(sdist.bytes.len().div_ceil(10), Duration::from_millis(200));
+    upstream.fake().on(&path, slowly);
+    let fetching = tokio::spawn({
+        let (client, name) = (client.clone(), sdist.file_name.clone());
+        async move { message(client.file("victim", &name).await) }
+    });
+    while upstream.fake().hits(&path) == 0 {
+        tokio::task::yield_now().await;
+    }
+    client.change("victim", "1.0", quarantine()).await.unwrap();
+    let told = fetching.await.unwrap();
+    assert!(told.contains("in quarantine: malware"), "{told}");
+    let kept = registry.kept().await;
+    assert!(kept.iter().all(|kept| kept.file.name.as_str() != sdist.file_name), "{kept:?}");
+    assert_eq!(refused(client.file("victim", &new.file_name).await), ProblemCode::PolicyDenied);
+    registry.assert_sound().await;
+}
+
+/// Publications are under way while their version is closed.
+#[tokio::test]
+async fn no_publication_that_is_under_way_adds_to_a_version_that_is_closed() {
+    let registry = TestRegistry::open().await;
+    let client = registry.main();
+    for round in 0..40 {
+        let version = format!("1.{round}");
+        let [first, sdist] = both("acme", &version);
+        client.publish(&first).await.unwrap();
+        let late = async {
+            for _ in 0..round {
+                tokio::task::yield_now().await;
+            }
+            client.change("acme", &version, quarantine()).await.unwrap();
+        };
+        // It is refused, or in quarantine with the rest.
+        let (_, ()) = tokio::join!(client.publish(&sdist), late);
+        assert_eq!(client.files("acme").await, [""; 0], "round {round}");
+    }
+    registry.assert_sound().await;
 }

@@ -99,13 +99,28 @@ impl Pools {
             Address::Sqlite(path) => Self::sqlite(path)?,
             Address::Postgres(url) => Self::postgres(url)?,
         };
+        let first = pools.first().await?;
         let mut connection = acquire(&pools.writer).await?;
+        drop(first);
         if pools.dialect == Dialect::Postgres {
             schema::check_encoding(&mut connection).await?;
         }
         schema::migrate(&mut connection, pools.dialect).await?;
         drop(connection);
         Ok(pools)
+    }
+
+    /// Opens the embedded database outside the pool, which would try a damaged one again and again
+    /// and not say what is wrong with it. Whoever lets this go as the last has the log written back.
+    async fn first(&self) -> Result<Option<AnyConnection>, StoreError> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                let mut first = self.writer.connect_options().connect().await?;
+                first.execute(SQLITE_WRITER).await?;
+                Ok(Some(first))
+            }
+            Dialect::Postgres => Ok(None),
+        }
     }
 
     fn sqlite(path: &Path) -> Result<Self, StoreError> {

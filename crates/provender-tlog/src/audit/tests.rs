@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Fault, audit};
 use crate::checkpoint::CheckpointError;
-use crate::log::tests::{append, open};
+use crate::log::tests::{append, open, try_open};
 use crate::testing::MemoryStore;
 use crate::tile::TileError;
 
@@ -50,10 +50,12 @@ async fn the_first_thing_that_is_wrong_is_found() {
     lost("tile/0/001", 256).await;
     lost("tile/1/000.p/2", 600).await;
 
-    let entry = Fault::Entry { index: 256, path: path("tile/entries/001") };
-    assert_eq!(found(|store| flip(store, "tile/entries/001", 2)).await, (256, Some(entry)));
-    let entry = Fault::Entry { index: 513, path: path("tile/entries/002.p/88") };
-    assert_eq!(found(|store| flip(store, "tile/0/002.p/88", 33)).await, (512, Some(entry)));
+    let entry =
+        |index, entries, hashes| Fault::Entry { index, path: path(entries), hashes: path(hashes) };
+    let of_entry = entry(256, "tile/entries/001", "tile/0/001");
+    assert_eq!(found(|store| flip(store, "tile/entries/001", 2)).await, (256, Some(of_entry)));
+    let of_hash = entry(513, "tile/entries/002.p/88", "tile/0/002.p/88");
+    assert_eq!(found(|store| flip(store, "tile/0/002.p/88", 33)).await, (512, Some(of_hash)));
     let hash = Fault::Hash { path: path("tile/1/000.p/2"), place: 1 };
     assert_eq!(found(|store| flip(store, "tile/1/000.p/2", 33)).await, (600, Some(hash)));
 
@@ -91,4 +93,17 @@ async fn a_checkpoint_of_somebody_else_is_refused() {
     let fault = other.fault.unwrap();
     assert!(matches!(fault, Fault::Checkpoint(CheckpointError::OtherLog { .. })), "{fault}");
     log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_opened_names_the_tile_that_is_damaged() {
+    for (tile, place, named) in [
+        ("tile/0/002.p/88", 33, "entry 513 in tile/entries/002.p/88"),
+        ("tile/1/000.p/2", 33, "hash 1 of the tile tile/1/000.p/2"),
+    ] {
+        let store = store().await;
+        flip(&store, tile, place);
+        let told = try_open(&store).await.err().unwrap().to_string();
+        assert!(told.contains(named) && told.contains(tile), "{told}");
+    }
 }

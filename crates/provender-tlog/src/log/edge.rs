@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::LogError;
+use crate::audit::fault_of;
 use crate::checkpoint::Checkpoint;
 use crate::tile::{
     HEIGHT, LEVEL_MAX, TileKind, TilePath, WIDTH, decode_hashes, encode_hashes, put_entry,
@@ -61,7 +62,9 @@ impl Edge {
             edge.bundle.extend_from_slice(&bytes);
         }
         if edge.tower.root() != checkpoint.root {
-            return Err(LogError::Contradiction("the tiles are not those of the checkpoint"));
+            let fault = fault_of(tiles, checkpoint).await?;
+            let unknown = LogError::Contradiction("the tiles are not those of the checkpoint");
+            return Err(fault.map_or(unknown, LogError::Tile));
         }
         Ok(edge)
     }

@@ -34,7 +34,11 @@ fn options(store: &Arc<MemoryStore>) -> LogOptions {
 }
 
 pub(crate) async fn open(store: &Arc<MemoryStore>) -> Log {
-    Log::open(options(store)).await.unwrap()
+    try_open(store).await.unwrap()
+}
+
+pub(crate) async fn try_open(store: &Arc<MemoryStore>) -> Result<Log, LogError> {
+    Log::open(options(store)).await
 }
 
 pub(crate) fn entry(number: usize) -> Entry {
