@@ -26,7 +26,7 @@ pub use file::{Attributes, Companion, File, FileState, KeptFile, Listing, Origin
 pub use name::{
     EcosystemId, FILE_NAME_LIMIT_BYTES, FileName, NameError, PACKAGE_NAME_LIMIT_BYTES, PackageName,
     REPOSITORY_NAME_LIMIT_BYTES, RepositoryName, TAG_LIMIT_BYTES, Tag, UpstreamName,
-    VERSION_LIMIT_BYTES, Version,
+    VERSION_LIMIT_BYTES, Version, is_deceptive,
 };
 pub use pattern::TextPattern;
 pub use policy::{RepositoryPolicy, RetentionRule, SignatureRule, Signer, TagRule};

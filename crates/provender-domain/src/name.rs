@@ -187,12 +187,28 @@ impl UpstreamName {
     }
 }
 
+/// What a terminal obeys, or what makes a text look like another on screen: control characters, line
+/// and paragraph separators, zero-width characters, and the bidirectional marks, overrides and
+/// isolates.
+pub fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+        )
+}
+
 impl PackageName {
     /// Takes a name that its ecosystem has already normalized; refuses what no ecosystem allows:
     /// control characters, white space, backslashes, and empty, `.` or `..` segments.
     pub fn new(normalized: &str) -> Result<Self, NameError> {
         check_length(Self::WHAT, normalized, PACKAGE_NAME_LIMIT_BYTES)?;
-        if normalized.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        if normalized.chars().any(|c| is_deceptive(c) || c.is_whitespace() || c == '\\') {
             let rule = "control characters, white space and backslashes are not allowed";
             return Err(NameError::Malformed { what: Self::WHAT, rule });
         }
@@ -211,7 +227,7 @@ impl Version {
         check_length(Self::WHAT, normalized, VERSION_LIMIT_BYTES)?;
         if normalized
             .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\'))
+            .any(|c| is_deceptive(c) || c.is_whitespace() || matches!(c, '/' | '\\'))
         {
             let rule = "control characters, white space and path separators are not allowed";
             return Err(NameError::Malformed { what: Self::WHAT, rule });
@@ -233,7 +249,7 @@ impl Tag {
     /// and path separators.
     pub fn new(checked: &str) -> Result<Self, NameError> {
         check_length(Self::WHAT, checked, TAG_LIMIT_BYTES)?;
-        if checked.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\')) {
+        if checked.chars().any(|c| is_deceptive(c) || c.is_whitespace() || matches!(c, '/' | '\\')) {
             let rule = "control characters, white space and path separators are not allowed";
             return Err(NameError::Malformed { what: Self::WHAT, rule });
         }
@@ -246,7 +262,7 @@ impl FileName {
     /// and a leading `-` or `~` that a shell would misread.
     pub fn new(text: &str) -> Result<Self, NameError> {
         check_length(Self::WHAT, text, FILE_NAME_LIMIT_BYTES)?;
-        if text.chars().any(|c| c.is_control() || matches!(c, '/' | '\\')) {
+        if text.chars().any(|c| is_deceptive(c) || matches!(c, '/' | '\\')) {
             let rule = "control characters and path separators are not allowed";
             return Err(NameError::Malformed { what: Self::WHAT, rule });
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::api::Refusal;
+use crate::output::printable;
 
 /// Something failed.
 const FAILED: u8 = 1;
@@ -51,7 +52,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Where nobody can be told, the status says it.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    // A server's words may be a stranger's.
+    let lines: Vec<String> = format!("{error:#}").split('\n').map(printable).collect();
+    let _ = writeln!(std::io::stderr(), "error: {}", lines.join("\n"));
     ExitCode::from(status(error))
 }
 

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Result;
+use provender_domain::is_deceptive;
 use serde::Serialize;
 
 /// What the caller wants to read.
@@ -132,7 +133,7 @@ fn line<const N: usize>(cells: &[String; N], widths: &[usize; N]) -> String {
 
 /// The text without what a terminal would obey: names and reasons come from strangers.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// `-` for nothing.
@@ -188,5 +189,6 @@ mod tests {
         assert_eq!((count(1, "file"), count(0, "file")), ("1 file".into(), "0 files".into()));
         assert_eq!((or_dash(Some(3)), or_dash(None::<u8>)), ("3".into(), "-".into()));
         assert_eq!(printable("a\nb"), "a\u{fffd}b");
+        assert_eq!(printable("exe.\u{202e}gpj\u{200b}"), "exe.\u{fffd}gpj\u{fffd}");
     }
 }

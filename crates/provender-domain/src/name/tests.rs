@@ -33,6 +33,8 @@ fn file_names() {
     check("a\\b", false);
     check("a\0b", false);
     check("a\nb", false);
+    check("demo-\u{202e}lhw.whl", false);
+    check("de\u{200b}mo.whl", false);
     check("-rf", false);
     check("~root", false);
     check(&"a".repeat(10_000), false);
@@ -51,6 +53,7 @@ fn package_names() {
     check("../b", false);
     check("a b", false);
     check("a\u{7f}", false);
+    check("a\u{2066}", false);
     check("", false);
 }
 

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use provender_domain::{
     EventKind, NamePattern, Problem, ProblemCode, RepositoryName, Scope, Timestamp, TokenId,
+    is_deceptive,
 };
 use provender_store::{Token, Write};
 use serde::Serialize;
@@ -183,7 +184,7 @@ fn holds_over(caller: &Caller, token: &Token) -> bool {
 
 fn checked_name(name: &str) -> Result<String, Problem> {
     let name = name.trim();
-    if name.is_empty() || name.len() > NAME_LIMIT_BYTES || name.chars().any(char::is_control) {
+    if name.is_empty() || name.len() > NAME_LIMIT_BYTES || name.chars().any(is_deceptive) {
         let message = "a token's name is 1 to 128 printable characters";
         return Err(Problem::new(ProblemCode::InvalidRequest, message));
     }
