@@ -136,12 +136,12 @@ impl CertificateAuthority {
     /// Whether a certificate, in DER, is one that this authority issued and that ended at most
     /// [`ADMISSION_GRACE`] ago: what is signed later than that is nobody's word.
     pub fn admits(&self, certificate: &[u8], now: Timestamp) -> bool {
-        admits(self.chain.key.public_key(), certificate, now)
+        admits(self.chain.key.public_key(), certificate, now, None)
     }
 
     /// Whether a certificate, in DER, is one that this authority issued, whenever that was.
     pub(crate) fn has_issued(&self, certificate: &[u8]) -> bool {
-        has_issued(self.chain.key.public_key(), certificate)
+        has_issued(self.chain.key.public_key(), certificate, None)
     }
 
     /// The intermediate and the root, in DER.
@@ -182,27 +182,41 @@ impl CertificateAuthority {
     }
 }
 
-/// Whether a certificate, in DER, was signed with this key and ended at most [`ADMISSION_GRACE`] ago.
+/// Whether a certificate, in DER, was signed with this key and ended at most [`ADMISSION_GRACE`] ago;
+/// and until then at the latest, where that is given.
 pub(crate) fn admits(
     issuer: &SubjectPublicKeyInfoOwned,
     certificate: &[u8],
     now: Timestamp,
+    until: Option<Timestamp>,
 ) -> bool {
-    let Ok(certificate) = Certificate::from_der(certificate) else { return false };
-    let not_after = certificate::timestamp(certificate.tbs_certificate.validity.not_after);
-    now.duration_since(not_after) <= ADMISSION_GRACE && is_signed_with(issuer, &certificate)
+    let Some(not_after) = end_of_issued(issuer, certificate) else { return false };
+    now.duration_since(not_after) <= ADMISSION_GRACE && until.is_none_or(|until| not_after <= until)
 }
 
-/// Whether a certificate, in DER, was signed with this key, whenever that was.
-pub(crate) fn has_issued(issuer: &SubjectPublicKeyInfoOwned, certificate: &[u8]) -> bool {
-    Certificate::from_der(certificate).is_ok_and(|certificate| is_signed_with(issuer, &certificate))
+/// Whether a certificate, in DER, was signed with this key, whenever that was; and ended then at the
+/// latest, where that is given.
+pub(crate) fn has_issued(
+    issuer: &SubjectPublicKeyInfoOwned,
+    certificate: &[u8],
+    until: Option<Timestamp>,
+) -> bool {
+    let not_after = end_of_issued(issuer, certificate);
+    not_after.is_some_and(|not_after| until.is_none_or(|until| not_after <= until))
 }
 
-fn is_signed_with(issuer: &SubjectPublicKeyInfoOwned, certificate: &Certificate) -> bool {
-    let Ok(signed) = certificate.tbs_certificate.to_der() else { return false };
-    let Some(signature) = certificate.signature.as_bytes() else { return false };
-    let Ok(key) = SubjectKey::new(issuer) else { return false };
-    key.prove_by(certificate.signature_algorithm.oid, &signed, signature).is_some()
+/// When a certificate ends that was signed with this key; `None` where it was not, or is not written
+/// as it was signed: no other bytes may pass for it, or there would be no end of its log entries.
+fn end_of_issued(issuer: &SubjectPublicKeyInfoOwned, der: &[u8]) -> Option<Timestamp> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let tbs = &certificate.tbs_certificate;
+    if certificate.signature_algorithm != tbs.signature || certificate.to_der().ok()? != der {
+        return None;
+    }
+    let (signed, signature) = (tbs.to_der().ok()?, certificate.signature.as_bytes()?);
+    let key = SubjectKey::new(issuer).ok()?;
+    key.prove_by(certificate.signature_algorithm.oid, &signed, signature)?;
+    Some(certificate::timestamp(tbs.validity.not_after))
 }
 
 /// A certificate that lacks its SCTs and its signature.

@@ -249,7 +249,8 @@ impl Tag {
     /// and path separators.
     pub fn new(checked: &str) -> Result<Self, NameError> {
         check_length(Self::WHAT, checked, TAG_LIMIT_BYTES)?;
-        if checked.chars().any(|c| is_deceptive(c) || c.is_whitespace() || matches!(c, '/' | '\\')) {
+        if checked.chars().any(|c| is_deceptive(c) || c.is_whitespace() || matches!(c, '/' | '\\'))
+        {
             let rule = "control characters, white space and path separators are not allowed";
             return Err(NameError::Malformed { what: Self::WHAT, rule });
         }

@@ -15,6 +15,7 @@ use quick_cache::sync::Cache;
 
 use crate::error::store_problem;
 use crate::remote::is_nothing_for_nobody;
+use crate::resolve::Query;
 use crate::{Caller, Registry};
 
 /// What one upstream says of one package.
@@ -43,7 +44,8 @@ struct ByFiles;
 
 impl Weighter<ListingKey, Listed> for ByFiles {
     fn weight(&self, _: &ListingKey, listed: &Listed) -> u64 {
-        1 + listed.listing.as_ref().map_or(0, |listing| listing.files.len() as u64)
+        let entries = |listing: &Arc<Listing>| listing.files.len() + listing.tags.len();
+        1 + listed.listing.as_ref().map_or(0, entries) as u64
     }
 }
 
@@ -113,8 +115,10 @@ impl Registry {
         listed.stale_until.map_or(fresh_until, |stale_until| stale_until.max(fresh_until))
     }
 
+    /// What was heard later than now was heard by a clock that was ahead.
     fn is_fresh(&self, listed: &Listed) -> bool {
-        self.now() < self.fresh_until(listed)
+        let now = self.now();
+        listed.fetched_at <= now && now < self.fresh_until(listed)
     }
 
     async fn load_or_fetch(&self, question: &Question) -> Result<Listed, Problem> {
@@ -159,7 +163,10 @@ impl Registry {
             (Document::Missing { .. } | Document::NotModified, _) => {
                 let listed = Listed::missing(now);
                 self.keep_last_yanks(question, stored, &listed).await?;
-                self.put_listing(question, &listed, Vec::new()).await;
+                // Of names that nobody ever had nothing is kept: there is no end of them.
+                if stored.is_some() {
+                    self.put_listing(question, &listed, Vec::new()).await;
+                }
                 Ok(listed)
             }
         }
@@ -292,6 +299,9 @@ impl Registry {
         let reason = format!("upstream {} withholds it: {reason}", upstream.name);
         let origin = Origin::Mirrored { upstream: upstream.name.clone() };
         let _gate = self.inner.changes_gate.lock().await;
+        // Whoever records a file of it next sees what is withheld.
+        let _alone = self.inner.garbage_gate.write().await;
+        self.inner.listings.cache.insert(question.listing_key(), fresh.clone());
         let kept = self.inner.metadata.files(key).await.map_err(|error| store_problem(&error))?;
         let open = |kept: &KeptFile| kept.state == FileState::Present && kept.origin == origin;
         let closed = kept.into_iter().filter(open).map(|kept| {
@@ -309,6 +319,20 @@ impl Registry {
         let outcome = self.inner.metadata.commit_from_room(closed, vec![event]).await;
         self.package_changed(key.ecosystem, &key.package);
         outcome.map(drop).map_err(|error| store_problem(&error))
+    }
+
+    /// Why an upstream withholds a package, as far as it has been heard.
+    pub(crate) fn withheld_by_now(
+        &self,
+        query: &Query,
+        upstream: &Arc<Upstream>,
+    ) -> Result<Option<String>, Problem> {
+        let Some(remote) = self.remote_of(upstream)? else { return Ok(None) };
+        let (key, ecosystem) = (query.key(), query.ecosystem.clone());
+        let question = Question { key, upstream: upstream.clone(), ecosystem, remote };
+        let listed = self.inner.listings.cache.get(&question.listing_key());
+        let listing = listed.and_then(|listed| listed.listing);
+        Ok(listing.and_then(|listing| query.ecosystem.withheld(&listing.attributes)))
     }
 
     async fn put_listing(&self, question: &Question, listed: &Listed, events: Vec<NewEvent>) {

@@ -321,7 +321,12 @@ impl Registry {
         }
         let entry = self.listed_entry(query, name).await?;
         match Errand::new(query, entry, caller) {
-            Some(errand) => self.mirror(errand).await.map(Arc::new),
+            Some(errand) => {
+                self.mirror(errand).await?;
+                // Only now is known who signed it, and whether it was closed meanwhile.
+                let kept = self.kept_and_served(query, name).await?;
+                kept.ok_or_else(|| no_such_file(query, name))
+            }
             None => Err(no_such_file(query, name)),
         }
     }
@@ -449,7 +454,11 @@ impl Registry {
         kind: &'static str,
         caller: &Caller,
     ) -> Result<FileAnswer, Problem> {
-        let kept = self.kept_and_served(query, &name).await?;
+        let kept = match query.asks_for_signatures() {
+            // What is not here yet may be refused once it is.
+            true => Some(self.kept_file(query, &name, caller).await?),
+            false => self.kept_and_served(query, &name).await?,
+        };
         let (file, upstream, origin) = match &kept {
             Some(kept) => (kept.file.clone(), query.upstream_of(&kept.origin), kept.origin.clone()),
             None => {

@@ -198,6 +198,8 @@ impl Registry {
             tag: row.tag.clone(),
             at: self.now(),
             actor: caller.actor().to_string(),
+            // Publications do not wait for this.
+            unless_moved: Some((row.file.clone(), row.moved_at)),
         };
         let message = format!(
             "tag {} of {} was taken away by a retention rule; it pointed to {}",

@@ -132,7 +132,7 @@ impl Registry {
         let remote = self.remote_of(upstream)?.expect("every other target is remote");
         let now = self.now();
         let fresh_until = |row: &TagRow| {
-            let checked_at = row.checked_at?;
+            let checked_at = row.checked_at.filter(|checked_at| *checked_at <= now)?;
             Some(checked_at.plus(self.inner.tuning.tag_fresh)).filter(|until| now < *until)
         };
         if let Some((row, fresh_until)) = kept.and_then(|row| Some((row, fresh_until(row)?))) {

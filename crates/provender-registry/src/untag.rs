@@ -30,6 +30,7 @@ impl Registry {
             tag: tag.clone(),
             at: self.now(),
             actor: authorized.caller.actor().to_string(),
+            unless_moved: None,
         };
         let event = self.untagged_event(authorized, key, tag, &row.file);
         let outcome = self.inner.metadata.commit_from_room(vec![remove], vec![event]).await;

@@ -11,6 +11,8 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::decide::{decide, refusal};
 use crate::error::store_problem;
+use crate::mirror::Errand;
+use crate::read::no_such_file;
 use crate::resolve::{Entry, Query, kept_entry};
 
 /// How many times versions were closed since the start: whoever looked whether one is open, and
@@ -122,6 +124,35 @@ impl Registry {
         let standing = self.inner.metadata.standing(key, file, None, true).await;
         let not_served = standing.map_err(|error| store_problem(&error))?.not_served;
         check_open(ecosystem, key, publication.version.as_ref(), &not_served)
+    }
+
+    /// What was decided of a package while a file of it was fetched: that its name belongs here, that
+    /// the upstream is none any more, or that the upstream itself withholds it. Whoever asks holds
+    /// the gate that such a decision waits for.
+    pub(crate) async fn check_errand_still(&self, errand: &Errand) -> Result<(), Problem> {
+        let Errand { query, upstream, file, .. } = errand;
+        let state = self.state();
+        let name = query.repository.repository.name.as_str();
+        let now = state.repository(name).ok_or_else(|| no_such_file(query, &file.name))?;
+        let now = Query { repository: now.clone(), ..query.clone() };
+        if now.owns() {
+            let message = format!(
+                "{} was claimed while {} was fetched; files from upstreams are not served under it",
+                query.package, file.name
+            );
+            return Err(Problem::new(ProblemCode::PolicyDenied, message));
+        }
+        let mut upstreams = now.repository.upstreams_of(query.ecosystem.id().as_str());
+        if !upstreams.any(|one| one.name == upstream.name && one.target == upstream.target) {
+            return Err(no_such_file(query, &file.name));
+        }
+        match self.withheld_by_now(query, upstream)? {
+            None => Ok(()),
+            Some(reason) => {
+                let message = format!("its upstream withholds it: {reason}");
+                Err(Problem::new(ProblemCode::PolicyDenied, message))
+            }
+        }
     }
 
     /// What was decided of a file's version while the file was fetched. Whoever asks holds the gate

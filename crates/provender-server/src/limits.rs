@@ -40,8 +40,6 @@ pub(crate) const BODY_RATE_BYTES: u64 = 16 * 1024;
 /// How long a client may take nothing of a response.
 pub(crate) const WRITE_PAUSE: Duration = Duration::from_mins(2);
 
-/// Largest body of a request to the server itself.
-pub(crate) const API_BODY_BYTES: usize = 1024 * 1024;
 /// How long the body of a request to the server itself may take.
 pub(crate) const API_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 

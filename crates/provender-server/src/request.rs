@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use provender_domain::{Problem, ProblemCode};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::limits::{API_BODY_BYTES, BODY_PAUSE, BODY_RATE_BYTES};
+use crate::limits::{BODY_PAUSE, BODY_RATE_BYTES};
 
 /// A request to `/-/api/v1/…` or to a page, its path decoded once.
 pub(crate) struct ApiRequest {
@@ -42,11 +42,6 @@ impl ApiRequest {
     /// The path's segments, to be matched.
     pub(crate) fn path(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
-    }
-
-    /// Reads the whole body, at most [`API_BODY_BYTES`] of it.
-    pub(crate) async fn bytes(self) -> Result<Bytes, Problem> {
-        self.body.bytes(API_BODY_BYTES).await
     }
 }
 

@@ -42,7 +42,14 @@ pub(super) struct Services {
     pub(super) tsa: TimestampAuthority,
     pub(super) trust: Arc<Trust>,
     /// The keys that issued before, whose last certificates may still be in use.
-    former_issuers: Vec<SubjectPublicKeyInfoOwned>,
+    former_issuers: Vec<FormerIssuer>,
+}
+
+/// A key that issues no more. It may have been given up because somebody else has it.
+struct FormerIssuer {
+    key: SubjectPublicKeyInfoOwned,
+    /// When the last certificate ends that was issued with it here.
+    until: Timestamp,
 }
 
 impl Services {
@@ -70,7 +77,7 @@ impl Services {
             source: source.into(),
         };
         let former = generations.ca.past_services().map_err(damaged)?;
-        let former_issuers = former.iter().filter_map(issuing_key).collect();
+        let former_issuers = former.iter().filter_map(FormerIssuer::of).collect();
         let present = |chain: [Vec<u8>; 2], since| CertifiedService {
             chain: chain.to_vec(),
             since,
@@ -102,13 +109,16 @@ impl Services {
 
     /// Whether what was signed under this certificate may go into the transparency log.
     pub(super) fn admits(&self, certificate: &[u8], now: Timestamp) -> bool {
-        let is_former = |issuer| ca::admits(issuer, certificate, now);
+        let is_former = |issuer: &FormerIssuer| {
+            now <= issuer.until && ca::admits(&issuer.key, certificate, now, Some(issuer.until))
+        };
         self.ca.admits(certificate, now) || self.former_issuers.iter().any(is_former)
     }
 
     /// Whether any authority that clients are told of issued this certificate, whenever that was.
     pub(super) fn has_issued(&self, certificate: &[u8]) -> bool {
-        let is_former = |issuer| ca::has_issued(issuer, certificate);
+        let is_former =
+            |issuer: &FormerIssuer| ca::has_issued(&issuer.key, certificate, Some(issuer.until));
         self.ca.has_issued(certificate) || self.former_issuers.iter().any(is_former)
     }
 
@@ -128,9 +138,13 @@ fn ct_began(former: &[CertifiedService], present: &CertificateAuthority) -> Time
     former.fold(present.not_before(), Timestamp::min)
 }
 
-fn issuing_key(service: &CertifiedService) -> Option<SubjectPublicKeyInfoOwned> {
-    let certificate = Certificate::from_der(service.chain.first()?).ok()?;
-    Some(certificate.tbs_certificate.subject_public_key_info)
+impl FormerIssuer {
+    /// `None` for one that issues still.
+    fn of(service: &CertifiedService) -> Option<Self> {
+        let certificate = Certificate::from_der(service.chain.first()?).ok()?;
+        let key = certificate.tbs_certificate.subject_public_key_info;
+        Some(Self { key, until: service.until? })
+    }
 }
 
 fn to_bytes(document: &Value) -> Bytes {

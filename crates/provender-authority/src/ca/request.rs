@@ -67,11 +67,12 @@ pub struct SigningCertRequest {
     proof: Proof,
 }
 
+/// As it came: a key takes its time to be looked at, which nobody gets who has not said who they are.
 enum Proof {
-    /// A key, and its signature of who the token says its owner is.
-    Signature { key: SubjectKey, signature: Vec<u8> },
-    /// A signing request, which proves itself.
-    SigningRequest(ProvenKey),
+    /// A key, in PEM, and its signature of who the token says its owner is, in base64.
+    Signature { key: String, signature: String },
+    /// A signing request, which proves itself, in PEM, in base64.
+    SigningRequest(String),
 }
 
 impl fmt::Debug for SigningCertRequest {
@@ -91,13 +92,10 @@ impl SigningCertRequest {
         let token = token.filter(|token| !token.is_empty()).map(Zeroizing::new);
         let proof = match (document.public_key_request, document.certificate_signing_request) {
             (Some(request), None) => Proof::Signature {
-                key: SubjectKey::from_pem(request.public_key.content.as_bytes())?,
-                signature: base64("proofOfPossession", &request.proof_of_possession)?,
+                key: request.public_key.content,
+                signature: request.proof_of_possession,
             },
-            (None, Some(request)) => {
-                let pem = base64("certificateSigningRequest", &request)?;
-                Proof::SigningRequest(read_signing_request(&pem)?)
-            }
+            (None, Some(request)) => Proof::SigningRequest(request),
             _ => return Err(RequestError::NotOneProof),
         };
         Ok(Self { token, proof })
@@ -113,9 +111,14 @@ impl SigningCertRequest {
     pub fn prove(self, challenge: &str) -> Result<ProvenKey, RequestError> {
         match self.proof {
             Proof::Signature { key, signature } => {
+                let key = SubjectKey::from_pem(key.as_bytes())?;
+                let signature = base64("proofOfPossession", &signature)?;
                 key.prove(challenge.as_bytes(), &signature).ok_or(RequestError::Possession)
             }
-            Proof::SigningRequest(key) => Ok(key),
+            Proof::SigningRequest(request) => {
+                let pem = base64("certificateSigningRequest", &request)?;
+                read_signing_request(&pem)
+            }
         }
     }
 }

@@ -195,6 +195,38 @@ fn certificates_of_ours_admit_to_the_log_until_shortly_after_their_end() {
     check(&ours, &changed, 0, false);
 }
 
+/// Whatever is not signed in a certificate could be anything, and each would be another log entry.
+#[test]
+fn a_certificate_is_ours_as_it_was_written_and_no_other_way() {
+    let ours = setup();
+    let (issued, _) = ours.issue(&own_key(), &uri("https://packages.example/main"));
+    let now = Timestamp::now();
+    assert!(ours.authority.has_issued(issued.certificate()));
+    let mut rewritten = Certificate::from_der(issued.certificate()).expect("readable");
+    rewritten.signature_algorithm.parameters = Some(der::asn1::Null.into());
+    let mut longer = issued.certificate().to_vec();
+    longer.push(0);
+    for other in [rewritten.to_der().expect("der"), longer] {
+        assert!(!ours.authority.admits(&other, now));
+        assert!(!ours.authority.has_issued(&other));
+    }
+}
+
+/// A key may have been given up because somebody else has it.
+#[test]
+fn what_ends_later_than_a_given_up_key_is_not_ours() {
+    let ours = setup();
+    let (issued, _) = ours.issue(&own_key(), &uri("https://packages.example/main"));
+    let (certificate, now) = (issued.certificate(), Timestamp::now());
+    let read = Certificate::from_der(certificate).expect("readable");
+    let end = certificate::timestamp(read.tbs_certificate.validity.not_after);
+    let key = ours.authority.chain.key.public_key();
+    for (until, expected) in [(end, true), (end - SignedDuration::from_secs(1), false)] {
+        assert_eq!(has_issued(key, certificate, Some(until)), expected);
+        assert_eq!(admits(key, certificate, now, Some(until)), expected);
+    }
+}
+
 #[test]
 fn names_that_no_certificate_holds() {
     fn check(san: &San, is_allowed: bool) {

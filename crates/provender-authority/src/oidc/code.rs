@@ -98,7 +98,12 @@ fn loopback(text: &str) -> Result<Url, OAuthError> {
     };
     let url = Url::parse(text).map_err(|_| wrong())?;
     let has_user = !url.username().is_empty() || url.password().is_some();
-    match url.scheme() == "http" && is_loopback(&url) && url.fragment().is_none() && !has_user {
+    // It goes into a header of the page that asks: nothing of it may end a directive there.
+    let is_plain = |host: &str| {
+        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte))
+    };
+    let is_here = is_loopback(&url) && url.host_str().is_some_and(is_plain);
+    match url.scheme() == "http" && is_here && url.fragment().is_none() && !has_user {
         true => Ok(url),
         false => Err(wrong()),
     }

@@ -23,6 +23,9 @@ pub enum IssuerUrlError {
     /// It is longer than `ISSUER_URL_LIMIT_BYTES`.
     #[error("an issuer's URL has at most {ISSUER_URL_LIMIT_BYTES} bytes")]
     TooLong,
+    /// It has characters that no URL has.
+    #[error("an issuer's URL has no white space, control characters or letters outside ASCII")]
+    NotPlain,
     /// It is no URL at all.
     #[error("an issuer is named by a URL")]
     Syntax(#[source] url::ParseError),
@@ -49,6 +52,10 @@ impl IssuerUrl {
     fn read(text: String, may_be: fn(&Url) -> bool) -> Result<Self, IssuerUrlError> {
         if text.len() > ISSUER_URL_LIMIT_BYTES {
             return Err(IssuerUrlError::TooLong);
+        }
+        // What parses besides is taken away by parsing, and this is compared as it is written.
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(IssuerUrlError::NotPlain);
         }
         let parsed = Url::parse(&text).map_err(IssuerUrlError::Syntax)?;
         if !may_be(&parsed) {
@@ -133,6 +140,9 @@ mod tests {
         check("http://ci.example", false);
         check("http://localhost.example", false);
         check("http://127.0.0.1.example", false);
+        check("https://ci.example/\u{1b}[31m", false);
+        check("https://ci.example/a\nb", false);
+        check(" https://ci.example", false);
         check("ftp://ci.example", false);
         check("ci.example", false);
         check("", false);

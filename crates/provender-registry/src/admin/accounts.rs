@@ -11,6 +11,7 @@ use provender_store::Write;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::journal::to_the_end;
 use crate::state::State;
 use crate::{Caller, Registry};
 
@@ -191,6 +192,17 @@ impl Registry {
         password: &Password,
         client: Option<IpAddr>,
     ) -> Result<Option<Account>, Problem> {
+        let (registry, name, password) = (self.clone(), name.to_owned(), password.clone());
+        // Whoever leaves before the answer tried all the same.
+        to_the_end(async move { registry.try_password(&name, &password, client).await }).await
+    }
+
+    async fn try_password(
+        &self,
+        name: &str,
+        password: &Password,
+        client: Option<IpAddr>,
+    ) -> Result<Option<Account>, Problem> {
         let attempts = &self.inner.attempts;
         attempts.begin(name, client, self.now()).map_err(|wait| {
             let message = "too many wrong passwords; try again later";
@@ -204,7 +216,9 @@ impl Registry {
             Some(hash) => password::verify(&password.0, &hash),
             None => password::refuse(&password.0),
         };
-        let is_right = self.inner.hashing.run(verify).await?;
+        let is_right = self.inner.hashing.run(verify).await.inspect_err(|_| {
+            attempts.not_tried(name, client, self.now());
+        })?;
         let proved = enabled.as_ref().filter(|_| is_right);
         // It may have been changed or disabled while its password was hashed.
         let proved = proved.filter(|account| self.state().account(&account.name) == Some(account));

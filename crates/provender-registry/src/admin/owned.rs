@@ -36,6 +36,8 @@ impl Registry {
         let repository = self.administered(caller, repository)?;
         let ecosystem = self.known_ecosystem(ecosystem)?;
         let pattern = ecosystem.name_pattern(pattern).map_err(|error| invalid(&error))?;
+        // What is on its way in is bound before, and claimed, or finds the name owned.
+        let _alone = self.inner.garbage_gate.write().await;
         let now = self.now();
         let owned = OwnedName {
             repository: repository.repository.name.clone(),

@@ -24,6 +24,7 @@ mod registry;
 mod shared_log;
 mod signing;
 mod token_realms;
+mod under_way;
 mod upstream_order;
 mod verification;
 mod whole_versions;

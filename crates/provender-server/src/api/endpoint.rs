@@ -109,6 +109,11 @@ where
 }
 
 impl Endpoint {
+    /// Whether nobody without one is answered.
+    pub(super) fn takes_a_credential(&self) -> bool {
+        !matches!(self.access, Access::Anybody | Access::Read)
+    }
+
     /// The same with bodies of up to this size, in bytes.
     pub(super) fn taking(self, body_limit_bytes: usize) -> Self {
         Self { body_limit_bytes, ..self }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use provender_authority::Authority;
 use provender_authority::ct::{self, LoggedCertificate};
@@ -9,6 +10,9 @@ use provender_domain::{BlobId, Problem, ProblemCode, Timestamp};
 use provender_registry::{Caller, Registry};
 use provender_tlog::rekor::{self, HashedRekord, Material};
 use provender_tlog::{HITS_MAX, Log, SearchKey};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::endpoint::{Context, Found, NoBody};
 use super::types::{
@@ -16,16 +20,44 @@ use super::types::{
     NoParameters,
 };
 
+/// How many look for entries at once. Each checks a signature for every entry that it finds.
+const SEARCHES_AT_ONCE: usize = 1;
+/// How long another one waits for its turn.
+const SEARCH_TURN: Duration = Duration::from_secs(10);
+
+static SEARCHES: Semaphore = Semaphore::const_new(SEARCHES_AT_ONCE);
+
+/// Anybody may ask, so it is done beside what serves, and one at a time.
 pub(super) async fn entries(
     Context { registry, caller }: Context,
-    LogEntriesQuery { digest, identity }: LogEntriesQuery,
+    query: LogEntriesQuery,
     NoBody: NoBody,
+) -> Result<Found<Items<LogEntry>>, Problem> {
+    let busy = |_| {
+        let message = "others search the log at this moment; try again later";
+        Problem::new(ProblemCode::Busy, message).retry_after(SEARCH_TURN)
+    };
+    let turn = timeout(SEARCH_TURN, SEARCHES.acquire()).await.map_err(busy)?;
+    let runtime = Handle::current();
+    // The turn ends with the work, also where whoever asked has left.
+    let found = tokio::task::spawn_blocking(move || {
+        let found = runtime.block_on(find(&registry, &caller, query));
+        drop(turn);
+        found
+    });
+    found.await.map_err(|error| Problem::internal(&error))?
+}
+
+async fn find(
+    registry: &Registry,
+    caller: &Caller,
+    LogEntriesQuery { digest, identity }: LogEntriesQuery,
 ) -> Result<Found<Items<LogEntry>>, Problem> {
     let log = registry.authority().log();
     let places = match (digest, &identity) {
         (Some(digest), None) => {
             let mut places = search(log, &rekor::digest_key(&bytes(&digest)?)).await?;
-            places.extend(attested(&registry, &caller, &digest).await?);
+            places.extend(attested(registry, caller, &digest).await?);
             places
         }
         (None, Some(identity)) => signed_by(registry.authority(), identity).await?,
@@ -38,7 +70,7 @@ pub(super) async fn entries(
     let published = log.checkpoint().await.map_err(|error| Problem::internal(&error))?;
     let mut found = Vec::with_capacity(places.len());
     for index in places.range(..published.size) {
-        found.push(read(registry.authority(), *index).await?);
+        found.push(read(registry.authority(), *index, identity.as_deref()).await?);
     }
     Ok(Found(Items { items: found }))
 }
@@ -158,10 +190,18 @@ async fn attested(registry: &Registry, caller: &Caller, digest: &str) -> Result<
     }
 }
 
-async fn read(authority: &Authority, index: u64) -> Result<LogEntry, Problem> {
+/// Reads an entry, whose signer may be known by now.
+async fn read(
+    authority: &Authority,
+    index: u64,
+    identity: Option<&str>,
+) -> Result<LogEntry, Problem> {
     let body = authority.log().entry(index).await.map_err(|error| Problem::internal(&error))?;
     let entry = HashedRekord::from_body(&body).map_err(|error| Problem::internal(&error))?;
-    let identity = identity_of(authority, &entry);
+    let identity = match identity {
+        Some(identity) => Some(identity.to_owned()),
+        None => identity_of(authority, &entry),
+    };
     let digest = entry.digest.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a text never fails");
         text

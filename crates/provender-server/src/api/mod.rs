@@ -89,7 +89,7 @@ pub(crate) async fn handle(
     if request.method != Method::GET {
         refuse_other_sites(&request.headers, &request.origin)?;
     }
-    let request = read(request).await?;
+    let request = read(caller, request).await?;
     let answer = answer(server.registry(), caller, request).await?;
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
@@ -106,19 +106,21 @@ pub(crate) fn allowed_methods(segments: &[String]) -> Option<String> {
     table::allowed_methods(segments)
 }
 
-async fn read(request: ApiRequest) -> Result<Request, Problem> {
+async fn read(caller: &Caller, request: ApiRequest) -> Result<Request, Problem> {
     let query = request.query_pairs();
     if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
         require_json(&request)?;
     }
     let (method, segments) = (request.method.clone(), request.segments.clone());
-    let body = request.bytes().await?;
-    let limit_bytes = table::find(&method, &segments)
-        .map_or(BODY_LIMIT_BYTES, |(endpoint, _)| endpoint.body_limit_bytes);
-    if body.len() > limit_bytes {
-        let message = format!("this request's body has at most {limit_bytes} bytes");
-        return Err(Problem::new(ProblemCode::TooLarge, message));
-    }
+    // Nothing is read of what is refused anyway.
+    let body = match table::find(&method, &segments) {
+        Ok((endpoint, _)) if caller.is_anonymous() && endpoint.takes_a_credential() => {
+            let message = "this request takes a credential";
+            return Err(Problem::new(ProblemCode::AuthenticationRequired, message));
+        }
+        Ok((endpoint, _)) => request.body.bytes(endpoint.body_limit_bytes).await?,
+        Err(_) => Bytes::new(),
+    };
     Ok(Request { method, segments, query, body })
 }
 

@@ -107,9 +107,9 @@ pub(super) async fn apply(
         Write::TouchTag { key, tag, checked_at } => {
             tags::touch(connection, key, tag, *checked_at).await
         }
-        Write::RemoveTag { key, tag, at, actor } => {
+        Write::RemoveTag { key, tag, at, actor, unless_moved } => {
             let step = tags::Step { key, tag, at: *at, actor };
-            tags::remove(connection, step, changed).await
+            tags::remove(connection, step, unless_moved.as_ref(), changed).await
         }
         Write::RemoveTagsOf { key, file, at, actor } => {
             tags::remove_all_of(connection, key, file, *at, actor, changed).await

@@ -207,7 +207,8 @@ pub enum Write {
         /// When the upstream said so.
         checked_at: Timestamp,
     },
-    /// Removes a tag; its history stays and says so. `Missing` if there is no such tag.
+    /// Removes a tag; its history stays and says so. `Missing` if there is no such tag, or it was
+    /// moved.
     RemoveTag {
         /// Which package.
         key: PackageKey,
@@ -217,6 +218,8 @@ pub enum Write {
         at: Timestamp,
         /// Who did it, for the history.
         actor: String,
+        /// Only where it points there still, since then.
+        unless_moved: Option<(FileName, Timestamp)>,
     },
     /// Removes every tag that points to a file, which may be none; their history stays and says
     /// so. It goes before what deletes the file, in the same commit: then no tag that somebody

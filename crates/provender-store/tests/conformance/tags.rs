@@ -59,7 +59,16 @@ fn immutable(write: Write) -> Write {
 
 fn remove(key: &PackageKey, name: &str, at: i64) -> Write {
     let (key, tag, at) = (key.clone(), tag(name), moment(at));
-    Write::RemoveTag { key, tag, at, actor: "bob".to_owned() }
+    Write::RemoveTag { key, tag, at, actor: "bob".to_owned(), unless_moved: None }
+}
+
+/// At 8, where it points to this file since then.
+fn remove_unmoved(key: &PackageKey, name: &str, file: &str, since: i64) -> Write {
+    let mut write = remove(key, name, 8);
+    if let Write::RemoveTag { unless_moved, .. } = &mut write {
+        *unless_moved = Some((file_name(file), moment(since)));
+    }
+    write
 }
 
 fn touch(key: &PackageKey, name: &str, at: i64) -> Write {
@@ -111,9 +120,14 @@ async fn moves_and_their_history(metadata: &Metadata) {
     assert!(generation().await > before);
     commit(metadata, checked(put(&key, "other", "b", 6), 7)).await.unwrap();
     assert_eq!(metadata.tags_of_file(&key, &file_name("a")).await.unwrap(), []);
+    // Whoever looked before it moved takes nothing away.
+    for (file, since) in [("a", 1), ("a", 5), ("b", 1)] {
+        let outcome = commit(metadata, remove_unmoved(&key, "latest", file, since)).await;
+        assert!(is_missing(&outcome, "tag"), "{outcome:?}");
+    }
     let both = [tag("latest"), tag("other")];
     assert_eq!(metadata.tags_of_file(&key, &file_name("b")).await.unwrap(), both);
-    commit(metadata, remove(&key, "latest", 8)).await.unwrap();
+    commit(metadata, remove_unmoved(&key, "latest", "b", 5)).await.unwrap();
     assert_eq!(latest().await, None);
     for gone in [remove(&key, "latest", 9), touch(&key, "latest", 9)] {
         let outcome = commit(metadata, gone).await;

@@ -165,7 +165,8 @@ fn a_foreign_signature_on_a_signing_request_is_refused() {
 #[test]
 fn requests_that_are_none() {
     fn check(request: &str, expected: &str) {
-        let error = SigningCertRequest::from_json(request.as_bytes()).expect_err("refused");
+        let read = SigningCertRequest::from_json(request.as_bytes());
+        let error = read.and_then(|request| request.prove(SUBJECT)).expect_err("refused");
         assert!(error.to_string().contains(expected), "{request}: {error}");
     }
     let key = SigningKey::generate(KeyAlgorithm::EcdsaP256).expect("generated").public_key_pem();

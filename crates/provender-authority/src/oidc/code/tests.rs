@@ -86,6 +86,10 @@ fn the_browser_is_sent_nowhere_else() {
     check("http://[::1]:1/", true);
     check("http://localhost/?kept=1", true);
     check("http://evil.example/", false);
+    check("http://a.localhost/", true);
+    check("http://a;sandbox;b.localhost/", false);
+    check("http://a,b.localhost/", false);
+    check("http://*.localhost/", false);
     check("http://localhost.evil.example/", false);
     check("http://localhost@evil.example/", false);
     check("http://evil.example#@localhost", false);

@@ -84,6 +84,14 @@ impl Attempts {
         }
     }
 
+    /// Takes the attempt back, of which nobody looked at the password.
+    pub(super) fn not_tried(&self, name: &str, client: Option<IpAddr>, now: Timestamp) {
+        let mut counts = self.counts();
+        for key in keys(name, client) {
+            counts.take_back(&key, now);
+        }
+    }
+
     /// Whether no more attempts are taken for this name, and nobody was told so lately.
     pub(super) fn is_news(&self, name: &str, client: Option<IpAddr>, now: Timestamp) -> bool {
         let mut counts = self.counts();

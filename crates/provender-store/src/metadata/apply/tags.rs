@@ -94,19 +94,25 @@ pub(super) async fn touch(
 pub(super) async fn remove(
     connection: &mut AnyConnection,
     step: Step<'_>,
+    unless_moved: Option<&(FileName, Timestamp)>,
     changed: &mut Changed,
 ) -> Result<(), StoreError> {
     let (repository, ecosystem, package) = step.key.columns();
-    let result = sqlx::query(
-        "DELETE FROM tags
-         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND tag = $4",
-    )
-    .bind(repository)
-    .bind(ecosystem)
-    .bind(package)
-    .bind(step.tag.as_str())
-    .execute(&mut *connection)
-    .await?;
+    let sql = "DELETE FROM tags
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND tag = $4";
+    let still = "DELETE FROM tags
+         WHERE repository = $1 AND ecosystem = $2 AND package = $3 AND tag = $4
+         AND file = $5 AND moved_at = $6";
+    let query = sqlx::query(if unless_moved.is_some() { still } else { sql })
+        .bind(repository)
+        .bind(ecosystem)
+        .bind(package)
+        .bind(step.tag.as_str());
+    let query = match unless_moved {
+        Some((file, moved_at)) => query.bind(file.as_str()).bind(moved_at.microseconds()),
+        None => query,
+    };
+    let result = query.execute(&mut *connection).await?;
     hit(&result, "tag", step.tag)?;
     packages::bump(connection, step.key, changed).await?;
     noting(step, None).execute(connection).await?;
@@ -135,7 +141,7 @@ pub(super) async fn remove_all_of(
     let mut tags = rows.iter().map(|row| name(row, 0)).collect::<Result<Vec<Tag>, _>>()?;
     tags.sort_unstable();
     for tag in &tags {
-        remove(connection, Step { key, tag, at, actor }, changed).await?;
+        remove(connection, Step { key, tag, at, actor }, None, changed).await?;
     }
     Ok(())
 }
