@@ -41,6 +41,14 @@ impl Pattern {
         Ok(Self::Wildcard(pattern.to_owned()))
     }
 
+    /// Whether an identity fits. A pattern of e-mail addresses, such as `*@example.com`, fits no URI:
+    /// whoever may name a branch says how the URI of a workflow ends.
+    pub fn matches_identity(&self, identity: &str) -> bool {
+        let is_of_addresses =
+            matches!(self, Self::Wildcard(text) if text.contains('@') && !text.contains('/'));
+        !(is_of_addresses && identity.contains("://")) && self.matches(identity)
+    }
+
     /// Whether the whole value fits.
     pub fn matches(&self, value: &str) -> bool {
         match self {
@@ -76,6 +84,18 @@ impl fmt::Display for Pattern {
 #[cfg(test)]
 mod tests {
     use super::{PATTERN_LIMIT_BYTES, Pattern, PatternError};
+
+    #[test]
+    fn patterns_of_addresses_fit_no_uri() {
+        let check = |pattern: &str, identity: &str, expected: bool| {
+            let pattern = Pattern::wildcard(pattern).unwrap();
+            assert_eq!(pattern.matches_identity(identity), expected, "{pattern} on {identity}");
+        };
+        let workflow = "https://ci.example/evil/repo/x.yml@refs/heads/x@example.com";
+        check("*@example.com", "ann@example.com", true);
+        check("*@example.com", workflow, false);
+        check("https://ci.example/evil/*", workflow, true);
+    }
 
     #[test]
     fn wildcards_cover_the_whole_value() {

@@ -192,7 +192,7 @@ fn compare(signed_by: &SignedBy, expected: &ExpectedSigner) -> Result<Vec<Unprov
     let mut unproved = Vec::new();
     match &expected.identity {
         None => unproved.push(Unproved::Identity),
-        Some(pattern) if pattern.matches(identity.as_str()) => {}
+        Some(pattern) if pattern.matches_identity(identity.as_str()) => {}
         Some(pattern) => {
             return Err(VerifyError::Identity {
                 expected: pattern.to_string(),

@@ -43,6 +43,15 @@ impl TextPattern {
     }
 }
 
+impl TextPattern {
+    /// Whether an identity is of this pattern. One of e-mail addresses, such as `*@example.com`, is of
+    /// no URI: whoever may name a branch says how the URI of a workflow ends.
+    pub fn matches_identity(&self, identity: &str) -> bool {
+        let is_of_addresses = self.0.contains('@') && !self.0.contains('/');
+        !(is_of_addresses && identity.contains("://")) && self.matches(identity)
+    }
+}
+
 impl fmt::Display for TextPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
@@ -74,6 +83,20 @@ impl From<TextPattern> for String {
 #[cfg(test)]
 mod tests {
     use super::TextPattern;
+
+    #[test]
+    fn identities() {
+        let check = |pattern: &str, identity: &str, expected: bool| {
+            let matches = TextPattern::new(pattern).unwrap().matches_identity(identity);
+            assert_eq!(matches, expected, "{pattern:?} on {identity:?}");
+        };
+        let workflow = "https://ci.example/evil/repo/x.yml@refs/heads/x@example.com";
+        check("*@example.com", "ann@example.com", true);
+        check("*@example.com", workflow, false);
+        check("https://ci.example/evil/*", workflow, true);
+        check("*x.yml@refs/heads/*", workflow, true);
+        check("*", workflow, true);
+    }
 
     #[test]
     fn matches() {

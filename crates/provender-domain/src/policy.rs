@@ -71,7 +71,7 @@ pub struct SignatureRule {
 impl SignatureRule {
     /// Whether this signer meets the rule.
     pub fn is_met_by(&self, signer: &Signer) -> bool {
-        self.identity.matches(&signer.identity)
+        self.identity.matches_identity(&signer.identity)
             && self.issuer.matches(&signer.issuer)
             && self.trust == signer.trust
     }

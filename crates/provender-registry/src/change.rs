@@ -73,6 +73,14 @@ impl Registry {
         if selected.is_empty() {
             return Ok(None);
         }
+        let is_yank = matches!(change, Change::Yank { .. });
+        let is_asked_for =
+            |kept: &KeptFile| authorized.ecosystem.digest_of_file(&kept.file.name).is_some();
+        if is_yank && selected.iter().any(is_asked_for) {
+            let message = "nobody chooses this from an index, so that a yank would hide it from nobody: \
+                           take its tag away, delete it, or put it into quarantine";
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
         if *change == Change::Remove {
             self.check_not_in_quarantine(authorized, key, &selected)?;
             self.check_not_needed(key, &selected).await?;

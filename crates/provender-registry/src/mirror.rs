@@ -14,7 +14,6 @@ use provender_ecosystem::{
 use provender_store::{Blob, PackageKey, StoreError, Unverified, Verified, VerifyError, Write};
 use provender_upstream::{FetchError, SingleFlight, Wanted};
 
-use crate::decide::{decide, refusal};
 use crate::error::{blob_problem, store_problem};
 use crate::failure::Lately;
 use crate::fetch_problem::is_web_page;
@@ -22,7 +21,7 @@ use crate::listing::shared_problem;
 use crate::oversized::Oversized;
 use crate::read::no_such_file;
 use crate::remote::is_nothing_for_nobody;
-use crate::resolve::{Entry, Query, Turn, kept_entry, without_doubles};
+use crate::resolve::{Entry, Query, Turn, without_doubles};
 use crate::signature::EVIDENCE;
 use crate::signing::{CHECKS, Check, Task};
 use crate::slots::Slots;
@@ -479,7 +478,7 @@ impl Registry {
         let Found { kept, references, bytes: mut writes } = found;
         let key = errand.query.key();
         if kept.state == FileState::Present {
-            self.check_errand_still(errand).await?;
+            self.check_errand_still(errand)?;
             self.check_open_still(&errand.query, &kept.file).await?;
         }
         if let Some(event) = &mut event {
@@ -510,14 +509,6 @@ impl Registry {
             Err(StoreError::OriginBound { bound }) => Err(self.origin_conflict(errand, &bound)),
             Err(error) => Err(store_problem(&error)),
         }
-    }
-
-    /// A file that somebody recorded at the same time: it may have been closed so.
-    async fn recorded_before(&self, key: &PackageKey, kept: KeptFile) -> Result<KeptFile, Problem> {
-        let there = self.inner.metadata.file(key, &kept.file.name).await;
-        let Some(there) = there.map_err(|error| store_problem(&error))? else { return Ok(kept) };
-        let told = refusal(&decide(&kept_entry(there.clone(), None, None).facts));
-        told.map_or(Ok(there), Err)
     }
 
     fn origin_conflict(&self, errand: &Errand, bound: &Origin) -> Problem {

@@ -164,6 +164,14 @@ pub(crate) fn origin(data: &Path, given: Option<String>) -> Result<String, Regis
         return Ok(remembered.unwrap_or_else(|| DEFAULT_ORIGIN.to_owned()));
     };
     if remembered.as_ref() != Some(&given) {
+        if let Some(before) = remembered {
+            tracing::warn!(
+                before,
+                now = given,
+                "this server goes by another URL than before: what it signs from now on is by other \
+                 names, in a log of that name"
+            );
+        }
         let next = path.with_extension("next");
         std::fs::write(&next, &given).map_err(unusable)?;
         std::fs::rename(&next, &path).map_err(unusable)?;

@@ -129,7 +129,7 @@ impl Registry {
     /// What was decided of a package while a file of it was fetched: that its name belongs here, that
     /// the upstream is none any more, or that the upstream itself withholds it. Whoever asks holds
     /// the gate that such a decision waits for.
-    pub(crate) async fn check_errand_still(&self, errand: &Errand) -> Result<(), Problem> {
+    pub(crate) fn check_errand_still(&self, errand: &Errand) -> Result<(), Problem> {
         let Errand { query, upstream, file, .. } = errand;
         let state = self.state();
         let name = query.repository.repository.name.as_str();
@@ -165,8 +165,22 @@ impl Registry {
         let standing = self.inner.metadata.standing(&query.key(), &file.name, None, true).await;
         let not_served = standing.map_err(|error| store_problem(&error))?.not_served;
         let mut closing = closing(&*query.ecosystem, version, &not_served);
-        let told =
-            closing.find_map(|kept| refusal(&decide(&kept_entry(kept.clone(), None, None).facts)));
-        told.map_or(Ok(()), Err)
+        closing.find_map(refusal_of).map_or(Ok(()), Err)
     }
+
+    /// A file that somebody else recorded in the meantime: it may have been closed so.
+    pub(crate) async fn recorded_before(
+        &self,
+        key: &PackageKey,
+        kept: KeptFile,
+    ) -> Result<KeptFile, Problem> {
+        let there = self.inner.metadata.file(key, &kept.file.name).await;
+        let Some(there) = there.map_err(|error| store_problem(&error))? else { return Ok(kept) };
+        refusal_of(&there).map_or(Ok(there), Err)
+    }
+}
+
+/// What whoever asks for a file is told that is closed or deleted.
+fn refusal_of(kept: &KeptFile) -> Option<Problem> {
+    refusal(&decide(&kept_entry(kept.clone(), None, None).facts))
 }

@@ -12,7 +12,7 @@ use crate::api::Refusal;
 use crate::data;
 use crate::exit::Failure;
 use crate::instance::{Instance, RemoteTiles, token_of_environment, usage};
-use crate::output::{Output, moment, printable, table};
+use crate::output::{Output, moment, newest, printable, table};
 use crate::verify::TrustOptions;
 
 mod scan;
@@ -253,7 +253,7 @@ async fn search(search: &Search, target: &data::Target, output: Output) -> Resul
                 entry.identity.clone().unwrap_or_else(dash),
             ]
         });
-        table(["ENTRY", "DIGEST", "IDENTITY"], rows, "No entry.")
+        newest(table(["ENTRY", "DIGEST", "IDENTITY"], rows, "No entry."), found.items.len())
     })
 }
 
@@ -274,7 +274,8 @@ async fn search_certificates(search: &Search, target: &data::Target, output: Out
             let identities = one.identities.join(", ");
             [one.index.to_string(), one.serial.clone(), moment(one.not_before), identities]
         });
-        table(["ENTRY", "SERIAL", "ISSUED", "IDENTITY"], rows, "No certificate.")
+        let list = table(["ENTRY", "SERIAL", "ISSUED", "IDENTITY"], rows, "No certificate.");
+        newest(list, found.items.len())
     })
 }
 

@@ -131,6 +131,17 @@ fn line<const N: usize>(cells: &[String; N], widths: &[usize; N]) -> String {
     line
 }
 
+/// How many the server tells of at most where it does not say where to go on.
+pub(crate) const SHOWN_MAX: usize = 1_000;
+
+/// A list, and that it may not be all where it is as long as it can be.
+pub(crate) fn newest(list: String, shown: usize) -> String {
+    match shown >= SHOWN_MAX {
+        true => format!("{list}\nThese are the newest {shown}; there may be more."),
+        false => list,
+    }
+}
+
 /// The text without what a terminal would obey: names and reasons come from strangers.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
@@ -167,7 +178,7 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, or_dash, printable, size, table};
+    use super::{SHOWN_MAX, count, newest, or_dash, printable, size, table};
 
     #[test]
     fn tables_align_and_disarm() {
@@ -188,6 +199,11 @@ mod tests {
         check(5_000_000_000, "5.0 GB");
         assert_eq!((count(1, "file"), count(0, "file")), ("1 file".into(), "0 files".into()));
         assert_eq!((or_dash(Some(3)), or_dash(None::<u8>)), ("3".into(), "-".into()));
+        assert_eq!(newest("a".to_owned(), SHOWN_MAX - 1), "a");
+        assert!(
+            newest("a".to_owned(), SHOWN_MAX)
+                .ends_with("\nThese are the newest 1000; there may be more.")
+        );
         assert_eq!(printable("a\nb"), "a\u{fffd}b");
         assert_eq!(printable("exe.\u{202e}gpj\u{200b}"), "exe.\u{fffd}gpj\u{fffd}");
     }

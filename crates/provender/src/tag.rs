@@ -6,7 +6,7 @@ use provender_server::api::types::{Items, Tag, TagChange};
 use serde::Serialize;
 
 use crate::api::Api;
-use crate::output::{Output, moment, or_dash, table};
+use crate::output::{Output, moment, newest, or_dash, table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -99,5 +99,5 @@ fn describe_history(changes: &[TagChange]) -> String {
             or_dash(change.actor.as_ref()),
         ]
     });
-    table(["AT", "TAG", "POINTS TO", "BY"], rows, "No tag was ever set.")
+    newest(table(["AT", "TAG", "POINTS TO", "BY"], rows, "No tag was ever set."), changes.len())
 }

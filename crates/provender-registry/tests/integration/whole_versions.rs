@@ -8,6 +8,7 @@ use provender_testing::Answer;
 use provender_testing::python::{Distribution, PythonUpstream, SdistBuilder, WheelBuilder};
 
 use crate::client::{message, refused};
+use crate::containers::{Image, ImageUpstream};
 use crate::{TestRegistry, minutes, wheel};
 
 /// A wheel, and what clients take where they do not get it.
@@ -206,6 +207,32 @@ async fn one_file_is_closed_before_it_comes_in() {
         let told = message(client.change("stranger", version, change).await);
         assert!(told.starts_with("no version 3.0 of stranger is kept in main"), "{told}");
     }
+    registry.assert_sound().await;
+}
+
+#[tokio::test]
+async fn an_image_is_closed_before_anybody_pulls_it() {
+    let upstream = ImageUpstream::start();
+    let (bad, good) = (Image::new("bad"), Image::new("good"));
+    upstream.add("team/app", "bad", &bad);
+    upstream.add("team/app", "good", &good);
+    let registry = TestRegistry::mirroring_images(&upstream).await;
+    let shelf = registry.shelf();
+    let close = async |digest: String| {
+        let change = quarantine();
+        shelf.change("team/app", &format!("manifest@{digest}"), change).await
+    };
+    close(bad.digest()).await.unwrap();
+    for reference in ["bad", &bad.digest()] {
+        let refusal = shelf.manifest("team/app", reference).await.err().unwrap();
+        assert!(refusal.public.contains("in quarantine: malware"), "{}", refusal.public);
+    }
+    shelf.pull("team/app", "good", &good).await;
+    let unknown = close(Image::new("unknown").digest()).await.unwrap_err();
+    assert_eq!(unknown.code, ProblemCode::NotFound);
+    let manifest = format!("manifest@{}", bad.digest());
+    shelf.change("team/app", &manifest, Change::Release { reason: None }).await.unwrap();
+    shelf.pull("team/app", "bad", &bad).await;
     registry.assert_sound().await;
 }
 

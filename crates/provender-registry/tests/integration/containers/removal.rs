@@ -130,6 +130,19 @@ async fn an_administrator_takes_away_a_secret_whoever_needs_it() {
 }
 
 #[tokio::test]
+async fn a_yank_hides_no_image_from_anybody() {
+    let registry = TestRegistry::open().await;
+    let shelf = registry.shelf();
+    let image = Image::new("a");
+    shelf.push("team/app", "v1", &image).await.unwrap();
+    let yank = provender_ecosystem::Change::Yank { reason: None };
+    let manifest = format!("manifest@{}", image.digest());
+    let refusal = shelf.change("team/app", &manifest, yank).await.unwrap_err();
+    assert_eq!(refusal.code, ProblemCode::InvalidRequest);
+    assert!(refusal.public.contains("take its tag away"), "{}", refusal.public);
+}
+
+#[tokio::test]
 async fn no_publisher_opens_what_an_administrator_closed() {
     use provender_ecosystem::Change;
     let registry = TestRegistry::open().await;
