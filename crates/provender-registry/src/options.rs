@@ -164,7 +164,8 @@ pub(crate) fn origin(data: &Path, given: Option<String>) -> Result<String, Regis
         return Ok(remembered.unwrap_or_else(|| DEFAULT_ORIGIN.to_owned()));
     };
     if remembered.as_ref() != Some(&given) {
-        if let Some(before) = remembered {
+        // Another port of this machine is no news to anybody.
+        if let Some(before) = remembered.filter(|before| !before.contains("://localhost:")) {
             tracing::warn!(
                 before,
                 now = given,
