@@ -6,7 +6,7 @@ use provender_attest::{
     LogPlace, PREDICATE_RELEASE, PREDICATE_SIGNATURE, PREDICATE_VERIFICATION_SUMMARY, SignedBy,
     Statement, TimeSource, Verified, summarize,
 };
-use provender_domain::{Origin, Problem};
+use provender_domain::{FileState, KeptFile, Origin, Problem};
 use provender_ecosystem::ClientSetup;
 use provender_registry::{FileEvent, FileEvidence, FileNamed, Link};
 use provender_store::AttestationSource;
@@ -31,7 +31,7 @@ pub(super) async fn page(visit: &Visit<'_>, named: FileNamed<'_>) -> Result<Mark
     ];
     let content = html! {
         section.title { h1 { (shortened(name)) } }
-        p.lead { (whence(&evidence)) }
+        p.lead { (whence(&evidence.report.kept)) }
         article.card {
             (file_entry(visit, report))
             (details(&**known, &report.kept))
@@ -49,12 +49,18 @@ pub(super) async fn page(visit: &Visit<'_>, named: FileNamed<'_>) -> Result<Mark
 }
 
 /// From where it came, in a sentence.
-fn whence(evidence: &FileEvidence) -> Markup {
-    let kept = &evidence.report.kept;
+fn whence(kept: &KeptFile) -> Markup {
     html! {
         @match &kept.origin {
             Origin::Published => {
                 "Published here, and kept since " (moment(kept.recorded_at)) "."
+            }
+            Origin::Mirrored { upstream } if kept.is_unseen() => {
+                "Listed by " (upstream) ", and closed here at " (moment(kept.recorded_at))
+                ", before anybody fetched it."
+            }
+            Origin::Mirrored { upstream } if kept.state == FileState::Quarantined => {
+                "Came from " (upstream) ", and is known here since " (moment(kept.recorded_at)) "."
             }
             Origin::Mirrored { upstream } => {
                 "Fetched from " (upstream) ", verified, and kept since "
@@ -211,5 +217,36 @@ fn events(events: &[FileEvent]) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provender_domain::KeptFile;
+    use serde_json::json;
+
+    use super::whence;
+
+    #[test]
+    fn a_file_is_said_to_be_verified_where_it_was() {
+        let check = |origin: serde_json::Value, state: &str, is_unseen: bool, expected: &str| {
+            let mut kept: KeptFile = serde_json::from_value(json!({
+                "name": "demo-1.0.tar.gz", "version": "1.0", "url": null, "digests": [],
+                "size_bytes": null, "uploaded_at": null, "yank": null, "attributes": {},
+                "companions": [], "blob": "0".repeat(64), "origin": origin, "recorded_at": "2026-01-31T12:00:00Z",
+                "publisher": null, "state": state, "state_reason": null,
+            }))
+            .unwrap();
+            if is_unseen {
+                kept.set_unseen();
+            }
+            let told = whence(&kept).into_string();
+            assert!(told.starts_with(expected), "{told}");
+        };
+        let up = json!({ "kind": "mirrored", "upstream": "up" });
+        check(json!({ "kind": "published" }), "present", false, "Published here");
+        check(up.clone(), "present", false, "Fetched from up, verified");
+        check(up.clone(), "quarantined", false, "Came from up");
+        check(up, "quarantined", true, "Listed by up, and closed here");
     }
 }
