@@ -190,8 +190,8 @@ pub(crate) fn admits(
     now: Timestamp,
     until: Option<Timestamp>,
 ) -> bool {
-    let Some(not_after) = end_of_issued(issuer, certificate) else { return false };
-    now.duration_since(not_after) <= ADMISSION_GRACE && until.is_none_or(|until| not_after <= until)
+    let Some(not_after) = end_of_issued(issuer, certificate, until) else { return false };
+    now.duration_since(not_after) <= ADMISSION_GRACE
 }
 
 /// Whether a certificate, in DER, was signed with this key, whenever that was; and ended then at the
@@ -201,13 +201,17 @@ pub(crate) fn has_issued(
     certificate: &[u8],
     until: Option<Timestamp>,
 ) -> bool {
-    let not_after = end_of_issued(issuer, certificate);
-    not_after.is_some_and(|not_after| until.is_none_or(|until| not_after <= until))
+    end_of_issued(issuer, certificate, until).is_some()
 }
 
-/// When a certificate ends that was signed with this key; `None` where it was not, or is not written
-/// as it was signed: no other bytes may pass for it, or there would be no end of its log entries.
-fn end_of_issued(issuer: &SubjectPublicKeyInfoOwned, der: &[u8]) -> Option<Timestamp> {
+/// When a certificate ends that was signed with this key; `None` where it was not, ends too late, or
+/// is not written as it was signed: no other bytes may pass for it, or there would be no end of its
+/// log entries.
+fn end_of_issued(
+    issuer: &SubjectPublicKeyInfoOwned,
+    der: &[u8],
+    until: Option<Timestamp>,
+) -> Option<Timestamp> {
     let certificate = Certificate::from_der(der).ok()?;
     let tbs = &certificate.tbs_certificate;
     if certificate.signature_algorithm != tbs.signature || certificate.to_der().ok()? != der {
@@ -216,7 +220,8 @@ fn end_of_issued(issuer: &SubjectPublicKeyInfoOwned, der: &[u8]) -> Option<Times
     let (signed, signature) = (tbs.to_der().ok()?, certificate.signature.as_bytes()?);
     let key = SubjectKey::new(issuer).ok()?;
     key.prove_by(certificate.signature_algorithm.oid, &signed, signature)?;
-    Some(certificate::timestamp(tbs.validity.not_after))
+    let not_after = certificate::timestamp(tbs.validity.not_after);
+    until.is_none_or(|until| not_after <= until).then_some(not_after)
 }
 
 /// A certificate that lacks its SCTs and its signature.

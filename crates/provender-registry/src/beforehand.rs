@@ -12,6 +12,7 @@ use crate::Registry;
 use crate::access::Authorized;
 use crate::error::store_problem;
 use crate::resolve::Query;
+use crate::whole_version::is_of_version;
 
 /// A file that an upstream has.
 struct Offered {
@@ -101,10 +102,7 @@ impl Registry {
             Selection::File(_) | Selection::Version(_) => {
                 let is_meant = |file: &File| match selection {
                     Selection::File(name) => file.name == *name,
-                    Selection::Version(version) => {
-                        let own = file.version.as_ref();
-                        own.is_some_and(|own| ecosystem.is_same_version(own, version))
-                    }
+                    Selection::Version(version) => is_of_version(ecosystem, file, version),
                     Selection::Tag(_) | Selection::Tagged(_) => false,
                 };
                 let entries = self.resolve(query).await?.entries.into_iter();

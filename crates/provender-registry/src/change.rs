@@ -11,6 +11,7 @@ use crate::access::Authorized;
 use crate::error::{blob_problem, store_problem};
 use crate::journal::to_the_end;
 use crate::signature::is_evidence;
+use crate::whole_version::is_of_version;
 
 /// What a change makes of one file.
 enum Outcome {
@@ -232,10 +233,7 @@ impl Registry {
         let selected = files
             .into_iter()
             .filter(|kept| match selection {
-                Selection::Version(version) => {
-                    let own = kept.file.version.as_ref();
-                    own.is_some_and(|own| ecosystem.is_same_version(own, version))
-                }
+                Selection::Version(version) => is_of_version(ecosystem, &kept.file, version),
                 Selection::File(name) => kept.file.name == *name,
                 Selection::Tag(_) => false,
                 Selection::Tagged(_) => {

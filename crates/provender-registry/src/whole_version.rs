@@ -103,10 +103,14 @@ fn closing<'a>(
     version: &'a Version,
     not_served: &'a [KeptFile],
 ) -> impl Iterator<Item = &'a KeptFile> {
-    not_served.iter().filter(move |kept| {
-        let own = kept.file.version.as_ref();
-        kept.closes_version() && own.is_some_and(|own| ecosystem.is_same_version(own, version))
-    })
+    not_served
+        .iter()
+        .filter(move |kept| kept.closes_version() && is_of_version(ecosystem, &kept.file, version))
+}
+
+/// Whether a file is of this version, however either writes it.
+pub(crate) fn is_of_version(ecosystem: &dyn Ecosystem, file: &File, version: &Version) -> bool {
+    file.version.as_ref().is_some_and(|own| ecosystem.is_same_version(own, version))
 }
 
 impl Registry {
